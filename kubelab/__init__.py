@@ -1,0 +1,1 @@
+"""kubelab: a Kubernetes control plane inside a notebook."""

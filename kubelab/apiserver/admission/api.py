@@ -1,0 +1,70 @@
+"""What an admission plug-in is, and what it is given.
+
+upstream: apiserver/pkg/admission/{interfaces,attributes}.go, 1.28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kubelab.apiserver.request import Options, User
+from kubelab.kinds.kind import Context, Kind
+from kubelab.store.log import Object
+from kubelab.store.state import State
+from kubelab.world.streams import Streams
+
+
+@dataclass(slots=True)
+class Attributes:
+    """One write under admission. ``object`` belongs to the request (plug-ins change it in place); ``old`` is shared and must not change.
+
+    ``name`` is what upstream's messages would say: the object's name, its generateName, or "Unknown"-like emptiness, as known so far.
+    """
+
+    operation: str  # CREATE, UPDATE, DELETE
+    kind: Kind
+    subresource: str
+    namespace: str
+    name: str
+    object: Object | None
+    old: Object | None
+    user: User
+    options: Options
+    context: Context
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What a plug-in may read and draw: the newest state, random streams, and a way to write as the server itself.
+
+    ``write(resource, namespace, name, change)`` replaces an object by ``change(old)`` (a new object, or None for no change) in one commit.
+    ``authorize(user, verb, kind_resource, subresource, namespace, name) -> bool`` asks the authorizer.
+    """
+
+    state: State
+    streams: Streams
+    write: Callable[[str, str, str, Callable[[Object], Object | None]], None]
+    authorize: Callable[[User, str, str, str, str, str], bool]
+
+
+class Plugin(Protocol):
+    """An admission plug-in. ``handles`` lists (operation, resource) it wants to see; resource "*" means all; subresources as ``pods/status``."""
+
+    name: str
+    handles: Iterable[tuple[str, str]]
+
+    def admit(self, attributes: Attributes, cluster: Cluster) -> None:
+        """Mutate ``attributes.object`` in place; raise ``ApiFailure`` to refuse."""
+
+    def validate(self, attributes: Attributes, cluster: Cluster) -> None:
+        """Refuse by raising ``ApiFailure``."""
+
+
+def named(attributes: Attributes) -> str:
+    """The object's name for a message, or its generateName before the name exists."""
+    if attributes.name:
+        return attributes.name
+    meta: Any = (attributes.object or {}).get("metadata") or {}
+    return str(meta.get("name") or meta.get("generateName") or "")

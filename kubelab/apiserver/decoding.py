@@ -1,0 +1,198 @@
+"""From a request's body to a private, typed, defaulted object; refusals in the decoder's words.
+
+upstream: apiserver/pkg/endpoints/handlers/{create,update,rest}.go, apimachinery/pkg/runtime/serializer/json/json.go, 1.28.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kubelab.apiserver import status
+from kubelab.apiserver.work import Work, private
+from kubelab.kinds import decode, schema
+from kubelab.kinds.kind import Kind
+from kubelab.store.log import Object
+
+
+def body(work: Work) -> Object:
+    """The body of a create or update as an object of the request's kind, in its storage version, defaulted. It belongs to the request."""
+    request, kind = work.request, work.kind
+    if request.origin.typed:
+        obj: Object = private(request.body)
+        obj["metadata"].pop("managedFields", None)
+        kind.default(obj, work.context)
+        return obj
+    obj = parse(request.body, kind)
+    match_version(work, obj)
+    typed(work, obj)
+    obj["apiVersion"] = kind.api_version
+    kind.default(obj, work.context)
+    return obj
+
+
+def parse(raw: Any, kind: Kind) -> Object:
+    """Text, bytes or an object to a private dict with a metadata dict."""
+    if isinstance(raw, (str, bytes)):
+        text = raw.decode() if isinstance(raw, bytes) else raw
+        try:
+            raw = json.loads(text)
+        except ValueError as error:
+            raise unreadable(kind, go_json_error(error, text), text) from None
+    else:
+        raw = private(raw)
+    if not isinstance(raw, dict):
+        text = json.dumps(raw, separators=(",", ":"))
+        cause = f"json: cannot unmarshal {_json_type(raw)} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; "
+        cause += 'Kind string "json:\\"kind,omitempty\\"" }'
+        raise unreadable(kind, cause, text)
+    return raw
+
+
+def unreadable(kind: Kind, error: str, text: str) -> status.ApiFailure:
+    """The body says neither version nor kind."""
+    shown = text[:30] + " ..." if len(text) > 30 else text
+    what = f"the object provided is unrecognized (must be of type {kind.kind})"
+    return status.bad_request(f"{what}: couldn't get version/kind; json parse error: {error} ({hex_if_binary(shown)})")
+
+
+def hex_if_binary(text: str) -> str:
+    """upstream: apiserver/pkg/endpoints/handlers/rest.go summarizeData prints text that looks like JSON, else hexadecimal."""
+    if text[:1] in ("{", "["):
+        return text
+    shown = text[:-4].encode().hex() + " ..." if text.endswith(" ...") else text.encode().hex()
+    return shown
+
+
+def _json_type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "number"
+
+
+def go_json_error(error: ValueError, text: str) -> str:
+    """Go's words for what is wrong with JSON text."""
+    if not text.strip():
+        return "unexpected end of JSON input"
+    at = getattr(error, "pos", 0)
+    if at >= len(text.rstrip()):
+        return "unexpected end of JSON input"
+    return f"invalid character {go_char(text[at])} {_looking_for(text, at)}"
+
+
+def go_char(char: str) -> str:
+    if char == "'":
+        return "'\\''"
+    return "'\"'" if char == '"' else f"'{char}'" if char.isprintable() else "'" + char.encode("unicode_escape").decode() + "'"
+
+
+def _looking_for(text: str, at: int) -> str:
+    before = text[:at].rstrip()[-1:]
+    if before == "" or before in "[:":
+        return "looking for beginning of value"
+    if before in "{":
+        return "looking for beginning of object key string"
+    if before == ",":
+        opened = _open_bracket(text[:at])
+        return "looking for beginning of object key string" if opened == "{" else "looking for beginning of value"
+    opened = _open_bracket(text[:at])
+    if opened == "":
+        return "after top-level value"
+    if opened == "[":
+        return "after array element"
+    return "after object key" if text[:at].rstrip().endswith('"') and _is_key(text[:at]) else "after object key:value pair"
+
+
+def _open_bracket(text: str) -> str:
+    stack, quoted, escaped = [], False, False
+    for char in text:
+        if quoted:
+            quoted = escaped or char != '"'
+            escaped = char == "\\" and not escaped
+        elif char == '"':
+            quoted = True
+        elif char in "{[":
+            stack.append(char)
+        elif char in "}]" and stack:
+            stack.pop()
+    return stack[-1] if stack else ""
+
+
+def _is_key(text: str) -> bool:
+    head = text.rstrip()[:-1]
+    return head[: head.rfind('"')].rstrip()[-1:] in "{,"
+
+
+def match_version(work: Work, obj: Object) -> None:
+    """apiVersion and kind of the body against the URL's; a body without them takes the URL's."""
+    kind = work.kind
+    version = work.request.version or kind.versions[0]
+    expected = f"{kind.group}/{version}" if kind.group else version
+    for name in ("kind", "apiVersion"):
+        if obj.get(name) is not None and not isinstance(obj[name], str):
+            field = f"json: cannot unmarshal {_json_kind(obj[name])} into Go struct field .{name} of type string"
+            raise unreadable(kind, field, json.dumps(obj, separators=(",", ":")))
+    given_kind, given_version = obj.get("kind") or kind.kind, obj.get("apiVersion") or expected
+    obj["kind"], obj["apiVersion"] = given_kind, given_version
+    if given_version == expected and given_kind == kind.kind:
+        return
+    if given_kind != kind.kind:
+        known = _is_registered(given_version, given_kind)
+        if not known:
+            raise _no_match(given_kind, given_version)
+        raise _cannot_be_handled(given_kind, given_version, kind.kind)
+    group, _, given = given_version.rpartition("/")
+    if group == kind.group and given in kind.versions:
+        message = f"the API version in the data ({given_version}) does not match the expected API version ({expected})"
+        raise status.bad_request(message)
+    if not _is_registered(given_version, given_kind):
+        raise _no_match(given_kind, given_version)
+    raise status.bad_request(f"the API version in the data ({given_version}) does not match the expected API version ({expected})")
+
+
+def _json_kind(value: Any) -> str:
+    return "object" if isinstance(value, dict) else _json_type(value)
+
+
+def _is_registered(api_version: str, kind: str) -> bool:
+    group, _, version = api_version.rpartition("/")
+    return schema.for_kind(group, version, kind) is not None
+
+
+def _no_match(kind: str, api_version: str) -> status.ApiFailure:
+    return status.bad_request(f'no kind "{kind}" is registered for version "{api_version}" in scheme "{SCHEME}"')
+
+
+SCHEME = "pkg/api/legacyscheme/scheme.go:30"  # upstream: the place of the scheme's construction, as its name says
+
+
+def _cannot_be_handled(kind: str, api_version: str, wanted: str, cause: str = "") -> status.ApiFailure:
+    version = api_version.rpartition("/")[2]
+    text = f'{kind} in version "{version}" cannot be handled as a {wanted}'
+    if not cause:
+        cause = f"converting ({api_version}.{kind}) to ({api_version}.{wanted}): unknown conversion"
+    return status.bad_request(f"{text}: {cause}")
+
+
+def typed(work: Work, obj: Object) -> None:
+    """Check types, drop unknown fields (400 under Strict, a warning under Warn)."""
+    kind, request = work.kind, work.request
+    version = request.version or kind.versions[0]
+    shape = schema.for_kind(kind.group, version, kind.kind)
+    if shape is None:
+        return
+    found = decode.check(obj, shape)
+    if found.errors:
+        raise _cannot_be_handled(kind.kind, obj["apiVersion"], kind.kind, found.errors[0])
+    obj.setdefault("metadata", {})
+    if obj["metadata"] is None:
+        obj["metadata"] = {}
+    if not found.unknown:
+        return
+    texts = [f'unknown field "{path}"' for path in found.unknown]
+    if request.options.field_validation == "Strict":
+        raise _cannot_be_handled(kind.kind, obj["apiVersion"], kind.kind, f"strict decoding error: {', '.join(texts)}")
+    if request.options.field_validation == "Warn":
+        work.warnings.extend(texts)

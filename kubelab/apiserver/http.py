@@ -1,0 +1,234 @@
+"""The raw door: an HTTP method, path, headers and body to a ``Request``, and its answer to a code and an object. No socket is involved.
+
+upstream: apiserver/pkg/endpoints/request/requestinfo.go, endpoints/handlers/negotiation, endpoints/installer.go, 1.28.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import yaml
+
+from kubelab.apiserver import status
+from kubelab.apiserver.request import PATCH_TYPES, ListOptions, Options, Request, User
+from kubelab.kinds import registry
+from kubelab.kinds.field import FieldError, Go, forbidden, go_quote, not_supported, required, too_long
+from kubelab.kinds.kind import Kind
+
+BODY_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A resource path, taken apart; ``group`` etc. are "" for a non-resource path."""
+
+    group: str = ""
+    version: str = ""
+    namespace: str = ""
+    plural: str = ""
+    name: str = ""
+    subresource: str = ""
+    query: Mapping[str, list[str]] = field(default_factory=dict)
+    path: str = ""
+
+    @property
+    def is_resource(self) -> bool:
+        return bool(self.plural)
+
+    @property
+    def resource(self) -> str:
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+def parse_path(url: str) -> Path:
+    """Upstream's request info from a path and its query.
+
+    >>> parse_path("/apis/apps/v1/namespaces/default/deployments/web/scale").subresource
+    'scale'
+    """
+    split = urlsplit(url)
+    query = parse_qs(split.query, keep_blank_values=True)
+    parts = [unquote(part) for part in split.path.strip("/").split("/") if part]
+    bare = Path(path=split.path, query=query)
+    if not parts or parts[0] not in ("api", "apis") or len(parts) < (3 if parts[0] == "api" else 4):
+        return bare
+    group = "" if parts[0] == "api" else parts[1]
+    version = parts[1] if parts[0] == "api" else parts[2]
+    rest = parts[2:] if parts[0] == "api" else parts[3:]
+    if rest and rest[0] == "watch":
+        rest, query = rest[1:], {**query, "watch": ["true"]}
+    namespace = ""
+    if rest and rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in ("status", "finalize"):
+        namespace, rest = rest[1], rest[2:]
+    elif rest and rest[0] == "namespaces" and len(rest) > 1:
+        namespace = rest[1]
+    if not rest:
+        return bare
+    plural, name = rest[0], rest[1] if len(rest) > 1 else ""
+    subresource = "/".join(rest[2:])
+    if plural == "namespaces":
+        namespace = name
+    return Path(group, version, namespace, plural, name, subresource, query, split.path)
+
+
+def request_of(
+    method: str, url: str, body: Any, *, content_type: str = "", user: User, headers: Mapping[str, str] | None = None, user_agent: str = ""
+) -> Request:
+    """A ``Request`` from its HTTP form; raises ``ApiFailure`` where upstream refuses before its handlers."""
+    path = parse_path(url)
+    if not path.is_resource:
+        raise status.no_such_resource()
+    query = path.query
+    verb = _verb(method, path, query)
+    kind = registry.by_gvr(path.group, path.version, path.plural)
+    patch_type = ""
+    if verb == "patch":
+        patch_type = _patch_type(content_type)
+    elif verb in ("create", "update") and body is not None:
+        body = _readable(body, content_type)
+    namespaced_root = kind is not None and not kind.namespaced
+    options = _write_options(verb, query, patch_type) if verb in ("create", "update", "patch", "delete", "deletecollection") else Options()
+    if verb in ("delete", "deletecollection"):
+        body = _delete_options(body, query)
+    return Request(
+        verb,
+        path.resource,
+        "" if namespaced_root else path.namespace,
+        path.name,
+        path.subresource,
+        path.version,
+        body,
+        patch_type,
+        options,
+        _list_options(query),
+        user,
+        user_agent or (headers or {}).get("User-Agent", "kubelab"),
+        uri=url,
+    )
+
+
+def _verb(method: str, path: Path, query: Mapping[str, list[str]]) -> str:
+    verb = VERBS.get(method.upper())
+    if verb is None:
+        raise status.method_not_allowed()
+    if verb == "get" and not path.name:
+        verb = "list"
+    if verb in ("get", "list") and _truth(query, "watch"):
+        verb = "watch"
+    if verb == "delete" and not path.name:
+        verb = "deletecollection"
+    if verb in ("update", "patch") and not path.name:
+        raise status.method_not_allowed()
+    if verb == "create" and path.name and not path.subresource:
+        raise status.method_not_allowed()
+    return verb
+
+
+def _truth(query: Mapping[str, list[str]], name: str) -> bool:
+    return name in query and query[name][0].lower() not in ("0", "false")
+
+
+def _patch_type(content_type: str) -> str:
+    media = content_type.partition(";")[0].strip()
+    found = PATCH_TYPES.get(media)
+    if found is None:
+        raise status.failure(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+    return found
+
+
+def _readable(body: Any, content_type: str) -> Any:
+    """Bodies in JSON stay text; YAML becomes an object."""
+    media = content_type.partition(";")[0].strip() or "application/json"
+    if media in ("application/json",):
+        return body
+    if media in ("application/yaml",) and isinstance(body, (str, bytes)):
+        try:
+            return yaml.safe_load(body)
+        except yaml.YAMLError as error:
+            raise status.bad_request(f"error decoding YAML: {error}") from None
+    if media == "application/yaml":
+        return body
+    raise status.unsupported_media_type(BODY_TYPES)
+
+
+def _write_options(verb: str, query: Mapping[str, list[str]], patch_type: str) -> Options:
+    """Create-, Update-, PatchOptions from the query; 422 of that kind.
+
+    upstream: apimachinery/pkg/apis/meta/v1/validation/validation.go.
+    """
+    errors: list[FieldError] = []
+    dry_run, validation = query.get("dryRun", []), _one(query, "fieldValidation")
+    manager = _one(query, "fieldManager")
+    force = _truth(query, "force") if "force" in query else None
+    if verb == "patch":
+        if patch_type != "apply" and force is not None:
+            errors.append(forbidden("force", "may not be specified for non-apply patch"))
+        if patch_type == "apply" and not manager:
+            errors.append(required("fieldManager", "is required for apply patch"))
+    if len(manager) > 128:
+        errors.append(too_long("fieldManager", 128))
+    for index, char in enumerate(manager):
+        if not char.isprintable():
+            errors.append(FieldError("FieldValueInvalid", "fieldManager", manager, f"should contain only printable characters: {index}"))
+            break
+    if dry_run and dry_run != ["All"]:
+        listed = ", ".join(go_quote(item) for item in dry_run)
+        errors.append(not_supported("dryRun", Go(f"[]string{{{listed}}}"), ("All",)))
+    if validation not in ("", "Ignore", "Warn", "Strict"):
+        errors.append(not_supported("fieldValidation", validation, ("", "Ignore", "Strict", "Warn")))
+    if errors and verb != "delete" and verb != "deletecollection":
+        name = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}[verb]
+        raise status.invalid(Kind(kind=name, plural=name.lower(), group="meta.k8s.io"), "", errors)
+    return Options(dry_run == ["All"], manager, validation or "Warn", force)
+
+
+def _one(query: Mapping[str, list[str]], name: str) -> str:
+    return query.get(name, [""])[0]
+
+
+def _list_options(query: Mapping[str, list[str]]) -> ListOptions:
+    if not query:
+        return ListOptions()
+    limit = _one(query, "limit")
+    initial = query.get("sendInitialEvents")
+    return ListOptions(
+        _one(query, "labelSelector"),
+        _one(query, "fieldSelector"),
+        int(limit) if limit.isdigit() else 0,
+        _one(query, "continue"),
+        _one(query, "resourceVersion"),
+        _one(query, "resourceVersionMatch"),
+        _truth(query, "sendInitialEvents") if initial else None,
+        _truth(query, "allowWatchBookmarks"),
+        int(_one(query, "timeoutSeconds") or 0) if _one(query, "timeoutSeconds").isdigit() else 0,
+    )
+
+
+def _delete_options(body: Any, query: Mapping[str, list[str]]) -> Any:
+    """DeleteOptions from the body, or else from the query."""
+    if isinstance(body, (str, bytes)) and body.strip():
+        try:
+            body = json.loads(body)
+        except ValueError as error:
+            raise status.bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+    if isinstance(body, dict) and body:
+        return {name: item for name, item in body.items() if name not in ("apiVersion", "kind")}
+    options: dict[str, Any] = {}
+    if "gracePeriodSeconds" in query:
+        text = _one(query, "gracePeriodSeconds")
+        try:
+            options["gracePeriodSeconds"] = int(text)
+        except ValueError:
+            raise status.bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    if "propagationPolicy" in query:
+        options["propagationPolicy"] = _one(query, "propagationPolicy")
+    if "orphanDependents" in query:
+        options["orphanDependents"] = _truth(query, "orphanDependents")
+    if "dryRun" in query:
+        options["dryRun"] = query["dryRun"]
+    return options

@@ -1,0 +1,72 @@
+"""The request line: every call of every caller goes through this one function.
+
+authenticate ▸ audit ▸ flow control ▸ authorize ▸ resolve ▸ draft ▸ mutate ▸ prepare ▸ validate ▸ review ▸ commit
+
+upstream: apiserver/pkg/server/config.go DefaultBuildHandlerChain, endpoints/handlers/{create,update,patch,delete,get}.go, 1.28.
+Authentication has happened at the door (certificate, token, or the Python handle); the record for the audit is written by ``server.py``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubelab.apiserver import create, delete, read, status, update
+from kubelab.apiserver.admission import chain
+from kubelab.apiserver.authorization import check
+from kubelab.apiserver.request import Request, Response
+from kubelab.apiserver.reviews import REVIEWS
+from kubelab.apiserver.subresources import SUBRESOURCES
+from kubelab.apiserver.work import Work
+from kubelab.kinds import registry
+from kubelab.kinds.kind import Context
+
+if TYPE_CHECKING:
+    from kubelab.apiserver.server import ApiServer
+
+READS = {"get": read.get, "list": read.list_, "watch": read.watch}
+WRITES = {"create": create, "update": update, "patch": update, "delete": delete}
+
+
+def serve(server: ApiServer, request: Request, context: Context) -> Response:
+    """One call from its authorization to its answer; raises ``ApiFailure`` for a refusal."""
+    check.authorize(server, request)
+    work = resolve(server, request, context)
+    if special := special_handler(request):
+        return special(work)
+    if request.verb in READS:
+        return READS[request.verb](work)
+    if request.verb == "deletecollection":
+        return delete.collection(work)
+    write = WRITES[request.verb]
+    write.draft(work)
+    if work.finished:
+        return work.finished
+    chain.mutate(work)
+    write.prepare(work)
+    if work.finished:
+        return work.finished
+    write.validate(work)
+    chain.review(work)
+    return write.commit(work)
+
+
+def resolve(server: ApiServer, request: Request, context: Context) -> Work:
+    """Kind and version of a request; 404 or 405 where there is none."""
+    try:
+        kind = registry.by_resource(request.resource)
+    except KeyError:
+        raise status.no_such_resource() from None
+    if request.version and request.version not in kind.versions:
+        raise status.no_such_resource()
+    if request.subresource and request.subresource not in kind.subresources:
+        raise status.no_such_resource()
+    if not request.subresource and request.verb not in kind.verbs:
+        raise status.method_not_allowed()
+    return Work(server, request, kind, context)
+
+
+def special_handler(request: Request):  # type: ignore[no-untyped-def]
+    """Subresources other than status, and kinds that are asked and not stored (reviews), have their own handlers."""
+    if request.subresource:
+        return SUBRESOURCES.get((request.resource, request.subresource)) or SUBRESOURCES.get(("*", request.subresource))
+    return REVIEWS.get(request.resource) if request.verb == "create" else None

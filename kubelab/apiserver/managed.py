@@ -1,0 +1,88 @@
+"""managedFields, computed when somebody looks: a fold of the log's history of an object, remembered per revision.
+
+Stored objects do not carry managedFields: each commit says who wrote (``Manager``), and the entries follow from that and the objects
+before and after. Components never read them, so most writes never pay for them.
+
+upstream: apimachinery/pkg/util/managedfields, apiserver/pkg/endpoints/handlers/fieldmanager, 1.28.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubelab.kinds import registry, schema
+from kubelab.store.log import Commit, Manager, Object, ObjectKey
+from kubelab.world.clock import rfc3339
+
+if TYPE_CHECKING:
+    from kubelab.apiserver.work import Work
+    from kubelab.store.store import Store
+
+KEEP = 20_000
+
+
+def manager_of(work: Work) -> Manager:
+    """Who writes by this request: the field manager asked for, or the user agent up to its first slash."""
+    request = work.request
+    name = request.options.field_manager or request.user_agent.partition("/")[0][:128]
+    version = request.version or work.kind.versions[0]
+    api_version = f"{work.kind.group}/{version}" if work.kind.group else version
+    return Manager(name, "Update", api_version, request.subresource)
+
+
+class ManagedFields:
+    """Entries by revision of the commit after which they hold."""
+
+    __slots__ = ("known", "store")
+
+    def __init__(self, store: Store, known: dict[int, list[Object]] | None = None) -> None:
+        self.store = store
+        self.known: dict[int, list[Object]] = {} if known is None else known
+
+    def fork(self, store: Store) -> ManagedFields:
+        return ManagedFields(store, dict(self.known))
+
+    def of(self, key: ObjectKey) -> list[Object]:
+        """The entries of a stored object now."""
+        revision = self.store.last.get(key, 0)
+        return self.at(self.store.log.at(revision)) if revision else []
+
+    def at(self, commit: Commit) -> list[Object]:
+        """The entries of an object as a commit left it."""
+        pending: list[Commit] = []
+        entries: list[Object] = []
+        at: Commit | None = commit
+        while at is not None:
+            found = self.known.get(at.revision)
+            if found is not None:
+                entries = found
+                break
+            pending.append(at)
+            at = self.store.log.at(at.previous) if at.previous else None
+        for each in reversed(pending):
+            entries = self._after(entries, each)
+        if len(self.known) > KEEP:
+            self.known.clear()
+        self.known[commit.revision] = entries
+        return entries
+
+    @staticmethod
+    def _after(entries: list[Object], commit: Commit) -> list[Object]:
+        from kubelab.apiserver.apply import managed
+
+        manager = commit.manager
+        if manager.entries is not None:
+            return manager.entries
+        kind = registry.by_resource(commit.key[0])
+        group, _, version = manager.api_version.rpartition("/")
+        shape = schema.for_kind(group, version, kind.kind)
+        return managed.fields_of_update(
+            entries,
+            commit.old,
+            commit.object,
+            manager.name,
+            manager.api_version,
+            rfc3339(commit.time_ns),
+            manager.subresource,
+            shape,
+        )

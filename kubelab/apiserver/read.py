@@ -1,0 +1,230 @@
+"""Reading: get, list (selectors, chunks, older revisions), and the changes that a watch is given.
+
+upstream: apiserver/pkg/endpoints/handlers/get.go, storage/etcd3/store.go, storage/cacher,
+apimachinery/pkg/apis/meta/internalversion/validation/validation.go, 1.28.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from kubelab.apiserver import status
+from kubelab.apiserver.request import ListOptions, Response
+from kubelab.apiserver.work import Work
+from kubelab.kinds.field import FieldError, forbidden, not_supported
+from kubelab.kinds.field_selectors import FieldSelector, parse_field_selector, unsupported_field
+from kubelab.kinds.kind import Kind
+from kubelab.kinds.selectors import LabelSelector, SelectorError, parse_label_selector
+from kubelab.store.log import Commit, Object
+from kubelab.store.state import State
+
+_LIST_OPTIONS = Kind(kind="ListOptions", plural="listoptions", group="meta.k8s.io")
+Match = Callable[[Object], bool]
+
+
+def get(work: Work) -> Response:
+    """One object. ``resourceVersion`` beyond the newest is a Timeout."""
+    _not_in_the_future(work, work.request.list_options.resource_version)
+    return work.answer(work.stored())
+
+
+def list_(work: Work) -> Response:
+    """A list in the order of etcd's keys: by namespace, then name."""
+    options = work.request.list_options
+    matches = matcher(work)
+    _validate_options(options)
+    start, revision = "", 0
+    if options.continue_:
+        start, revision = _token(work, options)
+    state = _state(work, options, revision)
+    limit = options.limit if options.resource_version != "0" else 0
+    items, more, remaining = _page(work, state, matches, start, limit)
+    kind = work.kind
+    meta: Object = {"resourceVersion": str(revision or (state.revision if state is not work.server.store.head else work.server.store.revision))}
+    if more:
+        meta["continue"] = _make_token(meta["resourceVersion"], more)
+        if not options.label_selector and not options.field_selector:
+            meta["remainingItemCount"] = remaining
+    return work.answer({"kind": f"{kind.kind}List", "apiVersion": _version(work), "metadata": meta, "items": items})
+
+
+def _version(work: Work) -> str:
+    version = work.request.version or work.kind.versions[0]
+    return f"{work.kind.group}/{version}" if work.kind.group else version
+
+
+def matcher(work: Work) -> Match:
+    """One predicate for both selectors and the name; 400 in the parser's words."""
+    options, kind = work.request.list_options, work.kind
+    labels: LabelSelector | None = None
+    fields: FieldSelector | None = None
+    try:
+        if options.label_selector:
+            labels = parse_label_selector(options.label_selector)
+        if options.field_selector:
+            fields = parse_field_selector(options.field_selector)
+    except SelectorError as error:
+        raise status.bad_request(str(error)) from None
+    if fields is not None:
+        for term in fields.terms:
+            if problem := unsupported_field(kind, term.field):
+                raise status.bad_request(problem)
+    name = work.request.name
+
+    def matches(obj: Object) -> bool:
+        meta = obj["metadata"]
+        if name and meta["name"] != name:
+            return False
+        if labels is not None and not labels.matches(meta.get("labels") or {}):
+            return False
+        return fields is None or fields.matches(_fields(kind, obj))
+
+    return matches
+
+
+def _fields(kind: Kind, obj: Object) -> dict[str, str]:
+    meta = obj["metadata"]
+    return {"metadata.name": meta["name"], "metadata.namespace": meta.get("namespace", ""), **kind.selectable(obj)}
+
+
+def _validate_options(options: ListOptions) -> None:
+    errors: list[FieldError] = []
+    match, version = options.resource_version_match, options.resource_version
+    if options.send_initial_events is not None:
+        errors.append(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    if match:
+        if not version:
+            errors.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"))
+        if options.continue_:
+            errors.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"))
+        if match not in ("Exact", "NotOlderThan"):
+            errors.append(not_supported("resourceVersionMatch", match, ("Exact", "NotOlderThan", "")))
+        elif match == "Exact" and version == "0":
+            detail = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+            errors.append(forbidden("resourceVersionMatch", detail))
+    if errors:
+        raise status.invalid(_LIST_OPTIONS, "", errors)
+
+
+def _state(work: Work, options: ListOptions, revision: int) -> State:
+    """The newest state, or an older one where the client asked for it."""
+    store = work.server.store
+    if revision:
+        _not_too_old(work, revision)
+        return store.head if revision == store.revision else store.at_revision(revision)
+    version = options.resource_version
+    if not version or version == "0":
+        return store.head
+    wanted = _not_in_the_future(work, version)
+    if options.resource_version_match == "Exact" or (options.limit and not options.resource_version_match):
+        _not_too_old(work, wanted)
+        return store.head if wanted == store.revision else store.at_revision(wanted)
+    return store.head
+
+
+def _not_too_old(work: Work, revision: int) -> None:
+    if revision < work.server.store.oldest_watchable(work.context.now_ns):
+        raise status.expired("The resourceVersion for the provided list is too old.")
+
+
+def _not_in_the_future(work: Work, version: str) -> int:
+    if not version:
+        return 0
+    if not version.isdigit():
+        raise status.plain_error(f'strconv.ParseUint: parsing "{version}": invalid syntax')
+    wanted = int(version)
+    if wanted > work.server.store.revision:
+        raise status.too_large_resource_version(wanted, work.server.store.revision)
+    return wanted
+
+
+def _page(work: Work, state: State, matches: Match, start: str, limit: int) -> tuple[list[Object], str, int]:
+    """The objects from ``start``; the key from which to go on, and how many are left."""
+    namespace = work.request.namespace
+    found: Iterable[Object] = state.in_namespace(work.kind.resource, namespace) if namespace else state.all(work.kind.resource).values()
+    keyed = sorted((((obj["metadata"].get("namespace", ""), obj["metadata"]["name"]), obj) for obj in found), key=_first)
+    if start:
+        keyed = [pair for pair in keyed if f"{pair[0][0]}/{pair[0][1]}".lstrip("/") + "\x00" > start]
+    items: list[Object] = []
+    for index, (place, obj) in enumerate(keyed):
+        if not matches(obj):
+            continue
+        items.append(obj)
+        if limit and len(items) == limit and index + 1 < len(keyed):
+            return items, f"{place[0]}/{place[1]}".lstrip("/") + "\x00", len(keyed) - index - 1
+    return items, "", 0
+
+
+def _first(pair: tuple[Any, Any]) -> Any:
+    return pair[0]
+
+
+def _make_token(version: str, start: str) -> str:
+    text = json.dumps({"v": "meta.k8s.io/v1", "rv": int(version), "start": start}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _token(work: Work, options: ListOptions) -> tuple[str, int]:
+    """upstream: apiserver/pkg/storage/continue.go."""
+    if options.resource_version and options.resource_version != "0":
+        raise status.bad_request("specifying resource version is not allowed when using continue")
+    text = options.continue_
+    try:
+        token = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        start, revision = str(token["start"]), int(token["rv"])
+        if token["v"] != "meta.k8s.io/v1":
+            raise ValueError
+    except (ValueError, KeyError, TypeError):
+        raise status.bad_request("continue key is not valid: illegal base64 data") from None
+    if revision < work.server.store.oldest_watchable(work.context.now_ns):
+        message = (
+            "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter."
+        )
+        raise status.expired(message)
+    return start, revision
+
+
+# -- watch ----------------------------------------------------------------------------------------------------------------
+def watch(work: Work) -> Response:
+    """The changes since a revision that the selectors let through, as watch events, up to now.
+
+    Response.object is a list of ``{"type", "object"}``. A stream over time is made of repeated calls, each from where the last ended.
+    """
+    options = work.request.list_options
+    matches = matcher(work)
+    version = options.resource_version
+    store = work.server.store
+    events: list[Object] = []
+    if not version or version == "0":
+        items, _, _ = _page(work, store.head, matches, "", 0)
+        events.extend({"type": "ADDED", "object": obj} for obj in items)
+        return work.answer(events)
+    since = _not_in_the_future(work, version)
+    oldest = store.oldest_watchable(work.context.now_ns)
+    if since < oldest:
+        refusal = status.expired(f"too old resource version: {since} ({oldest})")
+        return work.answer([{"type": "ERROR", "object": refusal.status}])
+    for commit in store.log.since(since):
+        if event := watch_event(work, commit, matches):
+            events.append(event)
+    return work.answer(events)
+
+
+def watch_event(work: Work, commit: Commit, matches: Match) -> Object | None:
+    """What a commit is to a watcher: entering the selector is ADDED, leaving it DELETED."""
+    resource, namespace, _ = commit.key
+    if resource != work.kind.resource or (work.request.namespace and namespace != work.request.namespace):
+        return None
+    after = commit.type != "DELETED" and matches(commit.object)
+    before = commit.old is not None and matches(commit.old)
+    if not after and not before:
+        return None
+    if not after:
+        obj = commit.object if commit.type == "DELETED" else {**commit.old, "metadata": {**commit.old["metadata"]}}  # type: ignore[dict-item, index]
+        if commit.type != "DELETED":
+            obj["metadata"]["resourceVersion"] = str(commit.revision)
+        return {"type": "DELETED", "object": obj}
+    return {"type": "MODIFIED" if before else "ADDED", "object": commit.object}

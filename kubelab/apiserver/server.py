@@ -1,0 +1,107 @@
+"""The API server: takes calls, answers them, and writes each into the record. Its caches follow from the store and are never truth.
+
+upstream: staging/src/k8s.io/apiserver/pkg/server, 1.28.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubelab.apiserver import line, status
+from kubelab.apiserver.allocate import Allocations
+from kubelab.apiserver.authorization.check import Decisions
+from kubelab.apiserver.managed import ManagedFields
+from kubelab.apiserver.request import Request, Response
+from kubelab.kinds.kind import Context
+from kubelab.store.log import CallRecord, Object
+from kubelab.store.store import Store
+from kubelab.world.clock import rfc3339
+from kubelab.world.streams import Streams
+
+
+class ApiServer:
+    """``handle`` is the one door. ``faults`` refuses calls on purpose: see ``faults.py``."""
+
+    def __init__(self, store: Store, streams: Streams, *, release: str, gates: dict[str, bool]) -> None:
+        self.store = store
+        self.streams = streams
+        self.release = release
+        self.gates = gates
+        self.managed = ManagedFields(store)
+        self.decisions = Decisions()
+        self.allocations = Allocations()
+        self._context = Context("", -1)
+
+    def fork(self, store: Store, streams: Streams) -> ApiServer:
+        new = ApiServer(store, streams, release=self.release, gates=self.gates)
+        new.managed = self.managed.fork(store)
+        new.decisions = self.decisions.fork()
+        new.allocations = self.allocations.fork()
+        return new
+
+    def context(self, now_ns: int) -> Context:
+        """What strategies may know at an instant."""
+        if self._context.now_ns != now_ns:
+            self._context = Context(rfc3339(now_ns), now_ns, self.release, self.gates)
+        return self._context
+
+    def handle(self, request: Request, now_ns: int) -> Response:
+        """One call: its answer, and its record. A refused call leaves the world as it was."""
+        reason = message = ""
+        name = request.name
+        try:
+            response = line.serve(self, request, self.context(now_ns))
+            if not name and request.verb == "create":
+                name = response.object.get("metadata", {}).get("name", "")
+        except status.ApiFailure as refusal:
+            response = Response(refusal.code, refusal.status)
+            reason, message = refusal.reason, refusal.message
+        commits, origin = response.commits, request.origin
+        self.store.log.calls.append(
+            CallRecord(
+                now_ns,
+                request.user.name,
+                request.user_agent,
+                request.verb,
+                request.resource,
+                request.subresource,
+                request.namespace,
+                name,
+                response.code,
+                reason,
+                message,
+                origin.wait_ns,
+                origin.latency_ns,
+                origin.component,
+                origin.key,
+                origin.wake,
+                origin.cause,
+                origin.because,
+                commits[-1].revision if commits else 0,
+                request.uri,
+            )
+        )
+        return response
+
+    def present(self, obj: Any) -> Any:
+        """An object, or a list of them, as it leaves by the raw door: with its managedFields."""
+        if not isinstance(obj, dict):
+            return obj
+        if "items" in obj and obj.get("kind", "").endswith("List"):
+            return {**obj, "items": [self._with_managed(item, obj) for item in obj["items"]]}
+        return self._with_managed(obj, None)
+
+    def _with_managed(self, obj: Object, listed: Object | None) -> Object:
+        meta = obj.get("metadata") or {}
+        version = meta.get("resourceVersion", "")
+        if not meta.get("uid") or not version.isdigit():
+            return obj
+        log = self.store.log
+        revision = int(version)
+        if not log.first <= revision <= log.revision:
+            return obj
+        commit = log.at(revision)
+        if commit.object["metadata"]["uid"] != meta["uid"] or "managedFields" in meta:
+            return obj
+        entries = self.managed.at(commit)
+        return {**obj, "metadata": {**meta, "managedFields": entries}} if entries else obj

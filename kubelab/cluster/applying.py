@@ -1,0 +1,137 @@
+"""Creating, replacing and applying whole sources: all of a source or nothing of it.
+
+upstream: kubectl/pkg/cmd/apply (client-side three-way merge), 1.28.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kubelab.apiserver.patch import three_way
+from kubelab.apiserver.request import Options
+from kubelab.cluster import manifests, references
+from kubelab.cluster.errors import ApiError, ManifestError, ReferenceError_
+from kubelab.cluster.manifests import Document
+from kubelab.cluster.references import Reference
+from kubelab.kinds import schema
+from kubelab.kinds.kind import Object
+
+if TYPE_CHECKING:
+    from kubelab.cluster.handle import Cluster
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def each(cluster: Cluster, source: Any, namespace: str, verb: str, options: Options) -> Any:
+    """Create or replace every document, all or nothing."""
+
+    def one(handle: Cluster, document: Document) -> Object:
+        reference = _reference(document, namespace)
+        name = reference.name if verb == "update" else ""
+        target = Reference(reference.kind, reference.namespace, name)
+        return dict(handle._call(verb, target, body=document.object, options=options, place=document.place).object)
+
+    return _all_or_nothing(cluster, source, one, keep_going=False)
+
+
+def apply(cluster: Cluster, source: Any, namespace: str, *, server_side: bool, keep_going: bool, options: Options) -> Any:
+    """``kubectl apply``, client-side or server-side."""
+
+    def one(handle: Cluster, document: Document) -> Object:
+        reference = _reference(document, namespace)
+        if not reference.name:
+            raise ApiError(_required_name(reference, document.object), document.place)
+        if server_side:
+            chosen = replace(options, field_manager=options.field_manager or "kubectl")
+            return dict(
+                handle._call(
+                    "patch", reference, body=document.object, patch_type="apply", options=chosen, place=document.place
+                ).object
+            )
+        return _client_side(handle, reference, document, replace(options, field_manager="kubectl-client-side-apply", force=None))
+
+    return _all_or_nothing(cluster, source, one, keep_going=keep_going)
+
+
+def _required_name(reference: Reference, obj: Object) -> Object:
+    message = "resource name may not be empty"
+    if (obj.get("metadata") or {}).get("generateName"):
+        message = f"from {obj['metadata']['generateName']}: cannot use generate name with apply"
+    return {"kind": "Status", "status": "Failure", "message": message, "code": 400, "reason": "BadRequest"}
+
+
+def _reference(document: Document, namespace: str) -> Reference:
+    try:
+        reference = references.parse(document.object, namespace=namespace)
+    except ReferenceError_ as error:
+        raise ManifestError(str(error), document.place) from None
+    if not isinstance(reference.name, str):
+        raise ManifestError(f"metadata.name: {reference.name!r} is not a string", document.place)
+    return reference
+
+
+def _all_or_nothing(cluster: Cluster, source: Any, one: Any, *, keep_going: bool) -> Any:
+    """With several documents, try them on a fork first, so that a bad one leaves the world as it was."""
+    documents = manifests.read(source)
+    several = len(documents) > 1
+    if several and not keep_going:
+        trial = cluster.fork()
+        for document in documents:
+            one(trial, document)
+    results, refused = [], []
+    for document in documents:
+        try:
+            results.append(one(cluster, document))
+        except (ApiError, ManifestError) as error:
+            if not keep_going:
+                raise
+            refused.append(error)
+    if refused:
+        raise ExceptionGroup(f"{len(refused)} of {len(documents)} documents were refused, the others are applied", refused)
+    return results if several else results[0]
+
+
+def _client_side(cluster: Cluster, reference: Reference, document: Document, options: Options) -> Object:
+    """Three-way merge of what was applied last, what is applied now, and what is there."""
+    modified = _annotated(document.object, reference)
+    try:
+        current = dict(cluster._call("get", reference).object)
+    except ApiError as error:
+        if error.code != 404:
+            raise
+        target = Reference(reference.kind, reference.namespace, "")
+        return dict(
+            cluster._call("create", target, body=modified, options=options, place=document.place, agent="kubectl").object
+        )
+    annotations = current["metadata"].get("annotations") or {}
+    original = json.loads(annotations[LAST_APPLIED]) if LAST_APPLIED in annotations else None
+    kind = reference.kind
+    version = str(modified["apiVersion"]).rpartition("/")[2]
+    shape = schema.for_kind(kind.group, version, kind.kind)
+    patch = three_way.patch(original, modified, current, shape)
+    if not patch:
+        return current
+    return dict(
+        cluster._call(
+            "patch",
+            reference,
+            body=patch,
+            patch_type="strategic" if shape is not None else "merge",
+            options=options,
+            place=document.place,
+            agent="kubectl",
+        ).object
+    )
+
+
+def _annotated(obj: Object, reference: Reference) -> Object:
+    """The object with its own text as annotation, as kubectl leaves it."""
+    meta = {name: item for name, item in (obj.get("metadata") or {}).items()}
+    if reference.kind.namespaced:
+        meta["namespace"] = meta.get("namespace") or reference.namespace
+    annotations = {name: item for name, item in (meta.get("annotations") or {}).items() if name != LAST_APPLIED}
+    plain = {**obj, "metadata": {**meta, "annotations": annotations}}
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return {**plain, "metadata": {**plain["metadata"], "annotations": {**annotations, LAST_APPLIED: text + "\n"}}}

@@ -1,0 +1,127 @@
+"""What a cluster holds before anybody applies anything: namespaces, roles, classes, nodes, and the components at work.
+
+upstream: pkg/controlplane/controller/{systemnamespaces,kubernetesservice}, bootstrappolicy, pkg/registry/scheduling/rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kubelab.apiserver.request import Request, User
+from kubelab.cluster.errors import ApiError
+from kubelab.controllers import registry as controllers
+from kubelab.engine.engine import Engine
+from kubelab.kinds.kind import Object
+from kubelab.kinds.rbac import bootstrap as rbac
+from kubelab.kubelet import components as kubelet
+from kubelab.kubelet import node as nodes
+from kubelab.scheduler import SCHEDULER
+from kubelab.world.clock import SECOND
+
+SERVER = User("system:apiserver", ("system:masters", "system:authenticated"))
+NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+PRIORITY_CLASSES = (("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000))
+BOOT_NS = 30 * SECOND  # the cluster has been up for this long when the user gets it
+
+
+def start(engine: Engine, nodes: Sequence[Object], storage_class: str | None, default_class: bool = True) -> None:
+    """Create the system's objects and nodes, start the components, and let them come to rest."""
+    for obj in (*system_objects(), *rbac.objects(), *([_storage_class(storage_class)] if storage_class else [])):
+        create(engine, obj)
+    for component in controllers.components():
+        engine.register(component)
+    engine.register(SCHEDULER)
+    for node in nodes:
+        add_node(engine, node)
+    for name in list(engine.runners):
+        engine.start(engine.runners[name])
+
+
+def create(engine: Engine, obj: Object) -> Object:
+    kind = _kind(obj)
+    meta = obj["metadata"]
+    response = engine.handle(Request("create", kind, meta.get("namespace", ""), body=obj, user=SERVER, user_agent="kube-apiserver"))
+    if response.code >= 400:
+        raise ApiError(response.object)
+    return dict(response.object)
+
+
+def _kind(obj: Object) -> str:
+    from kubelab.cluster.references import of_object
+
+    return of_object(obj).resource
+
+
+def add_node(engine: Engine, node: Object) -> None:
+    """A Node object with its status, and its kubelet and runtime (not started yet)."""
+    name = node["metadata"]["name"]
+    create(engine, {**node, "status": node["status"]})
+    engine.machines[name] = {}
+    for component in kubelet.for_node(name):
+        engine.register(component)
+
+
+def system_objects() -> list[Object]:
+    objects: list[Object] = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in NAMESPACES]
+    for name, number in PRIORITY_CLASSES:
+        description = "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."
+        if name == "system-node-critical":
+            description = "Used for system critical pods that must not be moved from their current node."
+        objects.append(
+            {
+                "apiVersion": "scheduling.k8s.io/v1",
+                "kind": "PriorityClass",
+                "metadata": {"name": name},
+                "value": number,
+                "description": description,
+            }
+        )
+    objects.append(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "kubernetes", "namespace": "default", "labels": {"component": "apiserver", "provider": "kubernetes"}},
+            "spec": {
+                "type": "ClusterIP",
+                "clusterIP": "10.96.0.1",
+                "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
+                "sessionAffinity": "None",
+            },
+        }
+    )
+    return objects
+
+
+def _storage_class(name: str) -> Object:
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+        "provisioner": "lab.kubelab.dev/dynamic",
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "WaitForFirstConsumer",
+        "allowVolumeExpansion": True,
+    }
+
+
+def node_objects(wanted: int | Sequence[str | Object]) -> list[Object]:
+    """Nodes from a number, names, or manifests (whose status may be left out or in part)."""
+    if isinstance(wanted, bool) or (isinstance(wanted, int) and wanted < 0):
+        raise ValueError(f"nodes={wanted!r}: give a number from 0, a list of names, or a list of Node manifests")
+    items: Sequence[str | Object] = [f"node-{index + 1}" for index in range(wanted)] if isinstance(wanted, int) else wanted
+    return [_node(item, index) for index, item in enumerate(items)]
+
+
+def _node(item: str | Object, index: int) -> Object:
+    if isinstance(item, str):
+        return nodes.node_object(item, index)
+    if not isinstance(item, dict) or item.get("kind") != "Node":
+        raise ValueError(f"nodes[{index}]: {item!r} is neither a name nor a Node manifest")
+    base = nodes.node_object(item["metadata"]["name"], index)
+    meta, status = item["metadata"], item.get("status") or {}
+    base["metadata"] = {**base["metadata"], **meta, "labels": {**base["metadata"]["labels"], **(meta.get("labels") or {})}}
+    base["spec"] = {**base.get("spec", {}), **(item.get("spec") or {})}
+    capacity = status.get("capacity") or {}
+    for name in ("capacity", "allocatable"):
+        base["status"][name] = {**base["status"][name], **capacity, **(status.get(name) or {})}
+    return base

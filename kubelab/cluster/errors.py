@@ -1,0 +1,65 @@
+"""What the front door raises: refusals, input that cannot be read, and time that ran out. Each says what was found and what would work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubelab.store.log import Object
+
+
+class ApiError(Exception):
+    """A refused call. ``status`` is the Status object that the API server answered; ``document`` says which document it was about."""
+
+    def __init__(self, status: Object, document: str = "") -> None:
+        self.status = status
+        self.document = document
+        super().__init__(f"{document}: {self.message}" if document else self.message)
+
+    @property
+    def code(self) -> int:
+        return int(self.status.get("code", 0))
+
+    @property
+    def reason(self) -> str:
+        return str(self.status.get("reason", ""))
+
+    @property
+    def message(self) -> str:
+        return str(self.status.get("message", ""))
+
+    @property
+    def causes(self) -> list[dict[str, Any]]:
+        return list((self.status.get("details") or {}).get("causes") or [])
+
+    def __str__(self) -> str:
+        """As kubectl prints it."""
+        head = f"Error from server ({self.reason}): " if self.reason else "Error from server: "
+        if self.reason == "Invalid":
+            head = ""
+        text = ("The " if self.reason == "Invalid" and not self.message.startswith(' "') else "") + self.message
+        return f"{self.document}: {head}{text}" if self.document else f"{head}{text}"
+
+
+class ManifestError(ValueError):
+    """A manifest that cannot be read. ``source`` names the file or text, ``line`` and ``column`` (from 1) the place, if known."""
+
+    def __init__(self, message: str, source: str = "", line: int = 0, column: int = 0) -> None:
+        place = source
+        if line:
+            place = f"{source}:{line}:{column}" if source else f"line {line}, column {column}"
+        super().__init__(f"{place}: {message}" if place else message)
+        self.source, self.line, self.column = source, line, column
+
+
+class ReferenceError_(ValueError):
+    """A reference such as ``pod/web-1`` that cannot be understood."""
+
+
+class Unsettled(TimeoutError):
+    """``run(until=…)`` or ``settle`` ran out of virtual time. ``moving`` lists what is still going on, and because of what."""
+
+    def __init__(self, message: str, moving: list[str]) -> None:
+        self.moving = moving
+        shown = "\n".join(f"  - {line}" for line in moving[:12])
+        more = f"\n  … and {len(moving) - 12} more" if len(moving) > 12 else ""
+        super().__init__(f"{message}\n{shown}{more}" if moving else message)

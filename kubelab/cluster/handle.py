@@ -1,0 +1,268 @@
+"""The handle: everything a user does to a cluster from Python, each method one call through the same line as everybody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from kubelab.apiserver import http
+from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
+from kubelab.apiserver.status import ApiFailure
+from kubelab.cluster import applying, bootstrap, manifests, references, running
+from kubelab.cluster.errors import ApiError
+from kubelab.cluster.references import Reference
+from kubelab.engine.engine import Engine
+from kubelab.kinds.kind import Object
+from kubelab.world.clock import parse_rfc3339, to_datetime
+from kubelab.world.timing import Timing
+
+START = "2026-01-01T00:00:00Z"
+RELEASES = ("1.28", "1.7")
+USER_AGENT = "kubelab"
+
+
+class World:
+    """The engine that a handle and all handles made from it (``as_user``) share."""
+
+    __slots__ = ("engine", "start_ns")
+
+    def __init__(self, engine: Engine, start_ns: int) -> None:
+        self.engine = engine
+        self.start_ns = start_ns
+
+
+class Cluster:
+    """A cluster in virtual time. It stands still until ``run``, ``settle`` or ``step`` lets time pass.
+
+    Parameters
+    ----------
+    nodes: a number (``node-1`` …, 4 CPU, 16Gi, 110 pods each, zones a, b, c in turn), names, or Node manifests.
+    seed: all chance follows from it.
+    timing: the name of a preset or a ``kl.Timing``.
+    start: the clock's start, RFC 3339.
+    feature_gates: ``{"Name": True}``.
+    storage_class: the name of the default StorageClass, or None for none.
+    """
+
+    def __init__(
+        self,
+        nodes: int | Sequence[str | Object] = 3,
+        seed: int = 0,
+        *,
+        release: str = "1.28",
+        timing: str | Timing = "default",
+        start: str = START,
+        feature_gates: dict[str, bool] | None = None,
+        storage_class: str | None = "standard",
+    ) -> None:
+        if release not in RELEASES:
+            raise ValueError(f"release={release!r}: use one of {', '.join(RELEASES)}")
+        if release == "1.7":
+            raise NotImplementedError('release="1.7" is not built yet: use release="1.28"')
+        figures = Timing.preset(timing) if isinstance(timing, str) else timing
+        start_ns = parse_rfc3339(start)
+        wanted = bootstrap.node_objects(nodes)
+        engine = Engine(seed=seed, start_ns=start_ns - bootstrap.BOOT_NS, timing=figures, release=release, gates=dict(feature_gates or {}))
+        bootstrap.start(engine, wanted, storage_class)
+        running.advance(engine, start_ns)
+        self._world = World(engine, start_ns)
+        self._user = ADMIN
+        self._agent = USER_AGENT
+
+    @classmethod
+    def _of(cls, world: World, user: User = ADMIN, agent: str = USER_AGENT) -> Cluster:
+        new = cls.__new__(cls)
+        new._world, new._user, new._agent = world, user, agent
+        return new
+
+    @property
+    def _engine(self) -> Engine:
+        return self._world.engine
+
+    # -- time ------------------------------------------------------------------------------------------------------------
+    @property
+    def now(self) -> datetime:
+        """The virtual instant (UTC)."""
+        return to_datetime(self._engine.now_ns)
+
+    @property
+    def elapsed(self) -> float:
+        """Virtual seconds since the start."""
+        return (self._engine.now_ns - self._world.start_ns) / 1e9
+
+    def run(
+        self,
+        duration: str | float | None = None,
+        *,
+        until: str | Callable[[Cluster], bool] | None = None,
+        timeout: str | float = "10m",
+        namespace: str = "default",
+    ) -> Cluster:
+        """Let time pass: for a duration, or until a condition holds (``Unsettled`` after ``timeout``). See DESIGN section 4 for conditions."""
+        running.run(self, duration, until, timeout, namespace)
+        return self
+
+    def settle(self, timeout: str | float = "1h") -> Cluster:
+        """Run until nothing moves any more but heartbeats and probes; ``Unsettled`` says what still does."""
+        running.settle(self, timeout)
+        return self
+
+    def step(self, count: int = 1) -> Cluster:
+        """Process the next wake (or ``count`` of them)."""
+        for _ in range(count):
+            if self._engine.wakes.heap:
+                self._engine.run_one()
+        return self
+
+    # -- calls -----------------------------------------------------------------------------------------------------------
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content_type: str = "",
+        user: str | None = None,
+        groups: Sequence[str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> tuple[int, Any]:
+        """The raw API without a socket: ``(code, object or Status)``. A string or bytes body is sent as it is."""
+        code, answer, _ = self._raw(method, path, body, content_type, user, groups, headers)
+        return code, answer
+
+    def _raw(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        content_type: str,
+        user: str | None,
+        groups: Sequence[str] | None,
+        headers: dict[str, str] | None,
+    ) -> tuple[int, Any, list[str]]:
+        who = self._user if user is None else User(user, _authenticated(user, groups))
+        engine = self._engine
+        try:
+            request = http.request_of(method, path, body, content_type=content_type, user=who, headers=headers)
+        except ApiFailure as refusal:
+            return refusal.code, refusal.status, []
+        response = engine.handle(request)
+        return response.code, engine.server.present(response.object), response.warnings
+
+    def _call(self, verb: str, reference: Reference, **more: Any) -> Response:
+        """One call by this handle's user; refusals raise ApiError."""
+        place = more.pop("place", "")
+        agent = more.pop("agent", self._agent)
+        request = Request(verb, reference.kind.resource, reference.namespace, reference.name, user=self._user, user_agent=agent, **more)
+        response = self._engine.handle(request)
+        if response.code >= 400:
+            raise ApiError(response.object, place)
+        return response
+
+    def get(self, reference: str | Object, name: str | None = None, *, namespace: str = "default") -> Object:
+        """One object; ApiError (NotFound) if it is not there."""
+        found = references.parse(reference, name, namespace)
+        return dict(self._call("get", found).object)
+
+    def __getitem__(self, reference: str) -> Object:
+        return self.get(reference)
+
+    def list(
+        self,
+        kind: str,
+        *,
+        namespace: str | None = "default",
+        selector: str = "",
+        field_selector: str = "",
+    ) -> list[Object]:
+        """The objects of a kind in a namespace (None: all namespaces), in the order of their names."""
+        found = references.kind_of(kind)
+        where = (namespace or "") if found.namespaced else ""
+        options = ListOptions(selector, field_selector)
+        return list(self._call("list", Reference(found, where, ""), list_options=options).object["items"])
+
+    def create(self, source: Any, *, namespace: str = "default", dry_run: bool = False, field_validation: str = "Strict") -> Any:
+        """Create every object of a source (see ``apply`` for its forms); returns the object, or a list if there are several."""
+        return applying.each(self, source, namespace, "create", Options(dry_run, "kubectl-create", field_validation))
+
+    def replace(self, source: Any, *, namespace: str = "default", dry_run: bool = False, field_validation: str = "Strict") -> Any:
+        """Replace every object of a source."""
+        return applying.each(self, source, namespace, "update", Options(dry_run, "kubectl-replace", field_validation))
+
+    def apply(
+        self,
+        source: Any,
+        *,
+        namespace: str = "default",
+        server_side: bool = False,
+        force: bool = False,
+        field_manager: str = "",
+        dry_run: bool = False,
+        keep_going: bool = False,
+        field_validation: str = "Strict",
+    ) -> Any:
+        """kubectl apply: a file, a folder, YAML text, a dict, or a list of these. If one document is refused, nothing of the source is
+        applied, unless ``keep_going``. Returns the object, or a list if there are several."""
+        return applying.apply(
+            self,
+            source,
+            namespace,
+            server_side=server_side,
+            keep_going=keep_going,
+            options=Options(dry_run, field_manager, field_validation, force),
+        )
+
+    def patch(self, reference: str, body: Any, type: str = "strategic", *, namespace: str = "default", subresource: str = "") -> Object:  # noqa: A002
+        """Patch an object: ``type`` is strategic, merge or json."""
+        if type not in ("strategic", "merge", "json"):
+            raise ValueError(f"type={type!r}: use strategic, merge or json")
+        found = references.parse(reference, namespace=namespace)
+        return dict(self._call("patch", found, body=body, patch_type=type, subresource=subresource, agent="kubectl-patch").object)
+
+    def delete(
+        self,
+        reference: str | Object,
+        name: str | None = None,
+        *,
+        namespace: str = "default",
+        grace_period: int | None = None,
+        cascade: str | None = None,
+    ) -> Object:
+        """Delete an object. ``cascade``: background, foreground or orphan; ``grace_period`` in seconds."""
+        found = references.parse(reference, name, namespace)
+        options: Object = {}
+        if grace_period is not None:
+            options["gracePeriodSeconds"] = grace_period
+        if cascade is not None:
+            if cascade not in ("background", "foreground", "orphan"):
+                raise ValueError(f"cascade={cascade!r}: use background, foreground or orphan")
+            options["propagationPolicy"] = cascade.capitalize()
+        elif found.kind.orphans_by_default:
+            options["propagationPolicy"] = "Background"
+        return dict(self._call("delete", found, body=options).object)
+
+    def delete_all(self, source: Any, *, namespace: str = "default") -> list[Object]:
+        """Delete every object of a source, as ``kubectl delete -f``."""
+        return [self.delete(document.object, namespace=namespace) for document in manifests.read(source)]
+
+    def scale(self, reference: str, replicas: int, *, namespace: str = "default") -> Object:
+        """Set the number of replicas, as ``kubectl scale``."""
+        found = references.parse(reference, namespace=namespace)
+        body = {"spec": {"replicas": replicas}}
+        return dict(self._call("patch", found, body=body, patch_type="merge", subresource="scale", agent="kubectl").object)
+
+    def as_user(self, name: str, groups: Sequence[str] | None = None) -> Cluster:
+        """The same cluster under another identity."""
+        return Cluster._of(self._world, User(name, _authenticated(name, groups)), self._agent)
+
+    # -- futures ---------------------------------------------------------------------------------------------------------
+    def fork(self) -> Cluster:
+        """Another future of the same past: it shares nothing that can change."""
+        return Cluster._of(World(self._engine.fork(), self._world.start_ns), self._user, self._agent)
+
+
+def _authenticated(name: str, groups: Sequence[str] | None) -> tuple[str, ...]:
+    given = tuple(groups or ())
+    extra = "system:unauthenticated" if name == "system:anonymous" else "system:authenticated"
+    return given if extra in given else (*given, extra)

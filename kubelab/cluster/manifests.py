@@ -1,0 +1,109 @@
+"""Manifests in any form a user has them: files, folders, YAML or JSON text, dicts, lists; each document with the place it came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from kubelab.cluster.errors import ManifestError
+from kubelab.kinds.kind import Object
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+class Document(NamedTuple):
+    """An object, and where it stands (``zookeeper.yaml, document 3``)."""
+
+    object: Object
+    place: str
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML 1.1 as Kubernetes reads it (sigs.k8s.io/yaml), but with timestamps as text and duplicate keys refused."""
+
+
+def _mapping(loader: Any, node: Any, deep: bool = False) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    seen: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if isinstance(key, bool):
+            key = "true" if key else "false"
+        elif not isinstance(key, str):
+            key = str(key)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(None, None, f'key "{key}" already set in map', key_node.start_mark)
+        seen[key] = loader.construct_object(value_node, deep=True)
+    return seen
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
+_Loader.add_constructor("tag:yaml.org,2002:binary", lambda loader, node: loader.construct_scalar(node))
+
+
+def read(source: Any) -> list[Document]:
+    """All documents of a source, Lists taken apart; ManifestError says where the source cannot be read."""
+    if isinstance(source, dict):
+        return _flat(source, "the object")
+    if isinstance(source, (list, tuple)):
+        return [document for index, item in enumerate(source) for document in _numbered(read(item), index)]
+    if isinstance(source, Path) or (isinstance(source, str) and _is_path(source)):
+        return _read_path(Path(source))
+    if isinstance(source, bytes):
+        source = source.decode()
+    if isinstance(source, str):
+        return _read_text(source, "")
+    raise ManifestError(f"cannot read a {type(source).__name__}: give a file, a folder, YAML text, a dict or a list of these")
+
+
+def _numbered(documents: list[Document], index: int) -> list[Document]:
+    return [Document(obj, f"item {index + 1}" if place == "the object" else place) for obj, place in documents]
+
+
+def _is_path(text: str) -> bool:
+    return "\n" not in text and (text.endswith(SUFFIXES) or (": " not in text and not text.lstrip().startswith(("{", "["))))
+
+
+def _read_path(path: Path) -> list[Document]:
+    if path.is_dir():
+        files = sorted(child for child in path.iterdir() if child.suffix in SUFFIXES)
+        if not files:
+            raise ManifestError(f"the folder has no {', '.join(SUFFIXES)} files", str(path))
+        return [document for child in files for document in _read_path(child)]
+    if not path.exists():
+        raise ManifestError(f'the path "{path}" does not exist')
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"not UTF-8 text: {error}", path.name) from None
+    return _read_text(text, path.name)
+
+
+def _read_text(text: str, source: str) -> list[Document]:
+    try:
+        found = [item for item in yaml.load_all(text, _Loader) if item is not None]  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = f"error parsing YAML: {error.problem or error.context}"
+        raise ManifestError(what, source, mark.line + 1 if mark else 0, mark.column + 1 if mark else 0) from None
+    except yaml.YAMLError as error:
+        raise ManifestError(f"error parsing YAML: {error}", source) from None
+    if not found:
+        raise ManifestError("no objects passed to apply", source)
+    documents = []
+    for index, item in enumerate(found):
+        place = f"{source or 'the text'}, document {index + 1}" if len(found) > 1 else (source or "the text")
+        if not isinstance(item, dict):
+            raise ManifestError(f"a {type(item).__name__} stands where an object (apiVersion, kind, metadata …) should", place)
+        documents.extend(_flat(item, place))
+    return documents
+
+
+def _flat(obj: Object, place: str) -> list[Document]:
+    """A List is its items."""
+    if obj.get("kind", "").endswith("List") and isinstance(obj.get("items"), list):
+        return [document for index, item in enumerate(obj["items"]) for document in _flat(item, f"{place}, item {index + 1}")]
+    return [Document(obj, place)]

@@ -1,0 +1,65 @@
+"""kubectl's references: ``pod/web-1``, ``sts/web``, ``deployments.apps/web``, and the kinds they name."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from kubelab.cluster.errors import ReferenceError_
+from kubelab.kinds import registry
+from kubelab.kinds.kind import Kind, Object
+
+
+class Reference(NamedTuple):
+    """One object: its kind, namespace ("" if cluster-scoped) and name."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.singular or self.kind.kind.lower()}/{self.name}"
+
+
+def kind_of(word: str) -> Kind:
+    """The kind that a word names; the error offers what comes close."""
+    found = registry.lookup(word)
+    if found is None:
+        words = sorted({name for kind in registry.all_kinds() for name in (kind.plural, *kind.short_names)})
+        close = get_close_matches(word.lower(), words, n=3)
+        hint = f": did you mean {' or '.join(close)}?" if close else ": `c.kinds()` lists the known ones"
+        raise ReferenceError_(f'the server doesn\'t have a resource type "{word}"{hint}')
+    return found
+
+
+def parse(reference: str | Object | Reference, name: str | None = None, namespace: str = "default") -> Reference:
+    """From ``"pod/web-1"``, ``("pod", "web-1")`` or an object."""
+    if isinstance(reference, Reference):
+        return reference
+    if isinstance(reference, dict):
+        kind = of_object(reference)
+        meta = reference.get("metadata") or {}
+        return Reference(kind, (meta.get("namespace") or namespace) if kind.namespaced else "", meta.get("name", ""))
+    if name is None:
+        word, slash, name = reference.partition("/")
+        if not slash or not name or not word:
+            raise ReferenceError_(f"{reference!r} is not a reference: write KIND/NAME, such as 'pod/web-1' or 'sts/web'")
+    else:
+        word = reference
+    kind = kind_of(word)
+    return Reference(kind, namespace if kind.namespaced else "", name)
+
+
+def of_object(obj: Object) -> Kind:
+    """The kind of an object by its apiVersion and kind."""
+    version, name = obj.get("apiVersion"), obj.get("kind")
+    if not isinstance(version, str) or not isinstance(name, str) or not version or not name:
+        missing = "kind" if not name else "apiVersion"
+        raise ReferenceError_(f"the object has no {missing}: every object needs apiVersion and kind")
+    group, _, number = version.rpartition("/")
+    kind = registry.by_kind(name, group)
+    if kind is None or number not in kind.versions:
+        other = registry.by_kind(name)
+        hint = f": use {other.api_version}" if other is not None else ""
+        raise ReferenceError_(f'no matches for kind "{name}" in version "{version}"{hint}')
+    return kind

@@ -1,0 +1,109 @@
+"""Letting time pass: for a while, until something holds, or until nothing moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from kubelab.cluster import until as conditions
+from kubelab.cluster.errors import Unsettled
+from kubelab.engine.engine import Engine
+from kubelab.world.clock import format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from kubelab.cluster.handle import Cluster
+
+
+def advance(engine: Engine, to_ns: int) -> None:
+    """Process every wake up to an instant; the clock stands there afterwards."""
+    heap, run_one = engine.wakes.heap, engine.run_one
+    while heap and heap[0][0] <= to_ns:
+        run_one()
+    engine.now_ns = max(engine.now_ns, to_ns)
+
+
+def run(
+    cluster: Cluster,
+    duration: str | float | None,
+    until: str | Callable[[Cluster], bool] | None,
+    timeout: str | float,
+    namespace: str,
+) -> None:
+    """See ``Cluster.run``."""
+    engine = cluster._engine
+    if (duration is None) == (until is None):
+        raise ValueError('give a duration, as in run("30s"), or a condition, as in run(until="sts/web ready")')
+    if duration is not None:
+        length_ns = parse_duration(duration)
+        if length_ns < 0:
+            raise ValueError(f"cannot run for {duration!r}: time only goes forward")
+        advance(engine, engine.now_ns + length_ns)
+        return
+    limit_ns = engine.now_ns + parse_duration(timeout)
+    met = _met(cluster, until, namespace)
+    if not _until(engine, met, limit_ns):
+        raise Unsettled(f"after {_shown(timeout)} still not {_words(until)} at {cluster.elapsed:.3f} s", moving(engine))
+
+
+def _met(cluster: Cluster, until: Any, namespace: str) -> Callable[[], bool]:
+    if isinstance(until, str):
+        condition = conditions.parse(until, namespace)
+        return lambda: condition(cluster._engine.store.head)
+    if callable(until):
+        return lambda: bool(until(cluster))
+    raise ValueError(f"until={until!r}: give text such as 'sts/web ready' or a function of the cluster")
+
+
+def _words(until: Any) -> str:
+    return f"{until!r}" if isinstance(until, str) else f"true: {getattr(until, '__name__', until)}"
+
+
+def _shown(timeout: str | float) -> str:
+    return timeout if isinstance(timeout, str) else format_duration(parse_duration(timeout))
+
+
+def _until(engine: Engine, met: Callable[[], bool], limit_ns: int) -> bool:
+    """Whether the condition came true; it is asked after every change of the store."""
+    if met():
+        return True
+    heap, run_one, store = engine.wakes.heap, engine.run_one, engine.store
+    revision = store.revision
+    while heap and heap[0][0] <= limit_ns:
+        run_one()
+        if store.revision != revision:
+            revision = store.revision
+            if met():
+                return True
+    engine.now_ns = max(engine.now_ns, limit_ns)
+    return met()
+
+
+def settle(cluster: Cluster, timeout: str | float) -> None:
+    """See ``Cluster.settle``."""
+    engine = cluster._engine
+    limit_ns = engine.now_ns + parse_duration(timeout)
+    heap, run_one = engine.wakes.heap, engine.run_one
+    while engine.moving > 0 and heap and heap[0][0] <= limit_ns:
+        run_one()
+    if engine.moving > 0:
+        engine.now_ns = max(engine.now_ns, limit_ns)
+        raise Unsettled(f"after {_shown(timeout)} something is still moving at {cluster.elapsed:.3f} s", moving(engine))
+
+
+def moving(engine: Engine) -> list[str]:
+    """What is still going on: each key at work or waiting, with the reason that its plan gave."""
+    lines = []
+    for runner in engine.runners.values():
+        background = runner.component.background
+        keys = [*runner.processing, *runner.waiting, *(key for queue in runner.queues.values() for key in queue)]
+        for key in dict.fromkeys(keys):
+            if key and key[0] in background:
+                continue
+            because = "; ".join(map(str, runner.stories.get(key, ())))
+            failures = runner.failures.get(key, 0)
+            name = "/".join(map(str, key))
+            line = f"{runner.name} {name}"
+            if failures:
+                line += f" (failed {failures} times)"
+            lines.append(f"{line}: {because}" if because else line)
+    return lines

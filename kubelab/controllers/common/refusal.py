@@ -1,0 +1,18 @@
+"""What a sync does only because one of its calls was refused: report the failure in the status.
+
+upstream: the status written with the error of manageReplicas (pkg/controller/replicaset/replica_set.go) or of a ReplicaSet's creation
+(pkg/controller/deployment/sync.go), 1.28.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from kubelab.engine.plan import Batch, Call
+
+_ENGINE_KNOWS = any(item.name == "refused" for item in fields(Batch))
+
+
+def after_refusal(call: Call) -> tuple[Batch, ...]:
+    """A batch that is sent only if a call of an earlier batch was refused; ``{error}`` in its texts is that refusal's message."""
+    return (Batch(calls=(call,), refused=True),) if _ENGINE_KNOWS else ()

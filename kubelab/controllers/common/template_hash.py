@@ -1,0 +1,72 @@
+"""The pod-template-hash of a ReplicaSet, and whether two templates are equal.
+
+Upstream hashes the template as Go prints it, which differs between versions; what decides is the templates' equality. Here the
+template's canonical JSON is hashed: the same template always gets the same name.
+
+upstream: ComputeHash in pkg/controller/controller_utils.go, EqualIgnoreHash in pkg/controller/deployment/util/deployment_util.go,
+SafeEncodeString in apimachinery/pkg/util/rand/rand.go, 1.28.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+from kubelab.kinds.equality import same
+from kubelab.store.log import Object
+from kubelab.world.streams import SUFFIX_ALPHABET
+
+TEMPLATE_HASH_LABEL = "pod-template-hash"
+_PRIME = 16777619
+_OFFSET = 2166136261
+
+
+def fnv32a(data: bytes) -> int:
+    """FNV-1a, 32 bit: exclusive or first, then multiply."""
+    value = _OFFSET
+    for byte in data:
+        value = ((value ^ byte) * _PRIME) & 0xFFFFFFFF
+    return value
+
+
+def fnv32(data: bytes) -> int:
+    """FNV-1, 32 bit: multiply first, then exclusive or."""
+    value = _OFFSET
+    for byte in data:
+        value = ((value * _PRIME) & 0xFFFFFFFF) ^ byte
+    return value
+
+
+def safe_encode(number: int) -> str:
+    """A hash's decimal digits in the letters that generated names use.
+
+    >>> safe_encode(1234567890)
+    '5fb6dc7dd4'
+    """
+    return "".join(SUFFIX_ALPHABET[ord(digit) % len(SUFFIX_ALPHABET)] for digit in str(number))
+
+
+def template_hash(template: Object, collision_count: int | None) -> str:
+    """The hash of a pod template; ``collision_count`` counts in where it is set, also as 0."""
+    return _hash(json.dumps(template, sort_keys=True, separators=(",", ":")), collision_count)
+
+
+@lru_cache(maxsize=256)
+def _hash(printed: str, collision_count: int | None) -> str:
+    more = b"" if collision_count is None else (collision_count & 0xFFFFFFFF).to_bytes(8, "little")
+    return safe_encode(fnv32a(printed.encode() + more))
+
+
+def equal_templates(one: Object, other: Object) -> bool:
+    """Whether two templates are semantically equal, their pod-template-hash label aside."""
+    if one is other:
+        return True
+    if one.get("spec") is not other.get("spec") and not same(one.get("spec"), other.get("spec")):
+        return False
+    return same(_meta_without_hash(one), _meta_without_hash(other))
+
+
+def _meta_without_hash(template: Object) -> Object:
+    meta = template.get("metadata") or {}
+    labels = {key: value for key, value in (meta.get("labels") or {}).items() if key != TEMPLATE_HASH_LABEL}
+    return {**{key: value for key, value in meta.items() if value is not None}, "labels": labels}

@@ -1,0 +1,60 @@
+"""The status of a StatefulSet.
+
+upstream: computeReplicaStatus, completeRollingUpdate and inconsistentStatus in
+pkg/controller/statefulset/{stateful_set_control,stateful_set_utils}.go, 1.28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from kubelab.controllers.statefulset.observe import Seen
+from kubelab.controllers.statefulset.slots import Slot
+from kubelab.engine.plan import Reason
+from kubelab.store.log import Object
+
+STATUS = Reason("StatusChanged", "the status of {subject} is out of date")
+_COUNTS = ("replicas", "readyReplicas", "availableReplicas", "currentReplicas", "updatedReplicas")
+_NAMES = ("currentRevision", "updateRevision")
+_NONE: dict[str, Any] = {}
+
+
+def new_status(seen: Seen, pods: Iterable[Slot], *, deleted_for_update: int = 0) -> Object:
+    """The status by ``pods``; a pod that this very sync makes does not count yet."""
+    current, wanted = seen.current["metadata"]["name"], seen.update["metadata"]["name"]
+    replicas = ready = available = of_current = of_update = 0
+    for slot in pods:
+        if not slot.phase:
+            continue
+        replicas += 1
+        if slot.ready:
+            ready += 1
+            available += slot.available
+        if not slot.terminating:
+            of_current += slot.revision == current
+            of_update += slot.revision == wanted
+    of_current -= deleted_for_update
+    if _is_rolling(seen.set) and of_update == replicas == ready:
+        of_current, current = of_update, wanted
+    counts = dict(zip(_COUNTS, (replicas, ready, available, of_current, of_update), strict=True))
+    return {
+        "observedGeneration": seen.set["metadata"].get("generation", 0),
+        "replicas": counts["replicas"],
+        **{key: count for key, count in counts.items() if count and key not in ("replicas", "availableReplicas")},
+        "availableReplicas": counts["availableReplicas"],
+        "currentRevision": current,
+        "updateRevision": wanted,
+        "collisionCount": seen.collision_count,
+    }
+
+
+def is_inconsistent(set_: Object, status: Object) -> bool:
+    old = set_.get("status") or _NONE
+    if status["observedGeneration"] > (old.get("observedGeneration") or 0):
+        return True
+    return any(status.get(key, 0) != (old.get(key) or 0) for key in _COUNTS) or any(status[key] != old.get(key) for key in _NAMES)
+
+
+def _is_rolling(set_: Object) -> bool:
+    return (set_["spec"].get("updateStrategy") or _NONE).get("type") == "RollingUpdate"

@@ -1,0 +1,114 @@
+"""The usual answers of a program: runs for ever, listens on its declared ports, answers 200, dies of TERM with code 0.
+
+What a process does besides answering (files written by hooks, commands run by probes) is a small shell over the container's
+files, kept in `Memory`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kubelab.cri import shell
+from kubelab.cri.api import ContainerSpec, World
+from kubelab.cri.effects import Effect, ExecResult, Exit, HttpAnswer
+from kubelab.cri.shell.files import Denied, FileView
+from kubelab.world.codec import value
+
+EXEC_HORIZON_NS = 24 * 3600 * 1_000_000_000
+
+
+@value
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """State of a simple program: its container's own files, the signal that is to end it, whatever else it keeps in `own`."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    ending: str = ""
+    own: Any = None
+
+
+class Base:
+    """Program with the usual answers; subclass and change what differs. State is None until something must be remembered."""
+
+    name = "base"
+
+    def claims(self, image: str, command: tuple[str, ...], args: tuple[str, ...]) -> bool:
+        return False
+
+    def init(self, spec: ContainerSpec, now_ns: int, world: World) -> Any:
+        return None
+
+    def advance(self, spec: ContainerSpec, state: Any, now_ns: int, world: World) -> tuple[Any, tuple[Effect, ...]]:
+        if isinstance(state, Memory) and state.ending:
+            return state, (Exit(self.exit_on(state.ending), now_ns),)
+        return state, ()
+
+    def exit_on(self, sig: str) -> int:
+        """Exit code after a signal: a server that ends in order says 0."""
+        return 0
+
+    def next_wake_ns(self, state: Any) -> int | None:
+        return None
+
+    def probe_http(self, spec: ContainerSpec, state: Any, port: int, path: str, now_ns: int, world: World) -> HttpAnswer | None:
+        return HttpAnswer(200, "ok\n") if port in spec.ports else None
+
+    def probe_tcp(self, spec: ContainerSpec, state: Any, port: int, now_ns: int, world: World) -> bool:
+        return port in spec.ports
+
+    def exec(
+        self, spec: ContainerSpec, state: Any, argv: tuple[str, ...], now_ns: int, world: World
+    ) -> tuple[ExecResult, Any, tuple[Effect, ...]]:
+        files = state.files if isinstance(state, Memory) else {}
+        result, files_after, effects = run_command(spec, files, argv, now_ns, world, self.commands(spec, state, argv, now_ns, world))
+        if files_after == files:
+            return result, state, effects
+        return result, replace(state if isinstance(state, Memory) else Memory(), files=files_after), effects
+
+    def commands(
+        self, spec: ContainerSpec, state: Any, argv: tuple[str, ...], now_ns: int, world: World
+    ) -> Mapping[str, tuple[int, str]]:
+        """Commands that the image has beside the shell's: exit code and output. The one asked for always exists here."""
+        name = argv[0].rpartition("/")[2] if argv else ""
+        return {name: (0, "")}
+
+    def signal(self, spec: ContainerSpec, state: Any, sig: str, now_ns: int) -> Any:
+        if sig not in ("TERM", "INT", "QUIT"):
+            return state
+        return replace(state if isinstance(state, Memory) else Memory(), ending=sig)
+
+    def read_file(self, spec: ContainerSpec, state: Any, path: str, world: World) -> str | None:
+        return read_container_file(spec, state.files if isinstance(state, Memory) else {}, path, world)
+
+    def group(self, spec: ContainerSpec) -> str:
+        return ""
+
+
+def run_command(
+    spec: ContainerSpec,
+    files: Mapping[str, str],
+    argv: tuple[str, ...],
+    now_ns: int,
+    world: World,
+    commands: Mapping[str, tuple[int, str]],
+) -> tuple[ExecResult, dict[str, str], tuple[Effect, ...]]:
+    """A command in a process beside the container's main one: result, the container's files afterwards, effects."""
+    started = shell.start(
+        argv, env=spec.env, hostname=spec.hostname or spec.pod_name, namespace=spec.namespace, directory=spec.working_dir or "/",
+        files=files, mounts=spec.mounts, commands=commands, main=False,
+    )  # fmt: skip
+    ended, effects, duration_ns = shell.run_to_end(started, now_ns, world, EXEC_HORIZON_NS)
+    first = ended.processes[0]
+    code = first.exit_code if first.exit_code is not None else 137
+    return ExecResult(code, first.captured, duration_ns), ended.files, tuple(item for item in effects if not isinstance(item, Exit))
+
+
+def read_container_file(spec: ContainerSpec, files: Mapping[str, str], path: str, world: World) -> str | None:
+    """A file as a container sees it, None if it is not there."""
+    view = FileView(files, spec.mounts, spec.hostname or spec.pod_name, spec.namespace, world)
+    try:
+        return view.read(path)
+    except Denied:
+        return None

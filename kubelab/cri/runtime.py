@@ -1,0 +1,380 @@
+"""The simulated container runtime of one node, shaped like the CRI.
+
+Upstream: containerd internal/cri/server (behaviour), staging/src/k8s.io/cri-api (interface), 1.28. All memory is a table of
+tables of immutable values, so `{name: dict(table)}` is a complete fork. Calls act at the instant given; a container that runs
+no interesting program costs nothing after its start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+from kubelab.cri import programs
+from kubelab.cri.api import CREATED, EXITED, NOTREADY, READY, RUNNING, Container, ContainerSpec, CriError, Sandbox, SandboxConfig, Surroundings
+from kubelab.cri.effects import Changed, Effect, ExecResult, Exit, HttpAnswer, Log, PeerView, Signal, WriteFile
+from kubelab.cri.images import ImageService
+from kubelab.cri.site import Site
+
+TABLES = ("sandboxes", "containers", "members", "addresses", "images", "image_refs", "states", "wakes", "kills", "groups", "logs", "exits")
+KILLED = 137
+START_ERROR = 128
+LOG_ENTRIES_KEPT = 20_000
+
+
+def empty_tables() -> dict[str, dict[Any, Any]]:
+    """Memory of a runtime that has run nothing yet."""
+    return {name: {} for name in TABLES}
+
+
+class SimulatedRuntime(ImageService):
+    """RuntimeService and ImageService of a node over `tables`; `volumes` (volume → path → text) belongs to the whole cluster."""
+
+    def __init__(self, tables: dict[str, dict[Any, Any]], volumes: dict[str, dict[str, str]], around: Surroundings) -> None:
+        self.tables = tables
+        self.volumes = volumes
+        self.around = around
+        self._sandboxes: dict[str, Sandbox] = tables["sandboxes"]
+        self._containers: dict[str, Container] = tables["containers"]
+        self._members: dict[str, tuple[str, ...]] = tables["members"]
+        self._addresses: dict[str, str] = tables["addresses"]
+        self._images = tables["images"]
+        self._refs = tables["image_refs"]
+        self._states: dict[str, Any] = tables["states"]
+        self._wakes: dict[str, int] = tables["wakes"]
+        self._kills: dict[str, int] = tables["kills"]
+        self._groups: dict[str, str] = tables["groups"]
+        self._logs: dict[str, tuple[Log, ...]] = tables["logs"]
+        self._exits: dict[str, int] = tables["exits"]
+
+    # Node
+
+    def version(self) -> dict[str, str]:
+        """Version."""
+        return {"version": "0.1.0", "runtimeName": "kubelab", "runtimeVersion": "1.0.0", "runtimeApiVersion": "v1"}
+
+    def status(self) -> dict[str, Any]:
+        """Status: the two conditions that the kubelet relies on."""
+        return {"status": {"conditions": [{"type": "RuntimeReady", "status": True}, {"type": "NetworkReady", "status": True}]}}
+
+    # Sandboxes
+
+    def run_pod_sandbox(self, config: SandboxConfig, now_ns: int) -> str:
+        """RunPodSandbox: READY when it returns; the same name, namespace, uid and attempt may exist once."""
+        if not config.name:
+            raise CriError("Unknown", "sandbox config must include metadata")
+        sandbox_id = sha256(f"sandbox {config.uid} {config.namespace}/{config.name} {config.attempt}".encode()).hexdigest()
+        if sandbox_id in self._sandboxes:
+            name = f"{config.name}_{config.namespace}_{config.uid}_{config.attempt}"
+            raise CriError("Unknown", f'failed to reserve sandbox name "{name}": name "{name}" is reserved for "{sandbox_id}"')
+        self._sandboxes[sandbox_id] = Sandbox(sandbox_id, config, READY, now_ns)
+        self._members[sandbox_id] = ()
+        if config.ip:
+            self._addresses[config.ip] = sandbox_id
+        return sandbox_id
+
+    def stop_pod_sandbox(self, sandbox_id: str, now_ns: int) -> None:
+        """StopPodSandbox: kills its containers, gives the address back, keeps everything listed."""
+        sandbox = self._sandboxes.get(sandbox_id)
+        if sandbox is None or sandbox.state == NOTREADY:
+            return
+        for container_id in self._members[sandbox_id]:
+            self._kill(container_id, now_ns)
+        self._sandboxes[sandbox_id] = replace(sandbox, state=NOTREADY)
+        if self._addresses.get(sandbox.config.ip) == sandbox_id:
+            del self._addresses[sandbox.config.ip]
+
+    def remove_pod_sandbox(self, sandbox_id: str, now_ns: int) -> None:
+        """RemovePodSandbox: stops it and removes it with all its containers."""
+        self.stop_pod_sandbox(sandbox_id, now_ns)
+        for container_id in self._members.get(sandbox_id, ()):
+            self.remove_container(container_id, now_ns)
+        self._members.pop(sandbox_id, None)
+        self._sandboxes.pop(sandbox_id, None)
+
+    def pod_sandbox_status(self, sandbox_id: str) -> Sandbox:
+        """PodSandboxStatus; NotFound for an unknown id."""
+        return self._sandbox(sandbox_id)
+
+    def list_pod_sandbox(self, *, id: str = "", state: str = "", labels: dict[str, str] | None = None) -> list[Sandbox]:
+        """ListPodSandbox: filters are ANDed, an id may be a prefix."""
+        return [
+            sandbox
+            for sandbox in self._sandboxes.values()
+            if sandbox.id.startswith(id) and state in ("", sandbox.state) and _selects(labels, sandbox.config.labels)
+        ]
+
+    # Containers
+
+    def create_container(self, sandbox_id: str, spec: ContainerSpec, now_ns: int) -> str:
+        """CreateContainer: the image must be present; name and attempt are unique in the sandbox."""
+        self._sandbox(sandbox_id)
+        image_ref = self._image_ref(spec.image)
+        container_id = sha256(f"{sandbox_id} {spec.name} {spec.attempt}".encode()).hexdigest()
+        if container_id in self._containers:
+            name = f"{spec.name}_{spec.pod_name}_{spec.namespace}_{spec.pod_uid}_{spec.attempt}"
+            raise CriError("Unknown", f'failed to reserve container name "{name}": name "{name}" is reserved for "{container_id}"')
+        program = programs.choose(spec.image, spec.command, spec.args)
+        self._containers[container_id] = Container(container_id, sandbox_id, spec, image_ref, program.name, CREATED, now_ns)
+        self._members[sandbox_id] += (container_id,)
+        return container_id
+
+    def start_container(self, container_id: str, now_ns: int) -> None:
+        """StartContainer: only from CREATED; a failed start leaves EXITED, reason StartError, code 128."""
+        container = self._container(container_id)
+        if container.state != CREATED:
+            raise CriError("Unknown", f"container is in {container.state} state")
+        if self._sandbox(container.sandbox_id).state != READY:
+            raise CriError("Unknown", f'sandbox container "{container.sandbox_id}" is not running')
+        program = programs.get(container.program)
+        spec = container.spec
+        try:
+            state = program.init(spec, now_ns, self._site(container, now_ns))
+        except programs.StartError as error:
+            failed = replace(container, state=EXITED, finished_ns=now_ns, exit_code=START_ERROR, reason="StartError", message=str(error))
+            self._containers[container_id] = failed
+            raise CriError("Unknown", str(error)) from error
+        self._containers[container_id] = Container(
+            container_id, container.sandbox_id, spec, container.image_ref, container.program, RUNNING, container.created_ns, now_ns
+        )
+        if state is None:
+            return
+        self._states[container_id] = state
+        group = program.group(spec)
+        if group:
+            self._groups[container_id] = group
+        self._advance(container_id, now_ns)
+        if group:
+            self.around.changed(group, now_ns)
+
+    def stop_container(self, container_id: str, timeout_ns: int, now_ns: int) -> None:
+        """StopContainer: TERM now, KILL after `timeout_ns`; the exit shows in `tick` and in the status when it happens."""
+        container = self._containers.get(container_id)
+        if container is None or container.state != RUNNING:
+            return
+        if timeout_ns <= 0:
+            self._kill(container_id, now_ns)
+            return
+        due = now_ns + timeout_ns
+        self._kills[container_id] = min(due, self._kills.get(container_id, due))
+        self._signal(container_id, "TERM", now_ns)
+
+    def remove_container(self, container_id: str, now_ns: int) -> None:
+        """RemoveContainer: kills it if it runs."""
+        container = self._containers.get(container_id)
+        if container is None:
+            return
+        self._kill(container_id, now_ns)
+        siblings = self._members.get(container.sandbox_id, ())
+        self._members[container.sandbox_id] = tuple(item for item in siblings if item != container_id)
+        for table in (self._containers, self._states, self._logs, self._exits):
+            table.pop(container_id, None)
+
+    def container_status(self, container_id: str) -> Container:
+        """ContainerStatus; NotFound for an unknown id."""
+        return self._container(container_id)
+
+    def list_containers(
+        self, *, id: str = "", pod_sandbox_id: str = "", state: str = "", labels: dict[str, str] | None = None
+    ) -> list[Container]:
+        """ListContainers: filters are ANDed, ids may be prefixes."""
+        if pod_sandbox_id in self._members:
+            candidates = [self._containers[item] for item in self._members[pod_sandbox_id]]
+        else:
+            candidates = [item for item in self._containers.values() if item.sandbox_id.startswith(pod_sandbox_id)]
+        return [
+            item for item in candidates if item.id.startswith(id) and state in ("", item.state) and _selects(labels, item.spec.labels)
+        ]
+
+    def exec_sync(self, container_id: str, argv: tuple[str, ...], now_ns: int, timeout_ns: int = 0) -> ExecResult:
+        """ExecSync: a non-zero exit code is a normal answer; a command that outlasts the timeout is DeadlineExceeded."""
+        container = self._container(container_id)
+        if container.state != RUNNING:
+            raise CriError("Unknown", f"container is in {container.state} state")
+        program = programs.get(container.program)
+        before = self._states.get(container_id)
+        site = self._site(container, now_ns)
+        result, state, effects = program.exec(container.spec, before, argv, now_ns, site)
+        if state is not before:
+            self._keep(container_id, container.program, state)
+        self._apply(container_id, effects, now_ns)
+        if timeout_ns > 0 and (result.duration_ns is None or result.duration_ns > timeout_ns):
+            command = " ".join(argv)
+            raise CriError("DeadlineExceeded", f'command "{command}" timed out')
+        return result
+
+    # What the kubelet asks beside the CRI
+
+    def tick(self, now_ns: int) -> tuple[Container, ...]:
+        """Runs what is due up to `now_ns`; answers the containers that have exited since the last tick, in order."""
+        while True:
+            due = [(at, item) for item, at in self._wakes.items() if at <= now_ns]
+            due += [(at, item) for item, at in self._kills.items() if at <= now_ns]
+            if not due:
+                break
+            at, container_id = min(due)
+            self._wakes.pop(container_id, None)
+            if self._kills.get(container_id, at + 1) <= at:
+                self._kill(container_id, at)
+            else:
+                self._advance(container_id, at)
+        if not self._exits:
+            return ()
+        gone = sorted((at, item) for item, at in self._exits.items())
+        self._exits.clear()
+        return tuple(self._containers[item] for _, item in gone if item in self._containers)
+
+    def next_wake_ns(self) -> int | None:
+        """When `tick` has something to do next."""
+        if not self._wakes and not self._kills:
+            return None
+        return min([*self._wakes.values(), *self._kills.values()])
+
+    def probe_http(self, container_id: str, port: int, path: str, now_ns: int) -> HttpAnswer | None:
+        """GET to a container's port as the kubelet does it; None: connection refused."""
+        container = self._containers.get(container_id)
+        if container is None or container.state != RUNNING:
+            return None
+        program = programs.get(container.program)
+        return program.probe_http(
+            container.spec, self._states.get(container_id), port, path, now_ns, self._site(container, now_ns)
+        )
+
+    def probe_tcp(self, container_id: str, port: int, now_ns: int) -> bool:
+        """TCP connection to a container's port."""
+        container = self._containers.get(container_id)
+        if container is None or container.state != RUNNING:
+            return False
+        program = programs.get(container.program)
+        return program.probe_tcp(container.spec, self._states.get(container_id), port, now_ns, self._site(container, now_ns))
+
+    def http(self, address: str, port: int, path: str, now_ns: int) -> HttpAnswer | None:
+        """GET to a pod's IP address on this node."""
+        for container_id in self._members.get(self._addresses.get(address, ""), ()):
+            answer = self.probe_http(container_id, port, path, now_ns)
+            if answer is not None:
+                return answer
+        return None
+
+    def tcp(self, address: str, port: int, now_ns: int) -> bool:
+        """TCP connection to a pod's IP address on this node."""
+        members = self._members.get(self._addresses.get(address, ""), ())
+        return any(self.probe_tcp(container_id, port, now_ns) for container_id in members)
+
+    def has_address(self, address: str) -> bool:
+        """Whether a sandbox on this node has the IP address."""
+        return address in self._addresses
+
+    def members(self, group: str, *, reachable: bool = True) -> tuple[PeerView, ...]:
+        """The running members of a group on this node; `reachable` is what the asker is to see."""
+        return tuple(
+            PeerView(container.spec.pod_name, container_id, True, reachable, container.started_ns, self._states.get(container_id))
+            for container_id, name in self._groups.items()
+            if name == group and (container := self._containers[container_id]).state == RUNNING
+        )
+
+    def poke(self, group: str, now_ns: int) -> None:
+        """Lets the group's members on this node look at their peers now."""
+        for container_id in [item for item, name in self._groups.items() if name == group]:
+            self._advance(container_id, now_ns)
+
+    def logs(self, container_id: str) -> tuple[Log, ...]:
+        """What the main process has written, oldest first."""
+        return self._logs.get(container_id, ())
+
+    def read_file(self, container_id: str, path: str, now_ns: int) -> str | None:
+        """A file of a container, running or exited: the termination message, for one."""
+        container = self._container(container_id)
+        program = programs.get(container.program)
+        return program.read_file(container.spec, self._states.get(container_id), path, self._site(container, now_ns))
+
+    # Inner workings
+
+    def _sandbox(self, sandbox_id: str) -> Sandbox:
+        found = self._sandboxes.get(sandbox_id)
+        if found is None:
+            raise CriError("NotFound", f'an error occurred when try to find sandbox "{sandbox_id}": not found')
+        return found
+
+    def _container(self, container_id: str) -> Container:
+        found = self._containers.get(container_id)
+        if found is None:
+            raise CriError("NotFound", f'an error occurred when try to find container "{container_id}": not found')
+        return found
+
+    def _site(self, container: Container, now_ns: int) -> Site:
+        return Site(self.around, self.volumes, self._sandboxes[container.sandbox_id].config, container, now_ns)
+
+    def _keep(self, container_id: str, program_name: str, state: Any) -> None:
+        self._states[container_id] = state
+        wake = programs.get(program_name).next_wake_ns(state)
+        if wake is None:
+            self._wakes.pop(container_id, None)
+        else:
+            self._wakes[container_id] = wake
+
+    def _advance(self, container_id: str, now_ns: int) -> None:
+        container = self._containers.get(container_id)
+        if container is None or container.state != RUNNING:
+            self._wakes.pop(container_id, None)
+            return
+        program = programs.get(container.program)
+        state, effects = program.advance(container.spec, self._states.get(container_id), now_ns, self._site(container, now_ns))
+        self._keep(container_id, container.program, state)
+        if effects:
+            self._apply(container_id, effects, now_ns)
+
+    def _signal(self, container_id: str, sig: str, now_ns: int) -> None:
+        container = self._containers[container_id]
+        if container.state != RUNNING:
+            return
+        if sig == "KILL":
+            self._kill(container_id, now_ns)
+            return
+        program = programs.get(container.program)
+        self._states[container_id] = program.signal(container.spec, self._states.get(container_id), sig, now_ns)
+        self._advance(container_id, now_ns)
+
+    def _apply(self, container_id: str, effects: tuple[Effect, ...], now_ns: int) -> None:
+        lines = tuple(effect for effect in effects if isinstance(effect, Log))
+        if lines:
+            self._logs[container_id] = (self._logs.get(container_id, ()) + lines)[-LOG_ENTRIES_KEPT:]
+        for effect in effects:
+            if isinstance(effect, WriteFile):
+                self._write(effect)
+            elif isinstance(effect, Exit):
+                self._finish(container_id, effect.code, effect.reason, effect.time_ns)
+            elif isinstance(effect, Signal):
+                self._signal(container_id, effect.sig, now_ns)
+            elif isinstance(effect, Changed):
+                self.around.changed(effect.group, now_ns)
+
+    def _write(self, effect: WriteFile) -> None:
+        contents = dict(self.volumes.get(effect.volume, {}))
+        if effect.text is None:
+            contents.pop(effect.path, None)
+        else:
+            contents[effect.path] = effect.text
+        self.volumes[effect.volume] = contents
+
+    def _kill(self, container_id: str, now_ns: int) -> None:
+        self._finish(container_id, KILLED, "", now_ns)
+
+    def _finish(self, container_id: str, code: int, reason: str, now_ns: int) -> None:
+        container = self._containers[container_id]
+        if container.state != RUNNING:
+            return
+        self._containers[container_id] = replace(
+            container, state=EXITED, finished_ns=now_ns, exit_code=code, reason=reason or ("Error" if code else "Completed")
+        )
+        self._wakes.pop(container_id, None)
+        self._kills.pop(container_id, None)
+        self._exits[container_id] = now_ns
+        group = self._groups.pop(container_id, "")
+        if group:
+            self.around.changed(group, now_ns)
+
+
+def _selects(selector: dict[str, str] | None, labels: Any) -> bool:
+    return not selector or all(labels.get(key) == wanted for key, wanted in selector.items())

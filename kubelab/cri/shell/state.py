@@ -1,0 +1,87 @@
+"""The state of a shell and its processes: plain values, constructible from their fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kubelab.cri.api import Mount
+from kubelab.world.codec import value
+
+FOREVER = 1 << 62
+Streams = tuple[str, str, str]
+
+
+@value
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A place in a script: the main script, a function being called, a trap handler, a sourced file."""
+
+    script: str
+    body: int
+    at: int = 0
+    kind: str = "main"
+    loops: tuple[tuple[str, ...], ...] = ()
+    streams: tuple[Streams, ...] = ()
+    status: int = 0
+    parameters: tuple[str, ...] = ()
+
+
+@value
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A shell process; subshells, pipeline stages and background jobs are processes of their own.
+
+    `out` and `err` name a target: `stdout`, `stderr`, `null`, `capture:PID`, `file:PATH`; `input` is the text left to read.
+    `until_ns`: asleep until then; `waiting`: for these children, to do `awaiting` with the result.
+    """
+
+    pid: int
+    parent: int
+    frames: tuple[Frame, ...]
+    variables: dict[str, str]
+    exported: dict[str, bool]
+    functions: dict[str, tuple[str, int]]
+    parameters: tuple[str, ...] = ()
+    name: str = "sh"
+    directory: str = "/"
+    options: str = ""
+    status: int = 0
+    out: str = "stdout"
+    err: str = "stderr"
+    input: str = ""
+    captured: str = ""
+    piped: str = ""
+    substituted: dict[int, str] = field(default_factory=dict)
+    until_ns: int = 0
+    waiting: tuple[int, ...] = ()
+    awaiting: tuple[Any, ...] = ()
+    follow: tuple[tuple[str, int], ...] = ()
+    traps: dict[str, str] = field(default_factory=dict)
+    pending: tuple[str, ...] = ()
+    ended: dict[int, int] = field(default_factory=dict)
+    children: tuple[int, ...] = ()
+    last_background: int = 0
+    replaced: bool = False
+    leaving: bool = False
+    exit_code: int | None = None
+    busy: int = 0
+
+
+@value
+@dataclass(frozen=True, slots=True)
+class ShellState:
+    """A container's (or one exec's) processes and its own file layer.
+
+    `files`: path → text, a directory made by hand ends in `/`; `removed` image files are not modelled. `main`: process 1 is the
+    container's process 1 (signals without a trap are ignored); `commands`: further commands that the image has, with exit code and output.
+    """
+
+    processes: tuple[Process, ...]
+    files: dict[str, str]
+    mounts: tuple[Mount, ...]
+    hostname: str
+    namespace: str
+    commands: dict[str, tuple[int, str]]
+    main: bool = True
+    next_pid: int = 2

@@ -1,0 +1,75 @@
+"""A container's window on the world: names resolved as in its pod, its own address, the volumes that it mounts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from kubelab.cri.api import Container, SandboxConfig, Surroundings
+from kubelab.cri.effects import HttpAnswer, PeerView
+
+CLUSTER_DOMAIN = "cluster.local"
+_ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:]*")
+_NDOTS = 5
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Site:
+    """`World` for one container at one instant."""
+
+    __slots__ = ("_around", "_volumes", "_sandbox", "_container", "_now_ns")
+
+    def __init__(
+        self, around: Surroundings, volumes: Mapping[str, Mapping[str, str]], sandbox: SandboxConfig, container: Container, now_ns: int
+    ) -> None:
+        self._around = around
+        self._volumes = volumes
+        self._sandbox = sandbox
+        self._container = container
+        self._now_ns = now_ns
+
+    def resolve(self, name: str) -> str | None:
+        """upstream: pkg/kubelet/network/dns/dns.go (search list, ndots:5), 1.28."""
+        if name == "localhost":
+            return "127.0.0.1"
+        if _ADDRESS.fullmatch(name):
+            return name
+        if name == self._sandbox.hostname and self._sandbox.ip:
+            return self._sandbox.ip
+        for candidate in search(name, self._sandbox.namespace):
+            found = self._around.resolve(candidate)
+            if found is not None:
+                return found
+        return None
+
+    def http(self, host: str, port: int, path: str) -> HttpAnswer | None:
+        address = self._address_of(host)
+        return None if address is None else self._around.http(self._sandbox.ip, address, port, path, self._now_ns)
+
+    def tcp(self, host: str, port: int) -> bool:
+        address = self._address_of(host)
+        return address is not None and self._around.tcp(self._sandbox.ip, address, port, self._now_ns)
+
+    def peers(self, group: str) -> tuple[PeerView, ...]:
+        return self._around.peers(self._sandbox.ip, group)
+
+    def files(self, volume: str) -> Mapping[str, str]:
+        return self._volumes.get(volume, {})
+
+    def address(self) -> str:
+        return self._sandbox.ip
+
+    def rand(self, name: str) -> float:
+        return self._around.rand(f"{name}/{self._container.id}")
+
+    def _address_of(self, host: str) -> str | None:
+        return self._sandbox.ip if host in _LOOPBACK else self.resolve(host)
+
+
+def search(name: str, namespace: str) -> list[str]:
+    """The fully qualified names tried for `name` in a pod of the namespace, in order."""
+    if name.endswith("."):
+        return [name[:-1]]
+    domains = (f"{namespace}.svc.{CLUSTER_DOMAIN}", f"svc.{CLUSTER_DOMAIN}", CLUSTER_DOMAIN)
+    completed = [f"{name}.{domain}" for domain in domains]
+    return [*completed, name] if name.count(".") < _NDOTS else [name, *completed]

@@ -1,0 +1,293 @@
+"""The engine: one heap of wakes drives everything. It delivers commits to watches, runs components, and is the world that is forked and saved.
+
+A wake is (time_ns, sequence, component, key). Keys: ``("deliver",)`` of the engine itself; ``("call", epoch, serial)``: a component's call is
+executed; ``("later" | "background", epoch, key)``: a key comes back into its queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from kubelab.apiserver.request import Request, Response, User
+from kubelab.apiserver.server import ApiServer
+from kubelab.engine import syncing
+from kubelab.engine.component import Change, Component, Identity, Later, Scope, Tables, Watch
+from kubelab.engine.plan import Call, Key, Nudge
+from kubelab.engine.runner import Runner
+from kubelab.store.log import Commit
+from kubelab.store.state import State
+from kubelab.store.store import Store
+from kubelab.store.view import View
+from kubelab.world.streams import Streams
+from kubelab.world.timing import Timing
+from kubelab.world.wakes import Wakes
+
+READS = ("get", "list", "watch")
+
+
+class Engine:
+    """A world in motion. ``trailing`` is what components with the usual watch delay know; ``delivered`` its revision."""
+
+    def __init__(self, *, seed: int, start_ns: int, timing: Timing, release: str, gates: dict[str, bool]) -> None:
+        self.now_ns = start_ns
+        self.start_ns = start_ns
+        self.timing = timing
+        self.release = release
+        self.gates = gates
+        self.streams = Streams(seed)
+        self.wakes = Wakes()
+        self.store = Store()
+        self.server = ApiServer(self.store, self.streams, release=release, gates=gates)
+        self.trailing = State()
+        self.lagging: dict[str, State] = {}
+        self.runners: dict[str, Runner] = {}
+        self.machines: dict[str, Tables] = {"": {}}
+        self.moving = 0
+        self.wake = 0
+        self._users: dict[Identity, User] = {}
+        self._routes: dict[str, list[tuple[str, Watch]]] = {}
+        self._node_routes: dict[str, list[tuple[str, Watch]]] = {}
+
+    # -- putting together ------------------------------------------------------------------------------------------------
+    def add(self, component: Component) -> None:
+        """Add a component; it starts at once, knowing what the trailing state holds."""
+        self.register(component)
+        self.start(self.runners[component.name])
+
+    def register(self, component: Component) -> None:
+        """Add a component without starting it."""
+        client = component.client(self.timing)
+        self.runners[component.name] = Runner(component, client, len(self.runners))
+        self._route(component)
+
+    def _route(self, component: Component) -> None:
+        for watch in component.watches:
+            if component.machine and watch.resource == "pods":
+                self._node_routes.setdefault(component.machine, []).append((component.name, watch))
+            else:
+                self._routes.setdefault(watch.resource, []).append((component.name, watch))
+
+    def start(self, runner: Runner) -> None:
+        """Let a component list what it watches, and begin."""
+        runner.alive = True
+        component = runner.component
+        scope = self.scope(runner, ())
+        for watch in component.watches:
+            state = scope.view.state
+            if component.machine and watch.resource == "pods":
+                table = state.all("pods")
+                objects: Iterable[Any] = [table[place] for place in state.by_node.get(component.machine, {})]
+            else:
+                objects = list(state.all(watch.resource).values())
+            for obj in objects:
+                change = Change("ADDED", watch.resource, obj, None, int(obj["metadata"]["resourceVersion"]))
+                self._queue(runner, watch.keys(change, scope), change.revision)
+        self._queue(runner, component.start(scope), 0)
+        syncing.pump(self, runner)
+
+    def fork(self) -> Engine:
+        """Another future of the same past. What is immutable is shared; all tables are copied."""
+        new = Engine.__new__(Engine)
+        for name in ("now_ns", "start_ns", "timing", "release", "gates", "moving", "wake", "_users", "_routes", "_node_routes"):
+            setattr(new, name, getattr(self, name))
+        new._routes = {resource: routes[:] for resource, routes in self._routes.items()}
+        new._node_routes = {node: routes[:] for node, routes in self._node_routes.items()}
+        new.streams = self.streams.fork()
+        new.wakes = self.wakes.fork()
+        new.store = self.store.fork()
+        new.server = self.server.fork(new.store, new.streams)
+        new.trailing = self.trailing.fork()
+        new.lagging = {name: state.fork() for name, state in self.lagging.items()}
+        new.runners = {name: runner.fork() for name, runner in self.runners.items()}
+        new.machines = {name: {table: dict(rows) for table, rows in tables.items()} for name, tables in self.machines.items()}
+        return new
+
+    # -- what components get ---------------------------------------------------------------------------------------------
+    def scope(self, runner: Runner, key: Key) -> Scope:
+        state = self.lagging.get(runner.name, self.trailing) if self.lagging else self.trailing
+        return Scope(
+            View(state, runner.own, self.now_ns),
+            runner.memory,
+            self.now_ns,
+            self.streams,
+            self.timing,
+            runner.name,
+            self.release,
+            self.gates,
+            self.machines[runner.component.machine],
+            self.machines,
+            runner.failures.get(key, 0),
+        )
+
+    def user(self, identity: Identity) -> User:
+        found = self._users.get(identity)
+        if found is None:
+            found = self._users[identity] = User(identity.user, identity.groups)
+        return found
+
+    def latency_ns(self, call: Call) -> int:
+        timing = self.timing
+        base = timing.read_ns if call.verb in READS else timing.write_ns
+        if not timing.jitter or not base:
+            return base
+        return base + int(base * timing.jitter * (2 * self.streams.uniform("latency") - 1))
+
+    # -- wakes -----------------------------------------------------------------------------------------------------------
+    def wake_at(self, time_ns: int, component: str, key: Key) -> None:
+        """Ask for a wake that counts as something still moving."""
+        self.moving += 1
+        self.wakes.add(time_ns, component, key)
+
+    def later(self, runner: Runner, key: Key, after_ns: int) -> None:
+        """Queue a key after a delay; an earlier pending time for the same key wins."""
+        due_ns = self.now_ns + after_ns
+        known = runner.waiting.get(key)
+        if known is not None and known <= due_ns:
+            return
+        runner.waiting[key] = due_ns
+        if key[0] in runner.component.background:
+            self.wakes.add(due_ns, runner.name, ("background", runner.epoch, key))
+        else:
+            self.wake_at(due_ns, runner.name, ("later", runner.epoch, key))
+
+    def nudge(self, nudge: Nudge) -> None:
+        runner = self.runners.get(nudge.component)
+        if runner is None or not runner.alive:
+            return
+        self.later(runner, nudge.key, nudge.after_ns)
+
+    def _queue(self, runner: Runner, keys: Iterable[Key | Later], cause: int) -> None:
+        for found in keys:
+            if type(found) is Later:
+                if found.after_ns > 0:
+                    self.later(runner, found.key, found.after_ns)
+                    continue
+                found = found.key
+            runner.enqueue(found, cause, self.wake)  # type: ignore[arg-type]
+
+    # -- running ---------------------------------------------------------------------------------------------------------
+    def run_one(self) -> None:
+        """Process the next wake: time moves to it, and all that follows at once happens."""
+        time_ns, sequence, name, key = self.wakes.pop()
+        if time_ns > self.now_ns:
+            self.now_ns = time_ns
+        self.wake = sequence
+        what = key[0]
+        if what != "background":
+            self.moving -= 1
+        if not name:
+            self._deliver(key[1])
+            return
+        runner = self.runners.get(name)
+        if runner is None:
+            return
+        if what == "lagged":
+            self._deliver_lagged(runner, key[1])
+            return
+        if not runner.alive or key[1] != runner.epoch:
+            return
+        if what == "call":
+            syncing.answer(self, runner, key[2])
+        elif runner.waiting.get(key[2]) == time_ns:
+            del runner.waiting[key[2]]
+            runner.enqueue(key[2], 0, sequence)
+        syncing.pump(self, runner)
+
+    def handle(self, request: Request) -> Response:
+        """One call through the request line, and the wakes that its commits need."""
+        before = self.store.revision
+        response = self.server.handle(request, self.now_ns)
+        after = self.store.revision
+        if after != before:
+            self.wake_at(self.now_ns + self.timing.watch_ns, "", ("deliver", after))
+        return response
+
+    def _deliver(self, revision: int) -> None:
+        """The watch delay of some commits has passed: the trailing state moves on, and components are told."""
+        touched: dict[str, None] = {}
+        log = self.store.log
+        for number in range(self.trailing.revision + 1, revision + 1):
+            commit = log.at(number)
+            self.trailing.apply(commit)
+            self._tell(commit, touched)
+        for name in touched:
+            syncing.pump(self, self.runners[name])
+
+    def _tell(self, commit: Commit, touched: dict[str, None]) -> None:
+        resource = commit.key[0]
+        change = Change(commit.type, resource, commit.object, commit.old, commit.revision)
+        writer = self.runners.get(self.store.log.calls[commit.call].component)
+        if writer is not None and not (self.lagging and writer.name in self.lagging):
+            mine = writer.own.get(commit.key)
+            if mine is not None and mine[0] <= commit.revision:
+                del writer.own[commit.key]
+        routes = self._routes.get(resource)
+        if routes:
+            for name, watch in routes:
+                self._tell_one(name, watch, change, touched)
+        if resource == "pods":
+            node = commit.object["spec"].get("nodeName")
+            if node:
+                for name, watch in self._node_routes.get(node, ()):
+                    self._tell_one(name, watch, change, touched)
+
+    def _tell_one(self, name: str, watch: Watch, change: Change, touched: dict[str, None]) -> None:
+        runner = self.runners[name]
+        if not runner.alive:
+            return
+        if runner.lag_ns:
+            self.wake_at(self.now_ns + runner.lag_ns, name, ("lagged", change.revision))
+            return
+        keys = watch.keys(change, self.scope(runner, ()))
+        if keys:
+            self._queue(runner, keys, change.revision)
+            touched[name] = None
+
+    def _deliver_lagged(self, runner: Runner, revision: int) -> None:
+        """A component whose watches lag catches up with its own state, up to a revision."""
+        state = self.lagging.get(runner.name)
+        if state is None or not runner.alive:
+            return
+        log = self.store.log
+        for number in range(state.revision + 1, revision + 1):
+            commit = log.at(number)
+            state.apply(commit)
+            mine = runner.own.get(commit.key)
+            if mine is not None and mine[0] <= commit.revision:
+                del runner.own[commit.key]
+            change = Change(commit.type, commit.key[0], commit.object, commit.old, commit.revision)
+            for watch in runner.component.watches:
+                if watch.resource == change.resource and self._concerns(runner, change):
+                    self._queue(runner, watch.keys(change, self.scope(runner, ())), change.revision)
+        syncing.pump(self, runner)
+
+    @staticmethod
+    def _concerns(runner: Runner, change: Change) -> bool:
+        machine = runner.component.machine
+        return not machine or change.resource != "pods" or change.object["spec"].get("nodeName") == machine
+
+    # -- faults of components --------------------------------------------------------------------------------------------
+    def crash(self, name: str) -> None:
+        """A component's process ends: its memory, queue and unanswered calls are gone; nothing it was acknowledged is."""
+        runner = self.runners[name]
+        runner.alive = False
+        runner.epoch += 1
+        runner.clear()
+
+    def restart(self, name: str) -> None:
+        runner = self.runners[name]
+        if not runner.alive:
+            self.start(runner)
+
+    def lag(self, name: str, lag_ns: int) -> None:
+        """Let a component's watches lag by ``lag_ns`` behind the usual (0: catch up at once and go on as usual)."""
+        runner = self.runners[name]
+        if lag_ns:
+            runner.lag_ns = lag_ns
+            if name not in self.lagging:
+                self.lagging[name] = self.trailing.fork()
+        elif name in self.lagging:
+            self._deliver_lagged(runner, self.trailing.revision)
+            runner.lag_ns = 0
+            del self.lagging[name]

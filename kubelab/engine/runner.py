@@ -1,0 +1,171 @@
+"""A runner: the state of one running component: queues, workers' flights, client bucket, own writes, memory. Plain tables, copied by a fork.
+
+upstream: client-go/util/workqueue (a key runs once at a time; adds meanwhile collapse into one more run; AddAfter keeps the earliest time),
+client-go/util/flowcontrol (token bucket).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kubelab.engine.component import Client, Component, Tables
+from kubelab.engine.plan import Act, Because, Call, Key, Plan
+from kubelab.store.log import Object, ObjectKey
+from kubelab.world.clock import SECOND
+from kubelab.world.codec import value
+
+RETRY_QPS, RETRY_BURST = 10, 100  # upstream: workqueue.DefaultControllerRateLimiter's shared bucket
+
+
+@value
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """A sync under way: its plan, the batch being sent, and how many answers are missing."""
+
+    key: Key
+    plan: Plan
+    batch: int
+    missing: int
+    error: str
+    wake: int
+    cause: int
+
+
+@value
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A call or act sent and not yet answered. ``flight`` is 0 for the recorder's calls."""
+
+    work: Call | Act
+    flight: int
+    asked_ns: int
+    sent_ns: int
+    wake: int
+    cause: int
+    key: Key
+    because: Because | None
+
+
+class Bucket:
+    """A token bucket as a virtual clock: ``theoretical_ns`` is when the bucket would be full again (GCRA)."""
+
+    __slots__ = ("burst_ns", "interval_ns", "theoretical_ns")
+
+    def __init__(self, client: Client, theoretical_ns: int = 0) -> None:
+        self.interval_ns = round(SECOND / client.qps)
+        self.burst_ns = self.interval_ns * (client.burst - 1)
+        self.theoretical_ns = theoretical_ns
+
+    def take(self, now_ns: int) -> int:
+        """Reserve one token; returns when it may be used."""
+        ready = self.theoretical_ns - self.burst_ns
+        at = ready if ready > now_ns else now_ns
+        self.theoretical_ns = max(self.theoretical_ns, at) + self.interval_ns
+        return at
+
+
+class Runner:
+    """One component at work.
+
+    ``queues``: lane → key → (cause revision, wake). ``processing``: keys being worked on. ``dirty``: keys to run once more.
+    ``waiting``: key → time of its pending look-again. ``failures``: key → failed syncs. ``own``: object key → (revision, object).
+    ``outbox``: the recorder's unsent events. ``memory``: the component's own tables. ``epoch`` grows at each crash, so that old wakes die.
+    """
+
+    __slots__ = (
+        "alive",
+        "bucket",
+        "busy",
+        "component",
+        "dirty",
+        "epoch",
+        "failures",
+        "flights",
+        "index",
+        "lag_ns",
+        "last_event_ns",
+        "memory",
+        "name",
+        "outbox",
+        "own",
+        "pending",
+        "processing",
+        "queues",
+        "recorder",
+        "retries",
+        "sending",
+        "serial",
+        "stories",
+        "waiting",
+    )
+
+    def __init__(self, component: Component, client: Client, index: int) -> None:
+        self.component = component
+        self.name = component.name
+        self.index = index
+        self.bucket = Bucket(client)
+        self.retries = Bucket(Client(RETRY_QPS, RETRY_BURST))
+        self.alive = True
+        self.epoch = 0
+        self.serial = 0
+        self.lag_ns = 0
+        self.last_event_ns = 0
+        self.sending = False
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything, as a process that has just started."""
+        self.queues: dict[str, dict[Key, tuple[int, int]]] = {lane: {} for lane in self.component.lanes}
+        self.busy: dict[str, int] = dict.fromkeys(self.component.lanes, 0)
+        self.processing: dict[Key, None] = {}
+        self.dirty: dict[Key, tuple[int, int]] = {}
+        self.waiting: dict[Key, int] = {}
+        self.failures: dict[Key, int] = {}
+        self.flights: dict[int, Flight] = {}
+        self.pending: dict[int, Pending] = {}
+        self.own: dict[ObjectKey, tuple[int, Object | None]] = {}
+        self.memory: Tables = {}
+        self.recorder: Tables = {}
+        self.outbox: dict[int, Pending] = {}
+        self.stories: dict[Key, tuple[Any, ...]] = {}
+        self.sending = False
+
+    def fork(self) -> Runner:
+        new = Runner.__new__(Runner)
+        for name in ("component", "name", "index", "alive", "epoch", "serial", "lag_ns", "last_event_ns", "sending"):
+            setattr(new, name, getattr(self, name))
+        for name in ("busy", "processing", "dirty", "waiting", "failures", "flights", "pending", "own", "outbox", "stories"):
+            setattr(new, name, dict(getattr(self, name)))
+        for name in ("queues", "memory", "recorder"):
+            setattr(new, name, {key: dict(table) for key, table in getattr(self, name).items()})
+        for name in ("bucket", "retries"):
+            old = getattr(self, name)
+            copy = Bucket.__new__(Bucket)
+            copy.interval_ns, copy.burst_ns, copy.theoretical_ns = old.interval_ns, old.burst_ns, old.theoretical_ns
+            setattr(new, name, copy)
+        return new
+
+    def dump(self) -> dict[str, Any]:
+        """Everything that must be kept, as values of the codec."""
+        tables = ("queues", "busy", "processing", "dirty", "waiting", "failures", "flights", "pending", "own", "memory", "recorder")
+        scalars = ("alive", "epoch", "serial", "lag_ns", "last_event_ns", "sending", "outbox", "stories")
+        out = {name: getattr(self, name) for name in tables + scalars}
+        out["tokens"] = (self.bucket.theoretical_ns, self.retries.theoretical_ns)
+        return out
+
+    def restore(self, dumped: dict[str, Any]) -> None:
+        self.bucket.theoretical_ns, self.retries.theoretical_ns = dumped.pop("tokens")
+        for name, item in dumped.items():
+            setattr(self, name, item)
+
+    def enqueue(self, key: Key, cause: int, wake: int) -> None:
+        """Add a key to its queue; a key that is there, or being worked on, is not added twice."""
+        if key in self.processing:
+            self.dirty.setdefault(key, (cause, wake))
+            return
+        self.queues[self.component.lane(key)].setdefault(key, (cause, wake))
+
+    def next_serial(self) -> int:
+        self.serial += 1
+        return self.serial

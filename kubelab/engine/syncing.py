@@ -1,0 +1,266 @@
+"""A sync from key to end: observe, plan, send the batches, take the answers, remember, look again. See ``plan.Plan`` for what is promised.
+
+upstream: the processNextWorkItem / sync / AddRateLimited loop that every controller has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kubelab.apiserver.request import Options, Origin, Request
+from kubelab.engine.component import Later, Tables
+from kubelab.engine.plan import NOTHING, Act, Call, EventDraft, Key, Plan
+from kubelab.engine.recorder import record
+from kubelab.engine.runner import Flight, Pending, Runner
+
+if TYPE_CHECKING:
+    from kubelab.engine.engine import Engine
+
+ROUNDS_AT_ONE_INSTANT = 10_000
+OUTBOX_LIMIT = 1000  # upstream: record.NewBroadcaster's queue
+
+
+class Stuck(RuntimeError):
+    """A component keeps asking to look again at once without end: an internal error, with its story."""
+
+
+def pump(engine: Engine, runner: Runner) -> None:
+    """Start syncs while there are keys and free workers."""
+    if not runner.alive:
+        return
+    lanes = runner.component.lanes
+    for lane, queue in runner.queues.items():
+        limit = lanes[lane]
+        while queue and (not limit or runner.busy[lane] < limit):
+            key = next(iter(queue))
+            cause, wake = queue.pop(key)
+            runner.busy[lane] += 1
+            runner.processing[key] = None
+            _round(engine, runner, key, wake, cause)
+
+
+def _round(engine: Engine, runner: Runner, key: Key, wake: int, cause: int) -> None:
+    """Observe and plan, again and again while the plan says so, until calls must be awaited or the sync ends."""
+    for _ in range(ROUNDS_AT_ONE_INSTANT):
+        scope = engine.scope(runner, key)
+        seen = runner.component.observe(scope, key)
+        plan = NOTHING if seen is None else runner.component.plan(seen)
+        if plan.because or plan.batches:
+            runner.stories[key] = plan.because
+        else:
+            runner.stories.pop(key, None)
+        if plan is not NOTHING:
+            _at_once(engine, runner, plan, wake, cause, key)
+            if plan.batches:
+                flight = runner.next_serial()
+                runner.flights[flight] = Flight(key, plan, 0, len(plan.batches[0].calls), "", wake, cause)
+                _send_batch(engine, runner, flight, engine.timing.sync_ns)
+                return
+        if not _finish(engine, runner, key, plan, plan.error, wake, cause):
+            return
+    raise Stuck(f"{runner.name} looks at {key} again and again without time passing; because {'; '.join(map(str, plan.because))}")
+
+
+def _at_once(engine: Engine, runner: Runner, plan: Plan, wake: int, cause: int, key: Key) -> None:
+    if plan.note:
+        write(runner.memory, plan.note)
+    for nudge in plan.nudge:
+        engine.nudge(nudge)
+    for draft in plan.events:
+        emit(engine, runner, draft, wake, cause, key)
+
+
+def _finish(engine: Engine, runner: Runner, key: Key, plan: Plan, error: str, wake: int, cause: int) -> bool:
+    """End a sync; True if the same worker shall look again at once."""
+    if not error:
+        if plan.remember:
+            write(runner.memory, plan.remember)
+        for further in plan.follow_up:
+            runner.enqueue(further, cause, wake)
+        if plan.again_ns == 0:
+            return True
+        runner.failures.pop(key, None)
+        if plan.again_ns is not None:
+            engine.later(runner, key, plan.again_ns)
+    else:
+        failures = runner.failures.get(key, 0)
+        limit = runner.component.max_retries
+        if limit is not None and failures >= limit:
+            runner.failures.pop(key, None)
+        else:
+            runner.failures[key] = failures + 1
+            base_ns, max_ns = runner.component.backoff
+            delay_ns = min(base_ns << min(failures, 60), max_ns)
+            bucket_ns = runner.retries.take(engine.now_ns) - engine.now_ns
+            engine.later(runner, key, max(delay_ns, bucket_ns))
+    runner.busy[runner.component.lane(key)] -= 1
+    runner.processing.pop(key, None)
+    again = runner.dirty.pop(key, None)
+    if again is not None:
+        runner.enqueue(key, *again)
+    return False
+
+
+def _send_batch(engine: Engine, runner: Runner, flight: int, delay_ns: int = 0) -> None:
+    state = runner.flights[flight]
+    for work in state.plan.batches[state.batch].calls:
+        send(engine, runner, work, flight, state.key, state.wake, state.cause, delay_ns)
+
+
+def send(engine: Engine, runner: Runner, work: Call | Act, flight: int, key: Key, wake: int, cause: int, delay_ns: int = 0) -> None:
+    """Put a call into the client's queue: it is executed when its token is there and its latency has passed."""
+    asked_ns = engine.now_ns + delay_ns
+    if type(work) is Act:
+        sent_ns, done_ns = asked_ns, asked_ns + work.duration_ns
+    else:
+        sent_ns = runner.bucket.take(asked_ns)
+        done_ns = sent_ns + engine.latency_ns(work)  # type: ignore[arg-type]
+    serial = runner.next_serial()
+    runner.pending[serial] = Pending(work, flight, asked_ns, sent_ns, wake, cause, key, work.because)
+    engine.wake_at(done_ns, runner.name, ("call", runner.epoch, serial))
+
+
+def answer(engine: Engine, runner: Runner, serial: int) -> None:
+    """A call's or act's time has come: do it, and go on with its sync."""
+    pending = runner.pending.pop(serial)
+    work = pending.work
+    error = _act(engine, runner, pending, work) if type(work) is Act else _call(engine, runner, pending, work)  # type: ignore[arg-type]
+    if not pending.flight:
+        runner.sending = False
+        _send_event(engine, runner)
+        return
+    state = runner.flights[pending.flight]
+    if error and not state.error:
+        state = Flight(state.key, state.plan, state.batch, state.missing, error, state.wake, state.cause)
+    state = Flight(state.key, state.plan, state.batch, state.missing - 1, state.error, state.wake, state.cause)
+    runner.flights[pending.flight] = state
+    if not state.missing:
+        _next_batch(engine, runner, pending.flight, state)
+
+
+def _next_batch(engine: Engine, runner: Runner, flight: int, state: Flight) -> None:
+    batches = state.plan.batches
+    at = state.batch + 1
+    while at < len(batches) and state.error and not batches[at].always:
+        at += 1
+    if at < len(batches):
+        runner.flights[flight] = Flight(state.key, state.plan, at, len(batches[at].calls), state.error, state.wake, state.cause)
+        _send_batch(engine, runner, flight)
+        return
+    del runner.flights[flight]
+    if _finish(engine, runner, state.key, state.plan, state.error or state.plan.error, state.wake, state.cause):
+        _round(engine, runner, state.key, state.wake, state.cause)
+
+
+def _act(engine: Engine, runner: Runner, pending: Pending, act: Act) -> str:
+    plan = runner.component.act(engine.scope(runner, pending.key), act)
+    if plan is not NOTHING:
+        _at_once(engine, runner, plan, pending.wake, pending.cause, pending.key)
+    return plan.error
+
+
+def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
+    """Send a call through the request line; returns the error text of a refusal that counts."""
+    identity = runner.component.identity
+    origin = Origin(
+        component=runner.name,
+        key="/".join(map(str, pending.key)),
+        wake=pending.wake,
+        cause=pending.cause,
+        because=str(pending.because) if pending.because else "",
+        wait_ns=pending.sent_ns - pending.asked_ns,
+        latency_ns=engine.now_ns - pending.sent_ns,
+        typed=True,
+    )
+    response = engine.handle(
+        Request(
+            call.verb,
+            call.resource,
+            call.namespace,
+            call.name,
+            call.subresource,
+            body=call.body,
+            patch_type=call.patch_type,
+            options=Options(field_manager=identity.agent, force=True) if call.patch_type == "apply" else _TYPED,
+            user=engine.user(identity),
+            user_agent=identity.agent,
+            origin=origin,
+        )
+    )
+    for commit in response.commits:
+        runner.own[commit.key] = (commit.revision, None if commit.type == "DELETED" else commit.object)
+    if response.code < 400 or response.code in call.accept:
+        drafts = call.on_success if response.code < 400 else ()
+        error = ""
+    else:
+        error = response.object.get("message") or "refused"
+        if call.ignore_terminating and _terminating(response.object):
+            drafts, error = (), ""
+        else:
+            drafts = call.on_refusal
+    for draft in drafts:
+        emit(engine, runner, _filled(draft, error, response.object), pending.wake, pending.cause, pending.key)
+    return error
+
+
+def _filled(draft: EventDraft, error: str, answered: Any) -> EventDraft:
+    """``{error}`` and ``{name}`` in an event's message, as the answer says."""
+    message = draft.message
+    if "{" not in message:
+        return draft
+    if error:
+        message = message.replace("{error}", error)
+    else:
+        message = message.replace("{name}", (answered.get("metadata") or {}).get("name", ""))
+    return EventDraft(draft.regarding, draft.type, draft.reason, message, draft.action)
+
+
+_TYPED = Options(field_validation="Ignore")
+
+
+def _terminating(status: Mapping[str, Any]) -> bool:
+    causes = (status.get("details") or {}).get("causes") or ()
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
+
+
+# -- events ---------------------------------------------------------------------------------------------------------------
+def emit(engine: Engine, runner: Runner, draft: EventDraft, wake: int, cause: int, key: Key) -> None:
+    """Hand an event to the component's recorder."""
+    runner.last_event_ns = name_ns = max(engine.now_ns + runner.index, runner.last_event_ns + 1)
+    call = record(runner.recorder, draft, runner.component.identity, engine.now_ns, name_ns)
+    if call is None or len(runner.outbox) >= OUTBOX_LIMIT:
+        return
+    runner.outbox[runner.next_serial()] = Pending(call, 0, engine.now_ns, 0, wake, cause, key, None)
+    if not runner.sending:
+        _send_event(engine, runner)
+
+
+def _send_event(engine: Engine, runner: Runner) -> None:
+    """The recorder sends one event at a time."""
+    if not runner.outbox:
+        return
+    first = next(iter(runner.outbox))
+    pending = runner.outbox.pop(first)
+    runner.sending = True
+    send(engine, runner, pending.work, 0, pending.key, pending.wake, pending.cause)
+
+
+def write(memory: Tables, changes: Mapping[str, Mapping[Any, Any]]) -> None:
+    """Write into tables; None forgets a key."""
+    for name, entries in changes.items():
+        table = memory.get(name)
+        if table is None:
+            table = memory[name] = {}
+        for key, item in entries.items():
+            if item is None:
+                table.pop(key, None)
+            else:
+                table[key] = item
+
+
+def deliverable(found: Key | Later) -> tuple[Key, int]:
+    """A key and its delay."""
+    return (found.key, found.after_ns) if type(found) is Later else (found, 0)  # type: ignore[return-value]
+
+

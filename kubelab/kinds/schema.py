@@ -1,0 +1,111 @@
+"""What every field of every kind is: type, Go type, list type, merge key. Facts from ``data/schema-1.28.json``, read when first asked for.
+
+``tools/make_schema.py`` writes that file. A row has short keys: ``t`` type, ``r`` struct, ``i`` item, ``g`` Go type, ``p`` pointer, ``z`` written
+even if zero, ``q`` required, ``k`` merge key, ``s`` patch strategy, ``l`` list type, ``m`` map keys, ``a`` map type. The lab's own kinds add
+theirs in the same form as ``kubelab.kinds.lab.schema.SCHEMA = {"kinds": {"group/version/Kind": struct}, "structs": {struct: {field: row}}}``.
+
+upstream: staging/src/k8s.io/api/*/v*/types.go, api/openapi-spec/swagger.json, 1.28.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from typing import Any
+
+_GO = {"string": "string", "integer": "int32", "boolean": "bool", "number": "float64", "bytes": "[]uint8"}
+_OLD_VERSIONS = {"policy/v1beta1": "policy/v1", "batch/v1beta1": "batch/v1", "discovery.k8s.io/v1beta1": "discovery.k8s.io/v1"}
+_LAB = "kubelab.kinds.lab.schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field, list item or map value.
+
+    ``type``: string, integer, number, boolean, struct, map, list, any, quantity, int-or-string, time, micro-time, bytes. ``ref`` names the
+    struct of a ``struct``; ``items`` describes the items of a list or the values of a map; ``go`` is the Go type that decoding errors name.
+    ``pointer`` and ``omit_empty`` are Go's: a zero value that is no pointer and may be omitted is never written.
+    """
+
+    type: str
+    ref: str = ""
+    items: Field | None = None
+    required: bool = False
+    merge_key: str = ""
+    patch_strategy: str = ""
+    list_type: str = ""
+    map_keys: tuple[str, ...] = ()
+    map_type: str = ""
+    go: str = ""
+    pointer: bool = False
+    omit_empty: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """``always`` names the fields that Go writes even when nobody set them, each with its struct or type: structs (as ``{}``), times (as
+    null) and quantities (as ``"0"``) that are no pointers.
+    """
+
+    name: str
+    fields: dict[str, Field]
+    always: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def go_name(self) -> str:
+        """The struct as decoding errors name it: ``DeploymentSpec``."""
+        return self.name.rsplit(".", 1)[-1]
+
+
+@cache
+def struct(name: str) -> Struct:
+    """A struct by its short name, ``core.v1.PodSpec``. Raises KeyError."""
+    fields = {field: _field(row) for field, row in _facts()["structs"][name].items()}
+    always = tuple(
+        (key, field.ref or field.type)
+        for key, field in fields.items()
+        if not field.pointer and field.type in ("struct", "time", "micro-time", "quantity")
+    )
+    return Struct(name, fields, always)
+
+
+@cache
+def for_kind(group: str, version: str, kind: str) -> Struct | None:
+    """The struct of a kind, ``for_kind("apps", "v1", "Deployment")``; None for a kind that no table knows."""
+    if kind == "DeleteOptions":
+        return struct("meta.v1.DeleteOptions")
+    kinds = _facts()["kinds"]
+    place = f"{group}/{version}"
+    name = kinds.get(f"{place}/{kind}") or kinds.get(f"{_OLD_VERSIONS.get(place, place)}/{kind}")
+    return struct(name) if name else None
+
+
+@cache
+def _facts() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(files("kubelab.kinds").joinpath("data/schema-1.28.json").read_text())
+    if importlib.util.find_spec(_LAB):
+        own = import_module(_LAB).SCHEMA
+        loaded = {part: {**loaded[part], **own[part]} for part in ("kinds", "structs")}
+    return loaded
+
+
+def _field(row: dict[str, Any]) -> Field:
+    kind, ref = row["t"], row.get("r", "")
+    return Field(
+        type=kind,
+        ref=ref,
+        items=_field(row["i"]) if "i" in row else None,
+        required="q" in row,
+        merge_key=row.get("k", ""),
+        patch_strategy=row.get("s", ""),
+        list_type=row.get("l", ""),
+        map_keys=tuple(row.get("m", ())),
+        map_type=row.get("a", ""),
+        go=row.get("g") or (f"v1.{ref.rsplit('.', 1)[-1]}" if ref else _GO.get(kind, "")),
+        pointer="p" in row,
+        omit_empty="z" not in row,
+    )

@@ -1,0 +1,201 @@
+"""A container's environment variables, and the expansion of ``$(NAME)`` in values, commands and arguments.
+
+upstream: pkg/kubelet/kubelet_pods.go makeEnvironmentVariables, pkg/kubelet/envvars/envvars.go, third_party/forked/golang/expansion,
+pkg/fieldpath, pkg/api/v1/resource/helpers.go ExtractContainerResourceValue, 1.28.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kubelab.kinds import quantity
+from kubelab.kinds.names import is_env_var_name
+from kubelab.store.view import View
+
+Object = dict[str, Any]
+_NONE: dict[str, Any] = {}
+_REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
+
+
+class ConfigError(Exception):
+    """A container cannot be configured: ``CreateContainerConfigError`` with this text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a downward reference can ask for."""
+
+    view: View
+    pod: Object
+    ip: str
+    host_ip: str
+    node: Object | None
+
+
+def expand(text: str, env: Mapping[str, str]) -> str:
+    """Replace ``$(NAME)`` by the variable's value, if there is one; ``$$`` is a dollar sign.
+
+    >>> expand("$(A)-$(B)-$$(A)", {"A": "1"})
+    '1-$(B)-$(A)'
+    """
+    if "$" not in text:
+        return text
+    return _REFERENCE.sub(lambda found: "$" if found[0] == "$$" else env.get(found[1], found[0]), text)
+
+
+def variables(place: Place, container: Object) -> dict[str, str]:
+    """The environment of a container. Raises ConfigError."""
+    env: dict[str, str] = {}
+    for source in container.get("envFrom") or ():
+        env.update(_all_of(place, source))
+    for entry in container.get("env") or ():
+        name = entry["name"]
+        if "valueFrom" in entry:
+            value = _referred(place, container, entry["valueFrom"])
+            if value is None:
+                continue
+            env[name] = value
+        else:
+            env[name] = expand(entry.get("value") or "", env)
+    services = service_variables(place.view, place.pod)
+    return {**services, **env} if services else env
+
+
+def _all_of(place: Place, source: Object) -> dict[str, str]:
+    namespace, prefix = place.pod["metadata"]["namespace"], source.get("prefix", "")
+    if "configMapRef" in source:
+        reference = source["configMapRef"]
+        data = config_map(place.view, namespace, reference["name"], optional=bool(reference.get("optional")))
+    elif "secretRef" in source:
+        reference = source["secretRef"]
+        data = secret(place.view, namespace, reference["name"], optional=bool(reference.get("optional")))
+    else:
+        return {}
+    return {prefix + key: text for key, text in data.items() if not is_env_var_name(prefix + key)}
+
+
+def config_map(view: View, namespace: str, name: str, *, optional: bool) -> Mapping[str, str]:
+    """A ConfigMap's data. Raises ConfigError if it is missing and needed."""
+    found = view.get("configmaps", namespace, name)
+    if found is None:
+        if optional:
+            return _NONE
+        raise ConfigError(f'configmap "{name}" not found')
+    return found.get("data") or _NONE
+
+
+def secret(view: View, namespace: str, name: str, *, optional: bool) -> Mapping[str, str]:
+    """A Secret's data as text. Raises ConfigError if it is missing and needed."""
+    found = view.get("secrets", namespace, name)
+    if found is None:
+        if optional:
+            return _NONE
+        raise ConfigError(f'secret "{name}" not found')
+    return {key: base64.b64decode(text).decode("utf-8", "replace") for key, text in (found.get("data") or _NONE).items()}
+
+
+def _referred(place: Place, container: Object, source: Object) -> str | None:
+    """The value of a valueFrom; None: optional and absent."""
+    meta = place.pod["metadata"]
+    if "fieldRef" in source:
+        return field_value(place, source["fieldRef"]["fieldPath"])
+    if "resourceFieldRef" in source:
+        return resource_value(place, container, source["resourceFieldRef"])
+    kind = "ConfigMap" if "configMapKeyRef" in source else "Secret"
+    reference = source["configMapKeyRef" if kind == "ConfigMap" else "secretKeyRef"]
+    optional = bool(reference.get("optional"))
+    read = config_map if kind == "ConfigMap" else secret
+    data = read(place.view, meta["namespace"], reference["name"], optional=optional)
+    if reference["key"] not in data:
+        if optional:
+            return None
+        raise ConfigError(f"couldn't find key {reference['key']} in {kind} {meta['namespace']}/{reference['name']}")
+    return data[reference["key"]]
+
+
+def field_value(place: Place, path: str) -> str:
+    """upstream: podFieldSelectorRuntimeValue, fieldpath.ExtractFieldPathAsString."""
+    pod = place.pod
+    meta, spec = pod["metadata"], pod["spec"]
+    if path.endswith("]") and "['" in path:
+        group, _, key = path[:-2].partition("['")
+        return str((meta.get(group.removeprefix("metadata.")) or _NONE).get(key, ""))
+    if path in ("metadata.labels", "metadata.annotations"):
+        pairs = meta.get(path[9:]) or _NONE
+        return "\n".join(f"{key}={_quoted(pairs[key])}" for key in sorted(pairs))
+    simple = {
+        "metadata.name": meta["name"],
+        "metadata.namespace": meta["namespace"],
+        "metadata.uid": meta["uid"],
+        "spec.nodeName": spec.get("nodeName", ""),
+        "spec.serviceAccountName": spec.get("serviceAccountName", ""),
+        "status.hostIP": place.host_ip,
+        "status.podIP": place.ip,
+        "status.podIPs": place.ip,
+    }
+    if path not in simple:
+        raise ConfigError(f"unsupported fieldPath: {path}")
+    return str(simple[path])
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def resource_value(place: Place, container: Object, reference: Object) -> str:
+    """A container's request or limit in units of the divisor, rounded up; an absent limit is the node's allocatable."""
+    name = reference.get("containerName")
+    spec = place.pod["spec"]
+    if name and name != container.get("name"):
+        container = next((item for item in [*spec["containers"], *(spec.get("initContainers") or ())] if item["name"] == name), container)
+    kind, _, resource = reference["resource"].partition(".")
+    text = ((container.get("resources") or _NONE).get(kind) or _NONE).get(resource)
+    if text is None and kind == "limits" and place.node is not None:
+        text = ((place.node.get("status") or _NONE).get("allocatable") or _NONE).get(resource)
+    divisor = quantity.parse(str(reference.get("divisor") or "1")).nano or quantity.NANO
+    return str(-(-quantity.parse(str(text or "0")).nano // divisor))
+
+
+def service_variables(view: View, pod: Object) -> dict[str, str]:
+    """NAME_SERVICE_HOST and its kin for the services of the pod's namespace (unless enableServiceLinks is false) and the API server.
+
+    upstream: getServiceEnvVarMap, envvars.FromServices.
+    """
+    env: dict[str, str] = {}
+    master = view.get("services", "default", "kubernetes")
+    namespace = pod["metadata"]["namespace"]
+    if pod["spec"].get("enableServiceLinks", True):
+        for service in view.list("services", namespace):
+            if service is not master:
+                _add_service(env, service)
+    if master is not None:
+        _add_service(env, master)
+    return env
+
+
+def _add_service(env: dict[str, str], service: Object) -> None:
+    """In place on a private dict."""
+    spec = service["spec"]
+    address, ports = spec.get("clusterIP"), spec.get("ports") or ()
+    if address in (None, "", "None") or not ports:
+        return
+    name = service["metadata"]["name"].replace("-", "_").upper()
+    env[f"{name}_SERVICE_HOST"] = address
+    env[f"{name}_SERVICE_PORT"] = str(ports[0]["port"])
+    for port in ports:
+        if port.get("name"):
+            env[f"{name}_SERVICE_PORT_{port['name'].replace('-', '_').upper()}"] = str(port["port"])
+    for at, port in enumerate(ports):
+        protocol = port.get("protocol", "TCP")
+        prefix = f"{name}_PORT_{port['port']}_{protocol}"
+        url = f"{protocol.lower()}://{address}:{port['port']}"
+        if at == 0:
+            env[f"{name}_PORT"] = url
+        env[prefix] = url
+        env[f"{prefix}_PROTO"] = protocol.lower()
+        env[f"{prefix}_PORT"] = str(port["port"])
+        env[f"{prefix}_ADDR"] = address

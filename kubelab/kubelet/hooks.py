@@ -1,0 +1,107 @@
+"""Lifecycle hooks: postStart after a container's start, preStop before it is told to stop; by exec or HTTP. Each blocks what follows it.
+
+upstream: pkg/kubelet/lifecycle/handlers.go, pkg/kubelet/kuberuntime/kuberuntime_container.go, 1.28 (the sleep action is of 1.29).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kubelab.cri.api import CriError
+from kubelab.cri.runtime import SimulatedRuntime
+from kubelab.engine.component import Scope
+from kubelab.engine.plan import Key, Nudge, Plan
+from kubelab.kubelet.records import Worker
+from kubelab.kubelet.seen import container_event, format_pod, pod_nudge
+from kubelab.world.clock import SECOND
+
+Object = dict[str, Any]
+FOREVER_NS = 365 * 24 * 3600 * SECOND
+_NONE: dict[str, Any] = {}
+
+
+def port_of(port: Any, container: Object) -> int | None:
+    """A port by number, or by the name of one of the container's ports.
+
+    upstream: pkg/probe/util.go ResolveContainerPort.
+    """
+    if isinstance(port, int):
+        return port
+    if str(port).isdigit():
+        return int(port)
+    return next((int(entry["containerPort"]) for entry in container.get("ports") or () if entry.get("name") == port), None)
+
+
+def run_handler(scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Object, container_id: str, handler: Object) -> tuple[int, str]:
+    """(how long the handler takes, its error text or "")."""
+    name = container["name"]
+    if "exec" in handler:
+        argv = tuple(handler["exec"].get("command") or ())
+        try:
+            result = runtime.exec_sync(container_id, argv, scope.now_ns)
+        except CriError as error:
+            return 0, _exec_error(argv, name, pod, error.message, "")
+        if result.exit_code == 0:
+            return FOREVER_NS if result.duration_ns is None else result.duration_ns, ""
+        why = f"command '{' '.join(argv)}' exited with {result.exit_code}: {result.stderr}"
+        return result.duration_ns or 0, _exec_error(argv, name, pod, why, result.output)
+    if "sleep" in handler:
+        return int(handler["sleep"]["seconds"]) * SECOND, ""
+    if "httpGet" in handler:
+        return 0, _http(scope, runtime, pod, container, container_id, handler["httpGet"])
+    return 0, f"Cannot run handler: invalid handler: {handler}"
+
+
+def _exec_error(argv: tuple[str, ...], name: str, pod: Object, why: str, output: str) -> str:
+    return f'Exec lifecycle hook ([{" ".join(argv)}]) for Container "{name}" in Pod "{format_pod(pod)}" failed - error: {why}, message: "{output}"'
+
+
+def _http(scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Object, container_id: str, get: Object) -> str:
+    path, port = get.get("path") or "/", port_of(get.get("port"), container)
+    host = get.get("host") or ""
+    if port is None:
+        why = f"couldn't find port: {get.get('port')}"
+    elif host and host not in ("localhost", "127.0.0.1"):
+        return "" if runtime.around.http("", runtime.around.resolve(host) or host, port, path, scope.now_ns) is not None else f"dial tcp {host}:{port}"
+    elif runtime.probe_http(container_id, port, path, scope.now_ns) is not None:
+        return ""
+    else:
+        ip = scope.local.get("address_of", _NONE).get(pod["metadata"]["uid"], ("",))[0]
+        why = f'Get "http://{ip}:{port}{path}": dial tcp {ip}:{port}: connect: connection refused'
+    return f'HTTP lifecycle hook ({get.get("path", "")}) for Container "{container["name"]}" in Pod "{format_pod(pod)}" failed - error: {why}'
+
+
+# -- postStart ----------------------------------------------------------------------------------------------------------------
+def post_start(
+    scope: Scope, runtime: SimulatedRuntime, key: Key, pod: Object, container: Object, container_id: str, worker: Worker
+) -> Plan | None:
+    """Begin a container's postStart hook; None if it has none. The pod's worker is busy until it ends."""
+    handler = (container.get("lifecycle") or _NONE).get("postStart")
+    if not handler:
+        return None
+    duration_ns, error = run_handler(scope, runtime, pod, container, container_id, handler)
+    if duration_ns <= 0 and not error:
+        return None
+    name = container["name"]
+    return Plan(
+        note={"workers": {key[1]: replace(worker, busy=name)}},
+        nudge=(Nudge(scope.name, ("post-start", key[1], key[2], key[3], name, container_id, error), duration_ns),),
+    )
+
+
+def post_start_ended(scope: Scope, key: Key) -> Plan:
+    """The hook has ended: the next container may start; if it failed, this one is killed."""
+    _, uid, namespace, pod_name, name, container_id, error = key
+    worker = scope.table("workers").get(uid)
+    if worker is None or worker.busy != name:
+        return Plan()
+    pod_key: Key = ("pod", uid, namespace, pod_name)
+    if not error:
+        return Plan(note={"workers": {uid: replace(worker, busy="")}}, nudge=(pod_nudge(scope, pod_key),))
+    reasons = {**worker.reasons, name: ("PostStartHookError", error)}
+    return Plan(
+        note={"workers": {uid: replace(worker, busy="", reasons=reasons)}},
+        events=(container_event(worker.pod, name, "Warning", "FailedPostStartHook", "PostStartHook failed"),),
+        nudge=(Nudge(scope.name, ("kill", uid, namespace, pod_name, name, container_id, "FailedPostStartHook")),),
+    )

@@ -1,0 +1,86 @@
+"""Image pulls: one at a time on a node, in the order in which they were asked for.
+
+upstream: pkg/kubelet/images/image_manager.go EnsureImageExists, puller.go serialImagePuller, 1.28. A pull that breaks by a fault reads the
+cluster-wide table ``broken_images``: image → error text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kubelab.cri.api import CriError
+from kubelab.cri.registry import PullFailure, resolve
+from kubelab.engine.component import Scope
+from kubelab.engine.plan import Act, Key, Nudge, Plan, Reason, step
+from kubelab.kubelet.network_world import Around, shared
+from kubelab.kubelet.records import next_backoff
+from kubelab.kubelet.seen import RETRY_NS, container_event, pod_nudge
+from kubelab.kubelet.starting import wanted
+from kubelab.world.clock import MILLISECOND, SECOND, format_duration
+
+Object = dict[str, Any]
+PULLING = Reason("pulling", "{subject}: pulling image {image}")
+_NONE: dict[str, Any] = {}
+
+
+def request(scope: Scope, key: Key, name: str, image: str) -> Plan:
+    """Queue a pull for a container; its pod's worker waits."""
+    found = wanted(scope, key)
+    if found is None:
+        return Plan()
+    pod, worker = found
+    return Plan(
+        note={"workers": {key[1]: replace(worker, busy=name)}},
+        events=(container_event(pod, name, "Normal", "Pulling", f'Pulling image "{image}"'),),
+        nudge=(Nudge(scope.name, ("pull", key[1], key[2], key[3], name, image, scope.now_ns)),),
+    )
+
+
+def observe(scope: Scope, key: Key) -> tuple[Key, int, str] | None:
+    """(key, how long the pull takes, subject), or None if nobody waits for it any more."""
+    _, uid, _, pod_name, name, image, _ = key
+    worker = scope.table("workers").get(uid)
+    if worker is None or worker.busy != name:
+        return None
+    timing, found = scope.timing, resolve(image)
+    duration_ns = timing.pull_ns
+    if not isinstance(found, PullFailure) and found.id not in scope.local.get("images", _NONE):
+        duration_ns += found.size_bytes * SECOND // timing.pull_bytes_per_second
+    return key, duration_ns, f"pod/{pod_name}"
+
+
+def plan(seen: tuple[Key, int, str]) -> Plan:
+    key, duration_ns, subject = seen
+    return step(Act("pull", (*key[1:], duration_ns), duration_ns, PULLING(subject, image=key[5])))
+
+
+def pull(scope: Scope, uid: str, namespace: str, pod_name: str, name: str, image: str, asked_ns: int, duration_ns: int) -> Plan:
+    """The end of a pull: the image is there, or the container's back-off for it grows."""
+    key: Key = ("pod", uid, namespace, pod_name)
+    runtime = Around(scope).runtime(scope.local)
+    error = shared(scope, "broken_images").get(image, "")
+    if not error:
+        try:
+            runtime.pull_image(image, scope.now_ns)
+        except CriError as refusal:
+            error = refusal.message
+    found = wanted(scope, key)
+    if found is None:
+        worker = scope.table("workers").get(uid)
+        return Plan() if worker is None else Plan(note={"workers": {uid: replace(worker, busy="")}}, nudge=(pod_nudge(scope, key),))
+    pod, worker = found
+    if not error:
+        took, waited = (format_duration(ns // MILLISECOND * MILLISECOND) for ns in (duration_ns, scope.now_ns - asked_ns))
+        text = f'Successfully pulled image "{image}" in {took} ({waited} including waiting)'
+        event = container_event(pod, name, "Normal", "Pulled", text)
+        return Plan(note={"workers": {uid: replace(worker, busy="", pulled=name)}}, events=(event,), nudge=(pod_nudge(scope, key),))
+    first = name not in worker.reasons
+    images = {**worker.images, image: next_backoff(worker.images.get(image), scope.now_ns, scope.now_ns)}
+    worker = replace(worker, busy="", images=images, reasons={**worker.reasons, name: ("ErrImagePull", error)})
+    events = (
+        container_event(pod, name, "Warning", "Failed", f'Failed to pull image "{image}": {error}'),
+        container_event(pod, name, "Warning", "Failed", "Error: ErrImagePull"),
+    )
+    delay_ns = 0 if first else int(RETRY_NS * (1 + scope.streams.uniform(scope.name) / 2))
+    return Plan(note={"workers": {uid: worker}}, events=events, nudge=(pod_nudge(scope, key, delay_ns),))

@@ -1,0 +1,212 @@
+"""Acts that bring a pod up: mount its volumes, make its sandbox, create and start a container.
+
+upstream: pkg/kubelet/kuberuntime/{kuberuntime_sandbox,kuberuntime_container}.go startContainer, pkg/kubelet/volumemanager/volume_manager.go
+WaitForAttachAndMount, pkg/kubelet/kubelet_pods.go GeneratePodHostNameAndDomain, 1.28.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kubelab.cri.api import ContainerSpec, CriError, SandboxConfig
+from kubelab.cri.runtime import SimulatedRuntime
+from kubelab.engine.component import Scope
+from kubelab.engine.plan import EventDraft, Key, Nudge, Plan
+from kubelab.kinds import quantity
+from kubelab.kubelet import hooks
+from kubelab.kubelet.addresses import NoAddress, allocate
+from kubelab.kubelet.environment import ConfigError, Place, expand, variables
+from kubelab.kubelet.network_world import Around, local, shared
+from kubelab.kubelet.records import Instances, PodRecord, Worker
+from kubelab.kubelet.seen import NO_RECORD, RETRY_NS, container_event, host_ip, pod_event, pod_nudge, relist_in_ns, spec_of
+from kubelab.kubelet.volumes import Unmountable, mount_all, mounts
+from kubelab.world.clock import SECOND
+
+Object = dict[str, Any]
+GONE = Plan(error="the pod is no longer to run")
+MOUNT_RETRY_NS = SECOND // 2  # upstream: pkg/util/goroutinemap/exponentialbackoff, doubled up to 2m2s
+MOUNT_RETRY_MAX_NS = 122 * SECOND
+MOUNT_TIMEOUT_NS = 123 * SECOND  # upstream: podAttachAndMountTimeout 2m3s
+_NONE: dict[str, Any] = {}
+
+
+def wanted(scope: Scope, key: Key) -> tuple[Object, Worker] | None:
+    """The pod of a key and its worker, if the pod still is to run."""
+    _, uid, namespace, name = key[:4]
+    pod, worker = scope.view.get("pods", namespace, name), scope.table("workers").get(uid)
+    if pod is None or worker is None or pod["metadata"]["uid"] != uid or pod["metadata"].get("deletionTimestamp") or worker.verdict:
+        return None
+    return pod, worker
+
+
+def mount(scope: Scope, key: Key) -> Plan:
+    """Mount all volumes of a pod, or say which cannot be and try again later."""
+    found = wanted(scope, key)
+    if found is None:
+        return GONE
+    pod, worker = found
+    node = scope.view.get("nodes", "", pod["spec"]["nodeName"])
+    place = Place(scope.view, pod, "", host_ip(scope, pod["spec"]["nodeName"]), node)
+    try:
+        mount_all(place, shared(scope, "disks"), pod["spec"]["nodeName"])
+    except Unmountable as error:
+        return _unmounted(scope, key, pod, worker, error)
+    return Plan(note={"workers": {key[1]: replace(worker, mounted=True, mounts=(0, 0))}})
+
+
+def _unmounted(scope: Scope, key: Key, pod: Object, worker: Worker, error: Unmountable) -> Plan:
+    tries, since_ns = worker.mounts
+    since_ns = since_ns or scope.now_ns
+    delay_ns = min(MOUNT_RETRY_NS << min(tries, 16), MOUNT_RETRY_MAX_NS)
+    events: tuple[EventDraft, ...] = ()
+    if str(error).startswith("MountVolume"):
+        events = (pod_event(pod, "Warning", "FailedMount", str(error)),)
+    if scope.now_ns - since_ns >= MOUNT_TIMEOUT_NS:
+        names = " ".join(volume["name"] for volume in pod["spec"].get("volumes") or ())
+        unprocessed = "" if events else error.volume
+        text = (
+            f"Unable to attach or mount volumes: unmounted volumes=[{error.volume}], unattached volumes=[{names}], "
+            f"failed to process volumes=[{unprocessed}]: timed out waiting for the condition"
+        )
+        events += (pod_event(pod, "Warning", "FailedMount", text),)
+        since_ns = scope.now_ns
+    note = {"workers": {key[1]: replace(worker, mounts=(tries + 1, since_ns))}}
+    return Plan(note=note, events=events, error=str(error), nudge=(pod_nudge(scope, key, delay_ns),))
+
+
+def sandbox(scope: Scope, key: Key) -> Plan:
+    """Make the pod's sandbox with its address; one that it had before is removed, with its containers stopped."""
+    found = wanted(scope, key)
+    if found is None:
+        return GONE
+    pod, uid = found[0], key[1]
+    meta, spec = pod["metadata"], pod["spec"]
+    around = Around(scope)
+    runtime = around.runtime(scope.local)
+    records = local(scope, "records")
+    record: PodRecord = records.get(uid, NO_RECORD)
+    attempt = record.attempt + 1 if record.sandbox else 0
+    if record.sandbox:
+        runtime.stop_pod_sandbox(record.sandbox, scope.now_ns)
+    ip = ""
+    if not spec.get("hostNetwork"):
+        try:
+            ip = allocate(scope, uid, spec["nodeName"])
+        except NoAddress as error:
+            return Plan(error=str(error), events=(pod_event(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}"),))
+    config = SandboxConfig(meta["name"], meta["namespace"], uid, attempt, hostname_of(pod), ip, meta.get("labels") or _NONE)
+    sandbox_id = runtime.run_pod_sandbox(config, scope.now_ns)
+    records[uid] = PodRecord(sandbox_id, ip, attempt, record.containers)
+    return Plan(nudge=around.pokes()) if around.poked else Plan()
+
+
+def hostname_of(pod: Object) -> str:
+    """upstream: GeneratePodHostNameAndDomain (without hostNetwork's node name)."""
+    if pod["spec"].get("hostNetwork"):
+        return str(pod["spec"].get("nodeName", ""))
+    return str(pod["spec"].get("hostname") or pod["metadata"]["name"][:63].rstrip("-."))
+
+
+def run(scope: Scope, key: Key, name: str, pulled: bool) -> Plan:
+    """Create and start a container, and run its postStart hook."""
+    found = wanted(scope, key)
+    record: PodRecord = scope.local.get("records", _NONE).get(key[1], NO_RECORD)
+    if found is None or not record.sandbox:
+        return GONE
+    pod, worker = found
+    container = spec_of(pod, name)
+    around = Around(scope)
+    runtime = around.runtime(scope.local)
+    before = record.containers.get(name)
+    restarts = before.restarts + 1 if before is not None else 0
+    events: list[EventDraft] = []
+    if not pulled:
+        events.append(container_event(pod, name, "Normal", "Pulled", f'Container image "{container["image"]}" already present on machine'))
+    try:
+        spec = container_spec(scope, pod, container, record, restarts)
+        container_id = runtime.create_container(record.sandbox, spec, scope.now_ns)
+    except (ConfigError, Unmountable) as error:
+        return _failed(scope, key, pod, worker, name, events, "CreateContainerConfigError", str(error))
+    except CriError as error:
+        text = f"rpc error: code = {error.code} desc = {error.message}"
+        return _failed(scope, key, pod, worker, name, events, "CreateContainerError", text)
+    _remember_instance(scope, runtime, key[1], record, name, Instances(container_id, before.current if before else "", restarts))
+    events.append(container_event(pod, name, "Normal", "Created", f"Created container {name}"))
+    try:
+        runtime.start_container(container_id, scope.now_ns)
+    except CriError as error:
+        text = f'failed to start container "{container_id}": {error.message}'
+        return _failed(scope, key, pod, worker, name, events, "RunContainerError", text)
+    events.append(container_event(pod, name, "Normal", "Started", f"Started container {name}"))
+    note: dict[str, dict[str, Worker]] = {}
+    if name in worker.reasons:
+        worker = replace(worker, reasons={other: reason for other, reason in worker.reasons.items() if other != name})
+        note = {"workers": {key[1]: worker}}
+    if pod["spec"].get("restartPolicy", "Always") != "Always" or container not in pod["spec"]["containers"]:
+        local(scope, "finite")[container_id] = True
+    nudges = [*tick_nudges(scope, runtime, container_id), *around.pokes()]
+    plan = hooks.post_start(scope, runtime, key, pod, container, container_id, worker) if "lifecycle" in container else None
+    nudges.append(pod_nudge(scope, key, relist_in_ns(scope.local, scope.timing, scope.now_ns)))
+    mine = Plan(events=tuple(events), nudge=tuple(nudges), note=note)
+    return mine if plan is None else mine.then(plan)
+
+
+def _remember_instance(scope: Scope, runtime: SimulatedRuntime, uid: str, record: PodRecord, name: str, instances: Instances) -> None:
+    """Keep the last two instances of a container; older ones are removed, as the kubelet's garbage collection does."""
+    before = record.containers.get(name)
+    if before is not None and before.previous:
+        runtime.remove_container(before.previous, scope.now_ns)
+    if before is not None:
+        for table in ("stops", "finite"):
+            scope.local.get(table, _NONE).pop(before.current, None)
+    local(scope, "records")[uid] = PodRecord(record.sandbox, record.ip, record.attempt, {**record.containers, name: instances})
+
+
+def tick_nudges(scope: Scope, runtime: SimulatedRuntime, container_id: str) -> tuple[Nudge, ...]:
+    """Tell containerd when a container's program has to go on, or that it has ended already."""
+    tables, node = scope.local, scope.name.partition("/")[2]
+    if container_id in tables["exits"]:
+        return (Nudge(f"containerd/{node}", ("tick",)),)
+    due_ns = min(tables["wakes"].get(container_id, -1), tables["kills"].get(container_id, -1), key=lambda at: (at < 0, at))
+    if due_ns < 0:
+        return ()
+    key: Key = ("tick",) if container_id in tables.get("finite", _NONE) or container_id in tables["kills"] else ("idle-tick",)
+    return (Nudge(f"containerd/{node}", key, max(0, due_ns - scope.now_ns)),)
+
+
+def _failed(scope: Scope, key: Key, pod: Object, worker: Worker, name: str, events: list[EventDraft], reason: str, message: str) -> Plan:
+    """A start that failed: noted for the status; the worker looks again, the first time at once."""
+    first = name not in worker.reasons
+    events.append(container_event(pod, name, "Warning", "Failed", f"Error: {message}"))
+    delay_ns = 0 if first else int(RETRY_NS * (1 + scope.streams.uniform(scope.name) / 2))
+    note = {"workers": {key[1]: replace(worker, reasons={**worker.reasons, name: (reason, message)})}}
+    return Plan(note=note, events=tuple(events), nudge=(pod_nudge(scope, key, delay_ns),))
+
+
+def container_spec(scope: Scope, pod: Object, container: Object, record: PodRecord, attempt: int) -> ContainerSpec:
+    """The runtime's configuration of a container. Raises ConfigError, Unmountable."""
+    meta, spec = pod["metadata"], pod["spec"]
+    node_name = spec["nodeName"]
+    host = host_ip(scope, node_name)
+    place = Place(scope.view, pod, host if spec.get("hostNetwork") else record.ip, host, scope.view.get("nodes", "", node_name))
+    env = variables(place, container)
+    limit = ((container.get("resources") or _NONE).get("limits") or _NONE).get("memory")
+    return ContainerSpec(
+        container["name"],
+        container["image"],
+        tuple(expand(word, env) for word in container.get("command") or ()),
+        tuple(expand(word, env) for word in container.get("args") or ()),
+        env,
+        container.get("workingDir") or "",
+        tuple(port["containerPort"] for port in container.get("ports") or ()),
+        mounts(scope.view, pod, container, node_name, env, expand),
+        meta["namespace"],
+        meta["name"],
+        meta["uid"],
+        hostname_of(pod),
+        attempt,
+        quantity.value(limit) if limit else 0,
+        meta.get("labels") or _NONE,
+        meta.get("annotations") or _NONE,
+    )

@@ -1,0 +1,257 @@
+"""A pod's status as the kubelet reports it: phase, conditions, addresses; and the patch that reports it.
+
+upstream: pkg/kubelet/kubelet_pods.go generateAPIPodStatus and getPhase, pkg/kubelet/status/{generate,status_manager}.go,
+pkg/util/pod/pod.go PatchPodStatus, 1.28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kubelab.cri.api import Container
+from kubelab.kubelet.container_status import is_sidecar, statuses
+from kubelab.kubelet.records import PodRecord, Worker
+from kubelab.world.clock import rfc3339
+
+Object = dict[str, Any]
+OWN_CONDITIONS = ("Initialized", "Ready", "ContainersReady", "PodScheduled")
+TERMINAL = ("Succeeded", "Failed")
+_NONE: dict[str, Any] = {}
+
+
+def generate(
+    pod: Object,
+    worker: Worker,
+    record: PodRecord,
+    running: Mapping[str, Container],
+    images: Mapping[str, Any],
+    host_ip: str,
+    now_ns: int,
+    *,
+    ended: bool = False,
+    ending: bool = False,
+) -> Object:
+    """The status to report now. ``ended``: no container of the pod runs or will run again; ``ending``: it is being stopped.
+
+    A pod that is being stopped keeps its phase until its last container has ended (upstream: mergePodStatus).
+    """
+    old = pod.get("status") or _NONE
+    inits, mains = statuses(pod, worker, record, running, images)
+    phase = phase_of(pod["spec"], inits, mains, ended=ended)
+    reason, message = old.get("reason"), old.get("message")
+    if worker.verdict is not None and ended:
+        phase, (reason, message) = "Failed", worker.verdict
+    elif old.get("phase") in TERMINAL:
+        phase = old["phase"]
+    elif ending and phase in TERMINAL:
+        phase = old.get("phase") or "Pending"
+    out: Object = {"phase": phase, "conditions": _conditions(pod, inits, mains, phase, rfc3339(now_ns))}
+    if message:
+        out["message"] = message
+    if reason:
+        out["reason"] = reason
+    out["hostIP"] = host_ip
+    ip = host_ip if pod["spec"].get("hostNetwork") else record.ip
+    if not ip and "podIP" in old and ended:
+        ip = old["podIP"]
+    if ip:
+        out["podIP"] = ip
+        out["podIPs"] = [{"ip": ip}]
+    out["startTime"] = old.get("startTime") or worker.start_time
+    if inits:
+        out["initContainerStatuses"] = inits
+    out["containerStatuses"] = mains
+    return out
+
+
+def rejection(pod: Object, worker: Worker) -> Object:
+    """The status of a pod that the kubelet does not admit: no containers, none of the kubelet's own conditions.
+
+    upstream: pkg/kubelet/kubelet.go rejectPod.
+    """
+    reason, message = worker.verdict or ("", "")
+    old = pod.get("status") or _NONE
+    kept = [condition for condition in old.get("conditions") or () if condition["type"] not in OWN_CONDITIONS]
+    return {"phase": "Failed", "conditions": kept, "reason": reason, "message": message, "startTime": worker.start_time}
+
+
+def phase_of(spec: Object, inits: list[Object], mains: list[Object], *, ended: bool) -> str:
+    """upstream: getPhase."""
+    pending = failed = running = waiting = stopped = succeeded = 0
+    for container, status in zip(spec.get("initContainers") or (), inits, strict=True):
+        state, last = status["state"], status["lastState"].get("terminated")
+        ended_state = state.get("terminated")
+        if is_sidecar(container):
+            running += "running" in state
+            if ("running" in state and not status["started"]) or ("waiting" in state and last is None):
+                pending += 1
+                waiting += "waiting" in state
+        elif ended_state is not None:
+            failed += ended_state["exitCode"] != 0
+        elif "waiting" in state and last is not None:
+            failed += last["exitCode"] != 0
+        else:
+            pending += 1
+    for status in mains:
+        state = status["state"]
+        if "running" in state:
+            running += 1
+        elif "terminated" in state:
+            stopped += 1
+            succeeded += state["terminated"]["exitCode"] == 0
+        elif "terminated" in status["lastState"]:
+            stopped += 1
+        else:
+            waiting += 1
+    policy = spec.get("restartPolicy", "Always")
+    if failed and policy == "Never":
+        return "Failed"
+    if (pending and not _any_main_started(mains)) or waiting:
+        return "Pending"
+    if running:
+        return "Running"
+    if not stopped:
+        return "Pending"
+    if not ended and policy == "Always":
+        return "Running"
+    if stopped == succeeded:
+        return "Succeeded"
+    return "Failed" if ended or policy == "Never" else "Running"
+
+
+def _any_main_started(mains: list[Object]) -> bool:
+    """upstream: HasAnyRegularContainerStarted."""
+    return any("running" in status["state"] or "terminated" in status["state"] or "terminated" in status["lastState"] for status in mains)
+
+
+# -- conditions ---------------------------------------------------------------------------------------------------------
+def _conditions(pod: Object, inits: list[Object], mains: list[Object], phase: str, now: str) -> list[Object]:
+    """Those of others as they are, then the kubelet's own in upstream's order; a transition time moves only with the status."""
+    spec = pod["spec"]
+    old = (pod.get("status") or _NONE).get("conditions") or ()
+    kept = [condition for condition in old if condition["type"] not in OWN_CONDITIONS]
+    before = {condition["type"]: condition for condition in old}
+    containers = _containers_ready(spec, inits, mains, phase)
+    own = (
+        ("Initialized", *_initialized(spec, inits, mains, phase)),
+        ("Ready", *_ready(spec, kept, containers, phase)),
+        ("ContainersReady", *containers),
+        ("PodScheduled", "True", "", ""),
+    )
+    return kept + [_condition(before.get(kind), kind, status, reason, message, now) for kind, status, reason, message in own]
+
+
+def _condition(before: Object | None, kind: str, status: str, reason: str, message: str, now: str) -> Object:
+    same = before is not None and before["status"] == status
+    out: Object = {
+        "type": kind,
+        "status": status,
+        "lastProbeTime": None,
+        "lastTransitionTime": before["lastTransitionTime"] if before is not None and same else now,
+    }
+    if reason:
+        out["reason"] = reason
+    if message:
+        out["message"] = message
+    return out
+
+
+Verdict = tuple[str, str, str]  # status, reason, message
+
+
+def _initialized(spec: Object, inits: list[Object], mains: list[Object], phase: str) -> Verdict:
+    """upstream: GeneratePodInitializedCondition."""
+    if phase == "Succeeded":
+        return ("True", "PodCompleted", "")
+    if not inits or _any_main_started(mains):
+        return ("True", "", "")
+    incomplete = [
+        status["name"]
+        for container, status in zip(spec.get("initContainers") or (), inits, strict=True)
+        if not (status["started"] if is_sidecar(container) else status["ready"])
+    ]
+    if not incomplete:
+        return ("True", "", "")
+    return ("False", "ContainersNotInitialized", f"containers with incomplete status: [{' '.join(incomplete)}]")
+
+
+def _containers_ready(spec: Object, inits: list[Object], mains: list[Object], phase: str) -> Verdict:
+    """upstream: GenerateContainersReadyCondition."""
+    if phase == "Succeeded":
+        return ("False", "PodCompleted", "")
+    if phase == "Failed":
+        return ("False", "PodFailed", "")
+    unready = [
+        status["name"]
+        for container, status in zip(spec.get("initContainers") or (), inits, strict=True)
+        if is_sidecar(container) and not status["ready"]
+    ]
+    if len(mains) == 1:
+        unready += [] if mains[0]["ready"] else [mains[0]["name"]]
+    else:
+        ready = {status["name"]: status["ready"] for status in mains}
+        unready += [container["name"] for container in spec["containers"] if not ready[container["name"]]]
+    if unready:
+        return ("False", "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
+    return ("True", "", "")
+
+
+def _ready(spec: Object, conditions: list[Object], containers: Verdict, phase: str) -> Verdict:
+    """upstream: GeneratePodReadyCondition."""
+    if containers[0] != "True":
+        return containers
+    complaints = []
+    for gate in spec.get("readinessGates") or ():
+        kind = gate["conditionType"]
+        found = next((condition for condition in conditions if condition["type"] == kind), None)
+        if found is None:
+            complaints.append(f'corresponding condition of pod readiness gate "{kind}" does not exist.')
+        elif found["status"] != "True":
+            complaints.append(f'the status of pod readiness gate "{kind}" is not "True", but {found["status"]}')
+    if complaints:
+        return ("False", "ReadinessGatesNotReady", ", ".join(complaints))
+    return ("True", "", "")
+
+
+# -- the patch ----------------------------------------------------------------------------------------------------------
+def patch_body(pod: Object, new: Object) -> Object | None:
+    """The strategic merge patch from the pod's status to ``new``, with the uid as a precondition; None if nothing changes.
+
+    qosClass is the API server's.
+    """
+    old = pod.get("status") or _NONE
+    change: Object = {}
+    for field, item in new.items():
+        before = old.get(field)
+        if field == "conditions":
+            _change_conditions(change, before or [], item)
+        elif before != item:
+            change[field] = item
+    for field in ("reason", "message", "nominatedNodeName"):
+        if field in old and field not in new:
+            change[field] = None
+    if not change:
+        return None
+    return {"metadata": {"uid": pod["metadata"]["uid"]}, "status": change}
+
+
+def _change_conditions(change: Object, old: list[Object], new: list[Object]) -> None:
+    """In place on the private patch."""
+    before = {condition["type"]: condition for condition in old}
+    changed: list[Object] = []
+    for condition in new:
+        known = before.pop(condition["type"], None)
+        if known is None:
+            changed.append(condition)
+            continue
+        if known is condition:
+            continue
+        fields = {name: item for name, item in condition.items() if name != "type" and known.get(name) != item}
+        fields.update({name: None for name in ("reason", "message") if name in known and name not in condition})
+        if fields:
+            changed.append({"type": condition["type"], **fields})
+    changed.extend({"$patch": "delete", "type": kind} for kind in before)
+    if changed:
+        change["$setElementOrder/conditions"] = [{"type": condition["type"]} for condition in new]
+        change["conditions"] = changed

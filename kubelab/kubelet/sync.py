@@ -1,0 +1,299 @@
+"""The sync of a pod that shall run: status ▸ volumes ▸ sandbox ▸ containers in turn, as far as one look can decide it.
+
+upstream: pkg/kubelet/kubelet.go SyncPod, pkg/kubelet/kuberuntime/kuberuntime_manager.go SyncPod and computePodActions,
+pkg/kubelet/images/image_manager.go EnsureImageExists, 1.28. Upstream's worker blocks in a pull or hook; here the worker notes what it waits
+for (``busy``) and is asked again when that has ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kubelab.cri.api import EXITED, READY, RUNNING, Container
+from kubelab.cri.reference import InvalidReference, invalid_image_name, parse
+from kubelab.engine.plan import Act, Batch, Because, Call, EventDraft, Nudge, Plan, Reason, wait
+from kubelab.kubelet import probing, status
+from kubelab.kubelet.container_status import has_started, is_sidecar, restarts
+from kubelab.kubelet.records import Worker, next_backoff
+from kubelab.kubelet.seen import PodSeen, container_event, format_pod, pod_event
+from kubelab.kubelet.volumes import is_plain, needs_mount
+from kubelab.world.clock import SECOND, format_duration, parse_rfc3339
+
+Object = dict[str, Any]
+
+REPORT = Reason("report-status", "{subject}: what the node sees differs from the status")
+NEEDS_SANDBOX = Reason("needs-sandbox", "{subject} has no ready sandbox")
+NEEDS_VOLUMES = Reason("needs-volumes", "{subject} has volumes to mount")
+START = Reason("start-container", "{subject}: container {container} is to run")
+PULL = Reason("pull-image", "{subject}: container {container} needs image {image}")
+BUSY = Reason("busy", "{subject}: waiting for container {container}")
+BACKING_OFF = Reason("crash-loop-back-off", "{subject}: {text}")
+PROBE_FAILED = Reason("probe-failed", "{subject}: {text}")
+INITIALIZING = Reason("initializing", "{subject}: waiting for init container {container}")
+ENDED = Reason("ended", "{subject}: all containers have ended, phase {phase}")
+TOO_LONG = Reason("deadline-exceeded", "{subject} was active for longer than {seconds} s")
+DEADLINE = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+
+
+class Draft:
+    """A plan being put together; private to one call of ``plan``."""
+
+    __slots__ = ("acts", "again_ns", "because", "events", "first", "nudges", "worker")
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.first: list[Call | Act] = []
+        self.acts: list[Act] = []
+        self.events: list[EventDraft] = []
+        self.nudges: list[Nudge] = []
+        self.because: list[Because] = []
+        self.again_ns: int | None = None
+
+    def look_again(self, after_ns: int) -> None:
+        self.again_ns = after_ns if self.again_ns is None else min(self.again_ns, after_ns)
+
+
+def plan(seen: PodSeen) -> Plan:
+    """What to do for a pod that is neither deleted nor rejected."""
+    worker, pod = seen.worker, seen.pod
+    subject = f"pod/{pod['metadata']['name']}"
+    if worker.busy:
+        return wait(BUSY(subject, container=worker.busy))
+    if _being_killed(seen):
+        return wait(BUSY(subject, container=_being_killed(seen)))
+    deadline_ns = _deadline_in_ns(seen)
+    if deadline_ns is not None and deadline_ns <= 0:
+        return Plan(
+            note={"workers": {seen.uid: replace(worker, verdict=DEADLINE)}},
+            events=(pod_event(pod, "Normal", *DEADLINE),),
+            again_ns=0,
+            because=(TOO_LONG(subject, seconds=pod["spec"]["activeDeadlineSeconds"]),),
+        )
+    new = status.generate(pod, worker, seen.record, seen.containers, seen.images, seen.host_ip, seen.now_ns)
+    draft = Draft(replace(worker, pod=pod, pulled="") if worker.pulled or worker.pod is not pod else worker)
+    if new["phase"] in status.TERMINAL:
+        return _end(seen, draft, new, subject)
+    if not worker.pulled:
+        _report(seen, draft, new, subject)
+    if deadline_ns is not None:
+        draft.look_again(deadline_ns)
+    _act(seen, draft, subject)
+    probing.start(seen, draft)
+    return _finished(seen, draft)
+
+
+def _report(seen: PodSeen, draft: Draft, new: Object, subject: str) -> None:
+    body = status.patch_body(seen.pod, new)
+    if body is not None:
+        meta = seen.pod["metadata"]
+        because = REPORT(subject)
+        draft.first.append(Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "strategic", (404,), because=because))
+
+
+def _end(seen: PodSeen, draft: Draft, new: Object, subject: str) -> Plan:
+    """A pod that has run to its end: report it, and take down what is left."""
+    if seen.running():
+        return Plan(note={"workers": {seen.uid: replace(draft.worker, grace_s=_grace_s(seen.pod))}}, again_ns=0)
+    body = status.patch_body(seen.pod, new)
+    meta = seen.pod["metadata"]
+    because = ENDED(subject, phase=new["phase"])
+    calls: list[Call | Act] = []
+    if body is not None:
+        calls.append(Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "strategic", (404,), because=because))
+    calls.append(Act("tear-down", (seen.uid,), because=because))
+    return Plan((Batch(tuple(calls)),), note={"workers": {seen.uid: replace(draft.worker, done=True)}}, because=(because,))
+
+
+def _grace_s(pod: Object) -> int:
+    return max(1, int(pod["spec"].get("terminationGracePeriodSeconds") or 1))
+
+
+def _finished(seen: PodSeen, draft: Draft) -> Plan:
+    batches = [Batch(tuple(draft.first))] if draft.first else []
+    batches += [Batch((act,)) for act in draft.acts]
+    known = seen.worker is draft.worker and not seen.fresh
+    return Plan(
+        tuple(batches),
+        draft.again_ns,
+        tuple(draft.because),
+        tuple(draft.events),
+        note={} if known else {"workers": {seen.uid: draft.worker}},
+        nudge=tuple(draft.nudges),
+    )
+
+
+def _deadline_in_ns(seen: PodSeen) -> int | None:
+    """upstream: pkg/kubelet/active_deadline.go."""
+    seconds = seen.pod["spec"].get("activeDeadlineSeconds")
+    started = (seen.pod.get("status") or {}).get("startTime")
+    if seconds is None or not started:
+        return None
+    return parse_rfc3339(started) + int(seconds) * SECOND - seen.now_ns
+
+
+def _being_killed(seen: PodSeen) -> str:
+    """The container that the kubelet is stopping although the pod goes on; "" if none."""
+    if not seen.stops:
+        return ""
+    for name, instances in seen.record.containers.items():
+        if instances.current in seen.stops and seen.containers[instances.current].state == RUNNING:
+            return name
+    return ""
+
+
+# -- what to do on the machine -----------------------------------------------------------------------------------------------
+def _act(seen: PodSeen, draft: Draft, subject: str) -> None:
+    pod, spec = seen.pod, seen.pod["spec"]
+    sandbox = seen.sandboxes.get(seen.record.sandbox)
+    ready = sandbox is not None and sandbox.state == READY
+    if not ready:
+        if not draft.worker.mounted and not is_plain(pod):
+            duration_ns = seen.timing.mount_ns if needs_mount(pod) else 0
+            draft.first.append(Act("mount", seen.key, duration_ns, NEEDS_VOLUMES(subject)))
+            draft.acts.append(Act("sandbox", seen.key, seen.timing.sandbox_ns, NEEDS_SANDBOX(subject)))
+        else:
+            draft.first.append(Act("sandbox", seen.key, seen.timing.sandbox_ns, NEEDS_SANDBOX(subject)))
+    sandbox_id = seen.record.sandbox if ready else ""
+    for container in spec.get("initContainers") or ():
+        if not _init_done(seen, draft, container, sandbox_id, subject):
+            return
+    for container in spec["containers"]:
+        current = seen.current(container["name"])
+        if current is not None and current.state == RUNNING and current.sandbox_id == sandbox_id:
+            _kill_if_unhealthy(seen, draft, container, current, subject)
+        elif not sandbox_id or restarts(pod, container, current):
+            if current is not None and not restarts(pod, container, current):
+                continue
+            if not _start(seen, draft, container, current, subject):
+                return
+
+
+def _init_done(seen: PodSeen, draft: Draft, container: Object, sandbox_id: str, subject: str) -> bool:
+    """Whether the next container may start; if this init container has to be started, that is planned."""
+    current = seen.current(container["name"])
+    here = current if current is not None and current.sandbox_id == sandbox_id else None
+    if is_sidecar(container):
+        if here is None or here.state != RUNNING:
+            _start(seen, draft, container, current, subject)
+            return False
+        _kill_if_unhealthy(seen, draft, container, here, subject)
+        return has_started(container, here, seen.worker)
+    if here is not None and here.state == EXITED and here.exit_code == 0:
+        return True
+    if here is not None and here.state == RUNNING:
+        draft.because.append(INITIALIZING(subject, container=container["name"]))
+        return False
+    _start(seen, draft, container, current, subject)
+    return False
+
+
+def _kill_if_unhealthy(seen: PodSeen, draft: Draft, container: Object, current: Container, subject: str) -> None:
+    """A failed liveness or startup probe."""
+    name = container["name"]
+    for kind in ("liveness", "startup"):
+        probe = seen.worker.probes.get((name, kind))
+        if probe is None or probe.container != current.id or probe.result != "failure":
+            continue
+        again = "" if seen.pod["spec"].get("restartPolicy") == "Never" else ", will be restarted"
+        text = f"Container {name} failed {kind} probe{again}"
+        grace_s = (container.get(f"{kind}Probe") or {}).get("terminationGracePeriodSeconds")
+        grace_s = _grace_s(seen.pod) if grace_s is None else int(grace_s)
+        because = PROBE_FAILED(subject, text=text)
+        draft.because.append(because)
+        draft.acts.append(Act("stop", (*seen.key, name, grace_s, text), because=because))
+        return
+
+
+# -- starting one container ---------------------------------------------------------------------------------------------------
+def _start(seen: PodSeen, draft: Draft, container: Object, current: Container | None, subject: str) -> bool:
+    """Plan the start of a container; False if the following ones must wait for it."""
+    name = container["name"]
+    if name != seen.worker.pulled:
+        if current is not None and current.state == EXITED and _backs_off(seen, draft, container, current, subject):
+            return True
+        verdict = _image_verdict(seen, container)
+        if verdict == "pull":
+            if _pull_backs_off(seen, draft, container):
+                return True
+            because = PULL(subject, container=name, image=container["image"])
+            draft.acts.append(Act("request-pull", (*seen.key, name, container["image"]), because=because))
+            return False
+        if verdict:
+            _image_failure(seen, draft, container, verdict)
+            return True
+    because = START(subject, container=name)
+    duration_ns = seen.timing.container_create_ns + seen.timing.container_start_ns
+    pulled = name == seen.worker.pulled
+    draft.acts.append(Act("run", (*seen.key, name, pulled), duration_ns, because))
+    return True
+
+
+def _backs_off(seen: PodSeen, draft: Draft, container: Object, current: Container, subject: str) -> bool:
+    """Whether a container that ended must wait; if not, its next delay is noted. The first restart is immediate.
+
+    upstream: doBackOff. A container that the kubelet itself has just killed is judged by the instance before it.
+    """
+    name, pod = container["name"], seen.pod
+    judged: Container | None = current
+    if current.id in seen.stops:
+        judged = seen.containers.get(seen.record.containers[name].previous)
+    if judged is None:
+        return False
+    known = seen.worker.crashes.get(name)
+    since_ns = judged.finished_ns
+    if known is not None and known.active_since(since_ns, seen.now_ns):
+        text = f"back-off {format_duration(known.delay_ns)} restarting failed container={name} pod={format_pod(pod)}"
+        draft.events.append(container_event(pod, name, "Warning", "BackOff", f"Back-off restarting failed container {name} in pod {format_pod(pod)}"))
+        draft.because.append(BACKING_OFF(subject, text=text))
+        _fail(draft, name, "CrashLoopBackOff", text)
+        draft.look_again(seen.retry_ns)
+        return True
+    draft.worker = replace(draft.worker, crashes={**draft.worker.crashes, name: next_backoff(known, since_ns, seen.now_ns)})
+    return False
+
+
+def _fail(draft: Draft, name: str, reason: str, message: str) -> None:
+    draft.worker = replace(draft.worker, reasons={**draft.worker.reasons, name: (reason, message)})
+
+
+def _image_verdict(seen: PodSeen, container: Object) -> str:
+    """"" to start at once, "pull", or the reason why neither is possible."""
+    image = container["image"]
+    policy = container.get("imagePullPolicy", "IfNotPresent")
+    if policy == "IfNotPresent" and image in seen.image_refs:
+        return ""
+    try:
+        present = image in seen.image_refs or str(parse(image)) in seen.image_refs
+    except InvalidReference:
+        return "InvalidImageName"
+    if policy == "Always" or (policy == "IfNotPresent" and not present):
+        return "pull"
+    return "" if present else "ErrImageNeverPull"
+
+
+def _image_failure(seen: PodSeen, draft: Draft, container: Object, reason: str) -> None:
+    name, image, pod = container["name"], container["image"], seen.pod
+    if reason == "InvalidImageName":
+        message = invalid_image_name(image) or ""
+        draft.events.append(container_event(pod, name, "Warning", "InspectFailed", message))
+    else:
+        message = f'Container image "{image}" is not present with pull policy of Never'
+        draft.events.append(container_event(pod, name, "Warning", "ErrImageNeverPull", message))
+    draft.events.append(container_event(pod, name, "Warning", "Failed", f"Error: {reason}"))
+    first = name not in seen.worker.reasons
+    _fail(draft, name, reason, message)
+    draft.look_again(0 if first else seen.retry_ns)
+
+
+def _pull_backs_off(seen: PodSeen, draft: Draft, container: Object) -> bool:
+    name, image, pod = container["name"], container["image"], seen.pod
+    known = seen.worker.images.get(image)
+    if known is None or not known.active(seen.now_ns):
+        return False
+    message = f'Back-off pulling image "{image}"'
+    draft.events.append(container_event(pod, name, "Normal", "BackOff", message))
+    draft.events.append(container_event(pod, name, "Warning", "Failed", "Error: ImagePullBackOff"))
+    _fail(draft, name, "ImagePullBackOff", message)
+    draft.look_again(seen.retry_ns)
+    return True

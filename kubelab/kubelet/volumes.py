@@ -1,0 +1,153 @@
+"""A pod's volumes: whether they can be mounted, what stands in them, and where a container sees them.
+
+upstream: pkg/kubelet/volumemanager, pkg/volume/{configmap,secret,projected,downwardapi,emptydir}, 1.28. Contents live in the cluster-wide
+table ``disks``: volume → path → text. A claim's volume is named by its PersistentVolume, so what was written there is there again on
+whatever node the claim is mounted next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kubelab.cri.api import Mount
+from kubelab.kubelet.environment import ConfigError, Place, config_map, field_value, resource_value, secret
+from kubelab.store.view import View
+
+Object = dict[str, Any]
+ROOT_CA = "kube-root-ca.crt"
+WRITTEN = ("configMap", "secret", "projected", "downwardAPI")
+_NONE: dict[str, Any] = {}
+
+
+class Unmountable(Exception):
+    """A volume cannot be mounted yet; ``volume`` is its name in the pod."""
+
+    def __init__(self, volume: str, message: str) -> None:
+        super().__init__(message)
+        self.volume = volume
+
+
+def needs_mount(pod: Object) -> bool:
+    """Whether mounting takes time: some volume is more than a directory that the kubelet fills itself."""
+    return any(not any(kind in volume for kind in (*WRITTEN, "emptyDir", "hostPath")) for volume in pod["spec"].get("volumes") or ())
+
+
+def is_plain(pod: Object) -> bool:
+    """Whether there is nothing to check and nothing to write: no volumes, or only the service account's."""
+    return all(_is_api_access(volume) for volume in pod["spec"].get("volumes") or ())
+
+
+def _is_api_access(volume: Object) -> bool:
+    return volume["name"].startswith("kube-api-access-") and "projected" in volume
+
+
+def volume_id(view: View, pod: Object, volume: Object, node: str) -> str:
+    """Under which name the contents stand. Raises Unmountable for a claim that is missing or not bound."""
+    meta = pod["metadata"]
+    if "persistentVolumeClaim" in volume or "ephemeral" in volume:
+        claim_name = volume["persistentVolumeClaim"]["claimName"] if "persistentVolumeClaim" in volume else f"{meta['name']}-{volume['name']}"
+        claim = view.get("persistentvolumeclaims", meta["namespace"], claim_name)
+        if claim is None:
+            raise Unmountable(volume["name"], f'error processing PVC {meta["namespace"]}/{claim_name}: PVC is not found')
+        if (claim.get("status") or _NONE).get("phase") != "Bound" or not claim["spec"].get("volumeName"):
+            raise Unmountable(volume["name"], f"error processing PVC {meta['namespace']}/{claim_name}: PVC is not bound")
+        return f"pv/{claim['spec']['volumeName']}"
+    if "hostPath" in volume:
+        return f"host/{node}{volume['hostPath'].get('path', '')}"
+    return f"pod/{meta['uid']}/{volume['name']}"
+
+
+def mount_all(place: Place, disks: dict[str, Mapping[str, str]], node: str) -> None:
+    """Check every volume and fill those that the kubelet writes. Raises Unmountable."""
+    for volume in place.pod["spec"].get("volumes") or ():
+        name = volume_id(place.view, place.pod, volume, node)
+        if _is_api_access(volume):
+            continue
+        if any(kind in volume for kind in WRITTEN):
+            try:
+                disks[name] = contents(place, volume)
+            except ConfigError as error:
+                raise Unmountable(volume["name"], f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}') from error
+
+
+def contents(place: Place, volume: Object) -> dict[str, str]:
+    """Path → text of a volume that the kubelet writes. Raises ConfigError."""
+    namespace = place.pod["metadata"]["namespace"]
+    if "configMap" in volume:
+        source = volume["configMap"]
+        optional = bool(source.get("optional"))
+        return _items(config_map(place.view, namespace, source["name"], optional=optional), source, optional, f'configmap references non-existent config key: {{key}}')
+    if "secret" in volume:
+        source = volume["secret"]
+        optional = bool(source.get("optional"))
+        return _items(secret(place.view, namespace, source["secretName"], optional=optional), source, optional, "references non-existent secret key: {key}")
+    if "downwardAPI" in volume:
+        return _downward(place, volume["downwardAPI"])
+    out: dict[str, str] = {}
+    for source in (volume.get("projected") or _NONE).get("sources") or ():
+        out.update(_projected(place, namespace, source))
+    return out
+
+
+def _projected(place: Place, namespace: str, source: Object) -> dict[str, str]:
+    if "configMap" in source:
+        inner = source["configMap"]
+        optional = bool(inner.get("optional")) or inner["name"] == ROOT_CA
+        return _items(config_map(place.view, namespace, inner["name"], optional=optional), inner, optional, "configmap references non-existent config key: {key}")
+    if "secret" in source:
+        inner = source["secret"]
+        optional = bool(inner.get("optional"))
+        return _items(secret(place.view, namespace, inner["name"], optional=optional), inner, optional, "references non-existent secret key: {key}")
+    if "downwardAPI" in source:
+        return _downward(place, source["downwardAPI"])
+    token = source.get("serviceAccountToken") or _NONE
+    return {token["path"]: f"{namespace}/{place.pod['spec'].get('serviceAccountName', 'default')}"} if token else {}
+
+
+def _items(data: Mapping[str, str], source: Object, optional: bool, complaint: str) -> dict[str, str]:
+    items = source.get("items")
+    if not items:
+        return dict(data)
+    out: dict[str, str] = {}
+    for item in items:
+        if item["key"] in data:
+            out[item["path"]] = data[item["key"]]
+        elif not optional:
+            raise ConfigError(complaint.format(key=item["key"]))
+    return out
+
+
+def _downward(place: Place, source: Object) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for item in source.get("items") or ():
+        if "fieldRef" in item:
+            out[item["path"]] = field_value(place, item["fieldRef"]["fieldPath"])
+        elif "resourceFieldRef" in item:
+            out[item["path"]] = resource_value(place, _NONE, item["resourceFieldRef"])
+    return out
+
+
+def mounts(view: View, pod: Object, container: Object, node: str, env: Mapping[str, str], expand: Any) -> tuple[Mount, ...]:
+    """What a container mounts, longest path first, so that the first match of a path is the innermost."""
+    wanted = container.get("volumeMounts")
+    if not wanted:
+        return ()
+    by_name = {volume["name"]: volume for volume in pod["spec"].get("volumes") or ()}
+    out = []
+    for entry in wanted:
+        volume = by_name.get(entry["name"])
+        if volume is None or _is_api_access(volume):
+            continue
+        sub_path = entry.get("subPath") or expand(entry.get("subPathExpr") or "", env)
+        readonly = bool(entry.get("readOnly")) or any(kind in volume for kind in WRITTEN)
+        out.append(Mount(entry["mountPath"].rstrip("/") or "/", volume_id(view, pod, volume, node), readonly, sub_path))
+    out.sort(key=lambda mount: -len(mount.container_path))
+    return tuple(out)
+
+
+def discard(pod: Object, disks: dict[str, Mapping[str, str]]) -> None:
+    """A pod is gone: what only it had is gone too."""
+    prefix = f"pod/{pod['metadata']['uid']}/"
+    for volume in pod["spec"].get("volumes") or ():
+        disks.pop(prefix + volume["name"], None)

@@ -1,0 +1,109 @@
+"""Counts of matching pods, kept up to date pod by pod: what topology spreading and pod affinity ask about the whole cluster.
+
+Upstream counts all pods anew in each cycle (podtopologyspread and interpodaffinity PreFilter, PreScore), in parallel; the results are equal.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kubelab.scheduler.facts import Entry, Term, term_matches
+from kubelab.scheduler.node_info import NodeInfo
+
+_NO_LABELS: dict[str, str] = {}
+
+
+class Question(NamedTuple):
+    """Which pods to count: those that match all terms; ``live_only`` leaves out terminating ones."""
+
+    terms: tuple[Term, ...]
+    live_only: bool
+
+    def counts(self, entry: Entry) -> bool:
+        if self.live_only and entry.terminating:
+            return False
+        for term in self.terms:
+            if not term_matches(term, entry.namespace, entry.labels, _NO_LABELS):
+                return False
+        return True
+
+
+class Counter:
+    """The answer: matching pods by node index (``by_node``) and, for each topology key asked for, by the value of that label."""
+
+    __slots__ = ("by_node", "by_value", "question", "total")
+
+    def __init__(self, question: Question, nodes: list[NodeInfo]) -> None:
+        self.question = question
+        self.by_node = [sum(1 for entry in node.pods.values() if question.counts(entry)) if node.pods else 0 for node in nodes]
+        self.total = sum(self.by_node)
+        self.by_value: dict[str, dict[str, int]] = {}
+
+    def values(self, key: str, nodes: list[NodeInfo]) -> dict[str, int]:
+        """Matching pods by the value of a label; a value that no node with a matching pod has may be missing or 0."""
+        found = self.by_value.get(key)
+        if found is None:
+            found = self.by_value[key] = {}
+            for node, count in zip(nodes, self.by_node, strict=True):
+                value = node.labels.get(key)
+                if count and value is not None:
+                    found[value] = found.get(value, 0) + count
+        return found
+
+    def note(self, entry: Entry, node: NodeInfo, sign: int) -> None:
+        """A pod came to a node or left it."""
+        if not self.question.counts(entry):
+            return
+        self.by_node[node.index] += sign
+        self.total += sign
+        for key, values in self.by_value.items():
+            value = node.labels.get(key)
+            if value is not None:
+                values[value] = values.get(value, 0) + sign
+
+
+class CounterBook:
+    """The counters in use, found by a pair of labels that a pod must have to count at all."""
+
+    __slots__ = ("by_label", "counters", "loose")
+    LIMIT = 512
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.counters: dict[Question, Counter] = {}
+        self.by_label: dict[tuple[str, str, str], list[Counter]] = {}
+        self.loose: list[Counter] = []
+
+    def ask(self, question: Question, nodes: list[NodeInfo]) -> Counter:
+        found = self.counters.get(question)
+        if found is not None:
+            return found
+        if len(self.counters) >= self.LIMIT:
+            self.clear()
+        counter = self.counters[question] = Counter(question, nodes)
+        anchor = _anchor(question)
+        if anchor is None:
+            self.loose.append(counter)
+        else:
+            self.by_label.setdefault(anchor, []).append(counter)
+        return counter
+
+    def note(self, entry: Entry, node: NodeInfo, sign: int) -> None:
+        """A pod came to a node (+1) or left it (-1)."""
+        if self.by_label:
+            namespace = entry.namespace
+            for key, text in entry.labels.items():
+                for counter in self.by_label.get((namespace, key, text), ()):
+                    counter.note(entry, node, sign)
+        for counter in self.loose:
+            counter.note(entry, node, sign)
+
+
+def _anchor(question: Question) -> tuple[str, str, str] | None:
+    for term in question.terms:
+        if len(term.namespaces) == 1 and term.namespace_selector is None and term.selector.equals:
+            key, text = term.selector.equals[-1]
+            return (term.namespaces[0], key, text)
+    return None

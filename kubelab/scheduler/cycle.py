@@ -1,0 +1,259 @@
+"""One scheduling cycle: which node a pod goes to, or why to none. A pure function of the cluster, the pod, the start index and a draw.
+
+upstream: pkg/scheduler/schedule_one.go schedulePod, findNodesThatFitPod, prioritizeNodes, selectHost, 1.28; spec "Scheduling cycle".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from kubelab.scheduler.cluster import Cluster
+from kubelab.scheduler.facts import Entry
+from kubelab.scheduler.failure import NO_NODES, SCHEDULER_ERROR, UNSCHEDULABLE, fit_message
+from kubelab.scheduler.framework import Skip, Status
+from kubelab.scheduler.node_info import NodeInfo
+from kubelab.scheduler.plugins import (
+    default_preemption,
+    inter_pod_affinity,
+    node_affinity,
+    pod_topology_spread,
+    taint_toleration,
+    volume_binding,
+    volume_restrictions,
+    volume_zone,
+)
+from kubelab.scheduler.table import FILTERS, Table, table_for
+
+# The plug-ins that look beyond the node itself, in the order of the default profile.
+WIDE: tuple[Any, ...] = (volume_restrictions, volume_binding, volume_zone, pod_topology_spread, inter_pod_affinity)
+
+Rows = list[tuple[Callable[[Any, NodeInfo], Status | None], Any]]
+
+
+class Decision(NamedTuple):
+    """``node``: where to ("" if nowhere); ``score`` its total, ``feasible`` of ``evaluated`` nodes passed. ``start``: next start index.
+
+    Of a failure: ``reason`` and ``message`` of the condition, the ``plugins`` that refused, and ``statuses`` by node.
+    ``bindings``: what is to be bound and provisioned for its claims.
+    """
+
+    node: str
+    start: int
+    score: int = 0
+    feasible: int = 0
+    evaluated: int = 0
+    bindings: volume_binding.Bindings = volume_binding.Bindings()
+    reason: str = ""
+    message: str = ""
+    plugins: tuple[str, ...] = ()
+    statuses: tuple[tuple[str, Status], ...] = ()
+
+
+class Prepared(NamedTuple):
+    """The pre-filter stage: the wide filters that matter with their states, the only nodes to look at, or a refusal."""
+
+    rows: Rows
+    nodes: tuple[str, ...] | None = None
+    refusal: Status | None = None
+
+
+def decide(cluster: Cluster, pod: Entry, start: int, draw: int, nominated: str = "") -> Decision:
+    """``start``: the rotating start index. ``draw``: 64 random bits for a tie. ``nominated``: the pod's nominatedNodeName."""
+    table = table_for(cluster, pod)
+    order = cluster.order
+    if not order:
+        return Decision("", start, reason=UNSCHEDULABLE, message=NO_NODES)
+    prepared = prepare(cluster, pod)
+    if prepared.refusal is not None:
+        statuses = {node.name: prepared.refusal for node in order}
+        return _failed(cluster, pod, start, statuses, prepared.refusal)
+    rows, statuses = prepared.rows, {}
+    if nominated in cluster.nodes and cluster.nodes[nominated].node is not None:
+        status = _check(table, rows, cluster, pod, cluster.nodes[nominated])
+        if status is None:
+            return _placed(pod, rows, Decision(nominated, start, feasible=1, evaluated=1), cluster)
+        statuses[nominated] = status
+    indices: Sequence[int] = range(len(order))
+    if prepared.nodes is not None:
+        missing = next((name for name in prepared.nodes if name not in cluster.nodes or cluster.nodes[name].node is None), None)
+        if missing is not None:
+            return Decision("", start, reason=SCHEDULER_ERROR, message=f'nodeinfo not found for node name "{missing}"')
+        indices = [cluster.nodes[name].index for name in prepared.nodes]
+    wanted = nodes_to_find(len(indices))
+    if indices.__class__ is range and not rows and not table.failing and not cluster.nominated:
+        at = start % len(order)
+        window: Sequence[int] = range(at, at + wanted) if at + wanted <= len(order) else [*range(at, len(order)), *range(at + wanted - len(order))]
+    else:
+        window = _feasible(cluster, pod, table, rows, indices, start, wanted, statuses)
+    evaluated = len(window) + len(statuses)
+    next_start = (start + evaluated) % len(indices)
+    if not window:
+        return _failed(cluster, pod, next_start, statuses, None)
+    if len(window) == 1:
+        best, score = window[0], 0
+    else:
+        best, score = choose(cluster, pod, table, window, draw)
+    return _placed(pod, rows, Decision(order[best].name, next_start, score, len(window), evaluated), cluster)
+
+
+def prepare(cluster: Cluster, pod: Entry) -> Prepared:
+    """The pre-filter stage."""
+    rows: Rows = []
+    limits: list[tuple[str, tuple[str, ...]]] = []
+    only = node_affinity.pre_filter(pod)
+    if isinstance(only, Status):
+        return Prepared(rows, refusal=only)
+    if only is not None:
+        limits.append((node_affinity.NAME, only))
+    for plugin in WIDE:
+        state = plugin.pre_filter(pod, cluster)
+        if isinstance(state, Status):
+            return Prepared(rows, refusal=state)
+        if isinstance(state, Skip):
+            continue
+        rows.append((plugin.filter, state))
+        if isinstance(state, volume_binding.State) and state.only_nodes is not None:
+            limits.append((plugin.NAME, state.only_nodes))
+    if not limits:
+        return Prepared(rows)
+    names = tuple(name for name in limits[0][1] if all(name in other for _, other in limits))
+    if names:
+        return Prepared(rows, names)
+    plugins = [name for name, _ in limits]
+    words = f"plugin {plugins[0]}" if len(plugins) == 1 else f"plugin(s) [{' '.join(plugins)}] simultaneously"
+    return Prepared(rows, refusal=Status(plugins[-1], (f"node(s) didn't satisfy {words}",)))
+
+
+def nodes_to_find(nodes: int) -> int:
+    """How many feasible nodes end the search (upstream: numFeasibleNodesToFind).
+
+    >>> nodes_to_find(99), nodes_to_find(500), nodes_to_find(5000)
+    (99, 230, 500)
+    """
+    if nodes < 100:
+        return nodes
+    return max(100, nodes * max(5, 50 - nodes // 125) // 100)
+
+
+def _feasible(
+    cluster: Cluster,
+    pod: Entry,
+    table: Table,
+    rows: Rows,
+    indices: Sequence[int],
+    start: int,
+    wanted: int,
+    statuses: dict[str, Status],
+) -> list[int]:
+    """The indices of the feasible nodes in order of the search; the others' statuses are noted."""
+    order, known, found = cluster.order, table.status, []
+    size, nominated = len(indices), cluster.nominated
+    for step in range(size):
+        index = indices[(start + step) % size]
+        status = known[index]
+        if status is None:
+            node = order[index]
+            for filter, state in rows:
+                status = filter(state, node)
+                if status is not None:
+                    break
+            if status is None and nominated and node.name in nominated:
+                status = _with_nominated(cluster, pod, node)
+        if status is not None:
+            statuses[order[index].name] = status
+            continue
+        found.append(index)
+        if len(found) == wanted:
+            break
+    return found
+
+
+def _check(table: Table, rows: Rows, cluster: Cluster, pod: Entry, node: NodeInfo) -> Status | None:
+    status = table.status[node.index]
+    if status is not None:
+        return status
+    for filter, state in rows:
+        status = filter(state, node)
+        if status is not None:
+            return status
+    return _with_nominated(cluster, pod, node)
+
+
+def _with_nominated(cluster: Cluster, pod: Entry, node: NodeInfo) -> Status | None:
+    """The node's own filters, with the pods of equal or higher priority that are nominated to it."""
+    guests = [
+        entry
+        for uid, entry in cluster.nominated.get(node.name, {}).items()
+        if uid != pod.uid and entry.facts.priority >= pod.facts.priority
+    ]
+    if not guests:
+        return None
+    fuller = node.copy()
+    for entry in guests:
+        fuller.add(entry)
+    return check_alone(pod, fuller)
+
+
+def check_alone(pod: Entry, node: NodeInfo) -> Status | None:
+    """The filters that the node alone decides, in the profile's order."""
+    for plugin in FILTERS:
+        status = plugin.filter(pod, node)
+        if status is not None:
+            return status
+    return None
+
+
+def choose(cluster: Cluster, pod: Entry, table: Table, window: Sequence[int], draw: int) -> tuple[int, int]:
+    """The index of the best of the feasible nodes and its total score; of equal ones, one at random."""
+    take = _taker(window)
+    totals = take(table.score)
+    taints, preference = take(table.taints), take(table.preference)
+    constant = 0
+    if any(taints):
+        totals = _plus(totals, taint_toleration.normalize(taints), taint_toleration.WEIGHT)
+    else:
+        constant = 100 * taint_toleration.WEIGHT
+    if any(preference):
+        totals = _plus(totals, node_affinity.normalize(preference), node_affinity.WEIGHT)
+    order = cluster.order
+    spread = pod_topology_spread.pre_score(pod, cluster, [order[index] for index in window])
+    if not isinstance(spread, Skip):
+        totals = _plus(totals, pod_topology_spread.scores(spread, cluster, take), pod_topology_spread.WEIGHT)
+    near = inter_pod_affinity.pre_score(pod, cluster)
+    if not isinstance(near, Skip):
+        totals = _plus(totals, inter_pod_affinity.scores(near, cluster, take), inter_pod_affinity.WEIGHT)
+    best = max(totals)
+    ties = [index for index, total in zip(window, totals, strict=True) if total == best]
+    return ties[(draw * len(ties)) >> 64], best + constant
+
+
+def _taker(window: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    if isinstance(window, range):
+        return itemgetter(slice(window.start, window.stop))
+    return itemgetter(*window)
+
+
+def _plus(totals: Sequence[int], scores: Sequence[int], weight: int) -> list[int]:
+    return [total + weight * score for total, score in zip(totals, scores, strict=True)]
+
+
+def _placed(pod: Entry, rows: Rows, decision: Decision, cluster: Cluster) -> Decision:
+    for _, state in rows:
+        if isinstance(state, volume_binding.State):
+            found = volume_binding.find(state, cluster.nodes[decision.node])
+            if isinstance(found, volume_binding.Bindings):
+                return decision._replace(bindings=found)
+    return decision
+
+
+def _failed(cluster: Cluster, pod: Entry, start: int, statuses: dict[str, Status], pre_filter: Status | None) -> Decision:
+    nodes = len(cluster.order)
+    after = default_preemption.post_filter(pod, cluster, statuses, check_alone)
+    words = ", ".join(pre_filter.reasons) if pre_filter else ""
+    message = fit_message(nodes, statuses.values(), words, after)
+    plugins = tuple(sorted(dict.fromkeys(status.plugin for status in statuses.values())))
+    return Decision(
+        "", start, evaluated=len(statuses), reason=UNSCHEDULABLE, message=message, plugins=plugins, statuses=tuple(statuses.items())
+    )

@@ -1,0 +1,238 @@
+"""PodTopologySpread: even numbers of matching pods over zones, hosts or any other topology, as a rule or as a wish.
+
+A pod without constraints of its own gets two wishes: over hosts (skew 3) and zones (skew 5), for the pods of its services and its owner.
+
+upstream: pkg/scheduler/framework/plugins/podtopologyspread/{common,filtering,scoring,plugin}.go, plugins/helper/spread.go, 1.28.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from kubelab.kinds.core.node_selectors import matches_required, untolerated
+from kubelab.scheduler.cluster import Cluster
+from kubelab.scheduler.counters import Counter
+from kubelab.scheduler.default_selector import default_selector
+from kubelab.scheduler.facts import Entry, Selector, Term, selector_of, selects, with_pairs
+from kubelab.scheduler.framework import (
+    HOSTNAME,
+    MAX_NODE_SCORE,
+    NODE_ADD,
+    NODE_DELETE,
+    NODE_LABEL,
+    POD_ADD,
+    POD_DELETE,
+    POD_UPDATE,
+    SKIP,
+    ZONE,
+    Skip,
+    Status,
+)
+from kubelab.scheduler.node_info import NodeInfo
+
+NAME = "PodTopologySpread"
+WEIGHT = 2
+NO_MATCH = Status(NAME, ("node(s) didn't match pod topology spread constraints",))
+NO_LABEL = Status(NAME, ("node(s) didn't match pod topology spread constraints (missing required label)",), unresolvable=True)
+WAKES_ON = (POD_ADD, POD_UPDATE, POD_DELETE, NODE_ADD, NODE_DELETE, NODE_LABEL)
+
+DEFAULTS = ((HOSTNAME, 3), (ZONE, 5))
+
+
+class Constraint(NamedTuple):
+    max_skew: int
+    key: str
+    selector: Selector
+    min_domains: int = 1
+    honors_affinity: bool = True
+    honors_taints: bool = False
+
+
+class Rule(NamedTuple):
+    """A hard constraint with its counts: ``least`` is the smallest, None if no node counts at all."""
+
+    constraint: Constraint
+    counts: dict[str, int]
+    least: int | None
+    own: int
+
+
+class Hard(NamedTuple):
+    rules: tuple[Rule, ...]
+
+
+class Wish(NamedTuple):
+    """A soft constraint: ``counts`` by label value (hosts: None, the node's own pods count), and the weight of one pod."""
+
+    constraint: Constraint
+    counts: dict[str, int] | None
+    counter: Counter
+    weight: float
+
+
+class Soft(NamedTuple):
+    wishes: tuple[Wish, ...]
+    needs_all_keys: bool
+
+
+# -- filter --------------------------------------------------------------------------------------------------------------
+def pre_filter(pod: Entry, cluster: Cluster) -> Hard | Skip:
+    constraints = _own_constraints(pod, "DoNotSchedule")
+    if not constraints:
+        return SKIP
+    return Hard(tuple(_rule(pod, constraint, constraints, cluster) for constraint in constraints))
+
+
+def _rule(pod: Entry, constraint: Constraint, constraints: tuple[Constraint, ...], cluster: Cluster) -> Rule:
+    counts = _domain_counts(pod, constraint, constraints, cluster)
+    least = min(counts.values(), default=None)
+    if least is not None and len(counts) < constraint.min_domains:
+        least = 0
+    return Rule(constraint, counts, least, int(selects(constraint.selector, pod.labels)))
+
+
+def filter(state: Hard, node: NodeInfo) -> Status | None:
+    for rule in state.rules:
+        value = node.labels.get(rule.constraint.key)
+        if value is None:
+            return NO_LABEL
+        if rule.least is not None and rule.counts.get(value, 0) + rule.own - rule.least > rule.constraint.max_skew:
+            return NO_MATCH
+    return None
+
+
+# -- score ---------------------------------------------------------------------------------------------------------------
+def pre_score(pod: Entry, cluster: Cluster, nodes: Sequence[NodeInfo]) -> Soft | Skip:
+    """``nodes``: the feasible ones; their domains set the weights."""
+    own = bool(pod.facts.spec.get("topologySpreadConstraints"))
+    constraints = _own_constraints(pod, "ScheduleAnyway") if own else _default_constraints(pod, cluster)
+    if not constraints:
+        return SKIP
+    keys = [constraint.key for constraint in constraints]
+    if own and any(None in cluster.column(key) for key in keys):
+        nodes = [node for node in nodes if all(key in node.labels for key in keys)]
+    return Soft(tuple(_wish(pod, constraint, constraints if own else (), cluster, nodes) for constraint in constraints), own)
+
+
+def _wish(pod: Entry, constraint: Constraint, required: tuple[Constraint, ...], cluster: Cluster, nodes: Sequence[NodeInfo]) -> Wish:
+    if constraint.key == HOSTNAME:
+        return Wish(constraint, None, _counter(pod, constraint, cluster), math.log(len(nodes) + 2))
+    column = cluster.column(constraint.key)
+    domains = len(dict.fromkeys([column[node.index] for node in nodes]))
+    counts = _domain_counts(pod, constraint, required, cluster)
+    return Wish(constraint, counts, _counter(pod, constraint, cluster), math.log(domains + 2))
+
+
+def score(state: Soft, node: NodeInfo) -> int | None:
+    """The raw score; None for a node that lacks a label that counts."""
+    return _raw(state, tuple(_seen(wish, node) for wish in state.wishes))
+
+
+def _seen(wish: Wish, node: NodeInfo) -> int | None:
+    """How many matching pods the wish counts for a node; None if the node lacks the label."""
+    value = node.labels.get(wish.constraint.key)
+    if value is None:
+        return None
+    if wish.counts is None:
+        return 0 if wish.constraint.selector.empty else wish.counter.by_node[node.index]
+    return wish.counts.get(value, 0)
+
+
+def _raw(state: Soft, counts: tuple[int | None, ...]) -> int | None:
+    total = 0.0
+    for wish, count in zip(state.wishes, counts, strict=True):
+        if count is not None:
+            total += count * wish.weight + (wish.constraint.max_skew - 1)
+        elif state.needs_all_keys:
+            return None
+    whole = math.floor(total)
+    return whole + (total - whole >= 0.5)
+
+
+def normalize(raw: Sequence[int | None]) -> list[int]:
+    present = [each for each in raw if each is not None]
+    highest, lowest = max(present, default=0), min(present, default=0)
+    if not highest:
+        return [0 if each is None else MAX_NODE_SCORE for each in raw]
+    return [0 if each is None else MAX_NODE_SCORE * (highest + lowest - each) // highest for each in raw]
+
+
+def scores(state: Soft, cluster: Cluster, take: Callable[[Sequence[Any]], Sequence[Any]]) -> list[int]:
+    """The normalised scores of the feasible nodes at once: nodes with equal counts share one calculation.
+
+    ``take`` picks the feasible nodes' values out of a column over all nodes.
+    """
+    columns = [_column(wish, cluster, take) for wish in state.wishes]
+    rows = list(zip(*columns, strict=True))
+    kinds = list(dict.fromkeys(rows))
+    by_kind = dict(zip(kinds, normalize([_raw(state, kind) for kind in kinds]), strict=True))
+    return [by_kind[row] for row in rows]
+
+
+def _column(wish: Wish, cluster: Cluster, take: Callable[[Sequence[Any]], Sequence[Any]]) -> Sequence[int | None]:
+    labels = take(cluster.column(wish.constraint.key))
+    if wish.counts is not None:
+        counts = wish.counts
+        return [None if value is None else counts.get(value, 0) for value in labels]
+    pods = [0] * len(labels) if wish.constraint.selector.empty else take(wish.counter.by_node)
+    return pods if None not in labels else [None if value is None else count for value, count in zip(labels, pods, strict=True)]
+
+
+# -- what both use -------------------------------------------------------------------------------------------------------
+def _own_constraints(pod: Entry, when: str) -> tuple[Constraint, ...]:
+    given = pod.facts.spec.get("topologySpreadConstraints") or ()
+    return tuple(_constraint(each, pod.labels) for each in given if each["whenUnsatisfiable"] == when)
+
+
+def _constraint(given: dict[str, Any], labels: dict[str, str]) -> Constraint:
+    selector = selector_of(given.get("labelSelector"))
+    pairs = {key: labels[key] for key in given.get("matchLabelKeys") or () if key in labels}
+    if pairs and not selector.nothing:
+        selector = with_pairs(selector, pairs)
+    return Constraint(
+        given["maxSkew"],
+        given["topologyKey"],
+        selector,
+        given.get("minDomains") or 1,
+        (given.get("nodeAffinityPolicy") or "Honor") == "Honor",
+        (given.get("nodeTaintsPolicy") or "Ignore") == "Honor",
+    )
+
+
+def _default_constraints(pod: Entry, cluster: Cluster) -> tuple[Constraint, ...]:
+    selector = default_selector(pod, cluster)
+    return () if selector.empty else tuple(Constraint(skew, key, selector) for key, skew in DEFAULTS)
+
+
+def _counter(pod: Entry, constraint: Constraint, cluster: Cluster) -> Counter:
+    return cluster.count((Term((pod.namespace,), None, constraint.selector, ""),), live_only=True)
+
+
+def _domain_counts(pod: Entry, constraint: Constraint, required: tuple[Constraint, ...], cluster: Cluster) -> dict[str, int]:
+    """Matching pods by domain, over the nodes that count: they have all ``required`` keys and pass the inclusion policies."""
+    column, counter = cluster.column(constraint.key), _counter(pod, constraint, cluster)
+    empty = constraint.selector.empty
+    if not _is_picky(pod, constraint) and not any(None in cluster.column(each.key) for each in required):
+        counts = {value: 0 for value in dict.fromkeys(column) if value is not None}
+        if not empty:
+            counts.update(counter.values(constraint.key, cluster.order))
+        return counts
+    counts = {}
+    for node, value in zip(cluster.order, column, strict=True):
+        if value is None or any(each.key not in node.labels for each in required) or not _includes(pod, constraint, node):
+            continue
+        counts[value] = counts.get(value, 0) + (0 if empty else counter.by_node[node.index])
+    return counts
+
+
+def _is_picky(pod: Entry, constraint: Constraint) -> bool:
+    return constraint.honors_taints or (constraint.honors_affinity and pod.facts.restricts_nodes)
+
+
+def _includes(pod: Entry, constraint: Constraint, node: NodeInfo) -> bool:
+    spec = pod.facts.spec
+    if constraint.honors_affinity and pod.facts.restricts_nodes and not matches_required(spec, node.labels, node.name):
+        return False
+    return not constraint.honors_taints or untolerated(node.taints, spec.get("tolerations") or (), ("NoSchedule", "NoExecute")) is None

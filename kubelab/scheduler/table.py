@@ -1,0 +1,122 @@
+"""What each node answers to one kind of pod, as far as the node alone decides: kept per signature, renewed only where a node changed.
+
+The answers are those of the plug-ins' own functions; a table only remembers them. Replicas share a signature, so a burst asks each node once
+and then one node per pod.
+"""
+
+from __future__ import annotations
+
+from kubelab.scheduler.cluster import Cluster
+from kubelab.scheduler.facts import Entry
+from kubelab.scheduler.framework import Status
+from kubelab.scheduler.node_info import NodeInfo
+from kubelab.scheduler.plugins import (
+    image_locality,
+    node_affinity,
+    node_name,
+    node_ports,
+    node_resources_balanced_allocation,
+    node_resources_fit,
+    node_unschedulable,
+    taint_toleration,
+)
+
+TABLES = 64
+
+
+class Table:
+    """Columns over ``Cluster.order``: ``status`` (None: passes the node's own filters), ``score`` (Fit + Balanced + ImageLocality, weighted),
+    ``taints`` and ``preference`` (raw scores, to be normalised over the feasible nodes). ``failing``: how many statuses are refusals.
+    """
+
+    __slots__ = ("_pod", "epoch", "failing", "fixed", "image", "preference", "resources", "score", "seen", "spread", "status", "taints")
+
+    def __init__(self, pod: Entry) -> None:
+        self._pod = pod._replace(node_name="")
+        self.epoch = -1
+        self.seen = 0
+        self.failing = 0
+        self.spread: tuple[int, ...] = ()
+        self.fixed: list[Status | None] = []
+        self.status: list[Status | None] = []
+        self.resources: list[int] = []
+        self.image: list[int] = []
+        self.score: list[int] = []
+        self.taints: list[int] = []
+        self.preference: list[int] = []
+
+    def renew(self, cluster: Cluster) -> None:
+        """Ask again where something has changed."""
+        if self.epoch != cluster.epoch:
+            self._fill(cluster)
+        elif self.seen != len(cluster.log):
+            for mark in dict.fromkeys(cluster.log[self.seen :]):
+                if mark < 0:
+                    self._ask_node(~mark, cluster.order[~mark], cluster)
+                else:
+                    self._ask_pods(mark, cluster.order[mark])
+        self.seen = len(cluster.log)
+        spread = self._image_spread(cluster)
+        if spread != self.spread:
+            self._ask_images(cluster)
+            self.spread = spread
+
+    def _fill(self, cluster: Cluster) -> None:
+        size = len(cluster.order)
+        self.epoch = cluster.epoch
+        self.failing = 0
+        self.fixed = [None] * size
+        self.status = [None] * size
+        self.resources = [0] * size
+        self.image = [0] * size
+        self.score = [0] * size
+        self.taints = [0] * size
+        self.preference = [0] * size
+        for index, node in enumerate(cluster.order):
+            self._ask_node(index, node, cluster)
+        self.spread = self._image_spread(cluster)
+
+    def _ask_node(self, index: int, node: NodeInfo, cluster: Cluster) -> None:
+        pod = self._pod
+        self.fixed[index] = node_unschedulable.filter(pod, node) or taint_toleration.filter(pod, node) or node_affinity.filter(pod, node)
+        self.taints[index] = taint_toleration.score(pod, node)
+        self.preference[index] = node_affinity.score(pod, node)
+        self.image[index] = image_locality.WEIGHT * image_locality.score(pod, node, cluster.image_spread, len(cluster.order))
+        self._ask_pods(index, node)
+
+    def _ask_pods(self, index: int, node: NodeInfo) -> None:
+        pod = self._pod
+        status = self.fixed[index] or node_ports.filter(pod, node) or node_resources_fit.filter(pod, node)
+        self.failing += (status is not None) - (self.status[index] is not None)
+        self.status[index] = status
+        self.resources[index] = node_resources_fit.WEIGHT * node_resources_fit.score(
+            pod, node
+        ) + node_resources_balanced_allocation.WEIGHT * node_resources_balanced_allocation.score(pod, node)
+        self.score[index] = self.resources[index] + self.image[index]
+
+    def _image_spread(self, cluster: Cluster) -> tuple[int, ...]:
+        spread = cluster.image_spread
+        return tuple([spread.get(image, 0) for image in self._pod.facts.images])
+
+    def _ask_images(self, cluster: Cluster) -> None:
+        pod, nodes = self._pod, len(cluster.order)
+        for index, node in enumerate(cluster.order):
+            if node.images:
+                self.image[index] = image_locality.WEIGHT * image_locality.score(pod, node, cluster.image_spread, nodes)
+                self.score[index] = self.resources[index] + self.image[index]
+
+
+def table_for(cluster: Cluster, pod: Entry) -> Table:
+    """The up-to-date table of the pod's signature."""
+    cluster.refresh()
+    signature = pod.facts.signature
+    found = cluster.tables.get(signature)
+    if found is None:
+        if len(cluster.tables) >= TABLES:
+            del cluster.tables[next(iter(cluster.tables))]
+        found = cluster.tables[signature] = Table(pod)
+    found.renew(cluster)
+    return found
+
+
+FILTERS = (node_unschedulable, node_name, taint_toleration, node_affinity, node_ports, node_resources_fit)

@@ -1,0 +1,97 @@
+"""Timing: every latency and limit of the modelled cluster, as named figures. Outcomes follow from these causes; they are never constants.
+
+Sources of the figures: client limits and workers are upstream's defaults (spec/workloads.md section 1); the latencies of ``default`` are those of
+a mid-size cluster (API latency well inside the SLO of 1 s, watch delay of a few milliseconds, container start about half a second).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+from kubelab.world.clock import MILLISECOND, SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Durations in nanoseconds (names end in ``_ns``), rates in requests per second, sizes in bytes per second.
+
+    ``read_ns``, ``write_ns``: a call from leaving the client to its answer. ``jitter``: share of a latency that varies, 0 … 1.
+    ``watch_ns``: from commit until a watcher has processed the change. ``sync_ns``: CPU time of one controller sync that makes calls.
+    ``client_qps``, ``client_burst``: a controller's own client; ``scheduler_qps`` …, ``kubelet_qps`` … likewise.
+    ``schedule_ns``: one scheduling cycle. ``pull_bytes_per_second``, ``pull_ns``: image pull speed and fixed cost.
+    ``sandbox_ns``, ``container_create_ns``, ``container_start_ns``, ``container_stop_ns``: runtime operations.
+    ``relist_ns``: the kubelet's PLEG period. ``provision_ns``: making a dynamic volume. ``mount_ns``: mounting one.
+    """
+
+    name: str = "default"
+    read_ns: int = 2 * MILLISECOND
+    write_ns: int = 5 * MILLISECOND
+    jitter: float = 0.2
+    watch_ns: int = 3 * MILLISECOND
+    sync_ns: int = MILLISECOND // 2
+    client_qps: float = 20.0
+    client_burst: int = 30
+    scheduler_qps: float = 50.0
+    scheduler_burst: int = 100
+    kubelet_qps: float = 50.0
+    kubelet_burst: int = 100
+    schedule_ns: int = 2 * MILLISECOND
+    pull_bytes_per_second: int = 50_000_000
+    pull_ns: int = 800 * MILLISECOND
+    sandbox_ns: int = 300 * MILLISECOND
+    container_create_ns: int = 60 * MILLISECOND
+    container_start_ns: int = 120 * MILLISECOND
+    container_stop_ns: int = 100 * MILLISECOND
+    relist_ns: int = SECOND
+    provision_ns: int = 900 * MILLISECOND
+    mount_ns: int = 150 * MILLISECOND
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name == "name":
+                continue
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ValueError(f"timing {item.name}: {value!r} is not a number")
+            positive = item.name.endswith(("_qps", "_burst", "_per_second"))
+            if value < 0 or (positive and value == 0):
+                raise ValueError(f"timing {item.name}: {value!r} must be {'greater than' if positive else 'at least'} 0")
+
+    def with_(self, **figures: object) -> Timing:
+        """A copy with some figures changed."""
+        return replace(self, **figures)  # type: ignore[arg-type]
+
+    @staticmethod
+    def preset(name: str) -> Timing:
+        """A named preset; ValueError lists the names."""
+        if name not in PRESETS:
+            raise ValueError(f"unknown timing {name!r}: use one of {', '.join(sorted(PRESETS))}, or a kl.Timing")
+        return PRESETS[name]
+
+
+_UNLIMITED = {f"{who}_{what}": 1e9 if what == "qps" else 10**9 for who in ("client", "scheduler", "kubelet") for what in ("qps", "burst")}
+
+PRESETS: dict[str, Timing] = {
+    "default": Timing(),
+    "instant": Timing(
+        name="instant",
+        read_ns=0,
+        write_ns=0,
+        jitter=0.0,
+        watch_ns=1,
+        sync_ns=0,
+        schedule_ns=0,
+        pull_bytes_per_second=10**15,
+        pull_ns=0,
+        sandbox_ns=0,
+        container_create_ns=0,
+        container_start_ns=0,
+        container_stop_ns=0,
+        relist_ns=MILLISECOND,
+        provision_ns=0,
+        mount_ns=0,
+        **_UNLIMITED,  # type: ignore[arg-type]
+    ),
+    # spec/release-1.7.md: controller manager 20/30, scheduler 50/100, kubelet 5/10
+    "1.7": Timing(name="1.7", kubelet_qps=5.0, kubelet_burst=10),
+}
