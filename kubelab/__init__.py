@@ -1,1 +1,47 @@
-"""kubelab: a Kubernetes control plane inside a notebook."""
+"""kubelab: a Kubernetes control plane inside a notebook. Real manifests, real algorithms, virtual time.
+
+>>> import kubelab as kl
+>>> c = kl.Cluster(nodes=3, seed=7)
+>>> c.now.isoformat()
+'2026-01-01T00:00:00+00:00'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "ApiError": "kubelab.cluster.errors",
+    "ArchiveError": "kubelab.cluster.archive",
+    "Cluster": "kubelab.cluster.handle",
+    "ManifestError": "kubelab.cluster.errors",
+    "Timing": "kubelab.world.timing",
+    "Unsettled": "kubelab.cluster.errors",
+    "load": "kubelab.cluster.archive",
+    "widget": "kubelab.widget",
+}
+__all__ = [*sorted(_WHERE), "__version__"]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from kubelab import widget
+    from kubelab.cluster.archive import ArchiveError, load
+    from kubelab.cluster.errors import ApiError, ManifestError, Unsettled
+    from kubelab.cluster.handle import Cluster
+    from kubelab.world.timing import Timing
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when first asked for, so that ``import kubelab`` costs next to nothing."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'kubelab' has no attribute {name!r}: it has {', '.join(sorted(_WHERE))}")
+    module = import_module(_WHERE[name])
+    found = module if name == "widget" else getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubelab.apiserver import line, status
+from kubelab.apiserver import faults, line, status
 from kubelab.apiserver.allocate import Allocations
 from kubelab.apiserver.authorization.check import Decisions
+from kubelab.apiserver.faults import ApiFault
 from kubelab.apiserver.managed import ManagedFields
 from kubelab.apiserver.request import Request, Response
 from kubelab.kinds.kind import Context
@@ -20,7 +21,7 @@ from kubelab.world.streams import Streams
 
 
 class ApiServer:
-    """``handle`` is the one door. ``faults`` refuses calls on purpose: see ``faults.py``."""
+    """``handle`` is the one door. ``faults`` (by name) refuse calls on purpose: see ``faults.py``."""
 
     def __init__(self, store: Store, streams: Streams, *, release: str, gates: dict[str, bool]) -> None:
         self.store = store
@@ -30,6 +31,7 @@ class ApiServer:
         self.managed = ManagedFields(store)
         self.decisions = Decisions()
         self.allocations = Allocations()
+        self.faults: dict[str, ApiFault] = {}
         self._context = Context("", -1)
 
     def fork(self, store: Store, streams: Streams) -> ApiServer:
@@ -37,6 +39,7 @@ class ApiServer:
         new.managed = self.managed.fork(store)
         new.decisions = self.decisions.fork()
         new.allocations = self.allocations.fork()
+        new.faults = dict(self.faults)
         return new
 
     def context(self, now_ns: int) -> Context:
@@ -50,6 +53,8 @@ class ApiServer:
         reason = message = ""
         name = request.name
         try:
+            if self.faults:
+                faults.strike(self, request)
             response = line.serve(self, request, self.context(now_ns))
             if not name and request.verb == "create":
                 name = response.object.get("metadata", {}).get("name", "")

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kubelab.apiserver.request import Request, User
+from kubelab.cluster import faults
 from kubelab.cluster.errors import ApiError
 from kubelab.controllers import registry as controllers
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
 from kubelab.kinds.rbac import bootstrap as rbac
-from kubelab.kubelet import components as kubelet
-from kubelab.kubelet import node as nodes
-from kubelab.scheduler import SCHEDULER
+from kubelab.kubelet import for_node, node_object
+from kubelab.scheduler.scheduler import SCHEDULER
+from kubelab.storage import registry as storage
 from kubelab.world.clock import SECOND
 
 SERVER = User("system:apiserver", ("system:masters", "system:authenticated"))
@@ -24,11 +25,11 @@ PRIORITY_CLASSES = (("system-cluster-critical", 2_000_000_000), ("system-node-cr
 BOOT_NS = 30 * SECOND  # the cluster has been up for this long when the user gets it
 
 
-def start(engine: Engine, nodes: Sequence[Object], storage_class: str | None, default_class: bool = True) -> None:
+def start(engine: Engine, nodes: Sequence[Object], storage_class: str | None) -> None:
     """Create the system's objects and nodes, start the components, and let them come to rest."""
     for obj in (*system_objects(), *rbac.objects(), *([_storage_class(storage_class)] if storage_class else [])):
         create(engine, obj)
-    for component in controllers.components():
+    for component in (*controllers.components(), *storage.components(), faults.CONTROLLER):
         engine.register(component)
     engine.register(SCHEDULER)
     for node in nodes:
@@ -57,7 +58,7 @@ def add_node(engine: Engine, node: Object) -> None:
     name = node["metadata"]["name"]
     create(engine, {**node, "status": node["status"]})
     engine.machines[name] = {}
-    for component in kubelet.for_node(name):
+    for component in for_node(name):
         engine.register(component)
 
 
@@ -104,20 +105,20 @@ def _storage_class(name: str) -> Object:
     }
 
 
-def node_objects(wanted: int | Sequence[str | Object]) -> list[Object]:
+def node_objects(wanted: int | Sequence[str | Object], now_ns: int) -> list[Object]:
     """Nodes from a number, names, or manifests (whose status may be left out or in part)."""
     if isinstance(wanted, bool) or (isinstance(wanted, int) and wanted < 0):
         raise ValueError(f"nodes={wanted!r}: give a number from 0, a list of names, or a list of Node manifests")
     items: Sequence[str | Object] = [f"node-{index + 1}" for index in range(wanted)] if isinstance(wanted, int) else wanted
-    return [_node(item, index) for index, item in enumerate(items)]
+    return [_node(item, index, now_ns) for index, item in enumerate(items)]
 
 
-def _node(item: str | Object, index: int) -> Object:
+def _node(item: str | Object, index: int, now_ns: int) -> Object:
     if isinstance(item, str):
-        return nodes.node_object(item, index)
+        return node_object(item, index, now_ns)
     if not isinstance(item, dict) or item.get("kind") != "Node":
         raise ValueError(f"nodes[{index}]: {item!r} is neither a name nor a Node manifest")
-    base = nodes.node_object(item["metadata"]["name"], index)
+    base = node_object(item["metadata"]["name"], index, now_ns)
     meta, status = item["metadata"], item.get("status") or {}
     base["metadata"] = {**base["metadata"], **meta, "labels": {**base["metadata"]["labels"], **(meta.get("labels") or {})}}
     base["spec"] = {**base.get("spec", {}), **(item.get("spec") or {})}

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from kubelab.apiserver import http
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
 from kubelab.apiserver.status import ApiFailure
-from kubelab.cluster import applying, bootstrap, manifests, references, running
+from kubelab.cluster import applying, bootstrap, explaining, faults, manifests, node_door, references, running, why_not
 from kubelab.cluster.errors import ApiError
+from kubelab.cluster.explaining import Explanation
 from kubelab.cluster.references import Reference
+from kubelab.cluster.rollout import Rollout
+from kubelab.cluster.why_not import Answer
 from kubelab.engine.engine import Engine
+from kubelab.engine.plan import Plan
 from kubelab.kinds.kind import Object
 from kubelab.world.clock import parse_rfc3339, to_datetime
 from kubelab.world.timing import Timing
@@ -62,7 +67,7 @@ class Cluster:
             raise NotImplementedError('release="1.7" is not built yet: use release="1.28"')
         figures = Timing.preset(timing) if isinstance(timing, str) else timing
         start_ns = parse_rfc3339(start)
-        wanted = bootstrap.node_objects(nodes)
+        wanted = bootstrap.node_objects(nodes, start_ns - bootstrap.BOOT_NS)
         engine = Engine(seed=seed, start_ns=start_ns - bootstrap.BOOT_NS, timing=figures, release=release, gates=dict(feature_gates or {}))
         bootstrap.start(engine, wanted, storage_class)
         running.advance(engine, start_ns)
@@ -255,6 +260,61 @@ class Cluster:
     def as_user(self, name: str, groups: Sequence[str] | None = None) -> Cluster:
         """The same cluster under another identity."""
         return Cluster._of(self._world, User(name, _authenticated(name, groups)), self._agent)
+
+    # -- why -------------------------------------------------------------------------------------------------------------
+    def plan(self, reference: str | Object, *, namespace: str = "default") -> Plan:
+        """What the component in charge of an object would do next, and because of what; nothing happens."""
+        return explaining.plan(self, references.parse(reference, namespace=namespace))
+
+    def explain(self, reference: str | Object, *, namespace: str = "default") -> Explanation:
+        """The causal chain behind an object's present state, from the log's own links."""
+        return explaining.explain(self, references.parse(reference, namespace=namespace))
+
+    def why_not(self, reference: str | Object, *, namespace: str = "default") -> Answer:
+        """Why something is not there, not scheduled or not ready: one answer over all who have a say."""
+        return why_not.why_not(self, references.parse(reference, namespace=namespace))
+
+    def rollout(self, reference: str | Object, *, namespace: str = "default") -> Rollout:
+        """The rollout of a Deployment, StatefulSet or DaemonSet: status, history, undo, pause, resume, restart."""
+        return Rollout(self, references.parse(reference, namespace=namespace))
+
+    def fault(self, kind: str, **fields: Any) -> Object:
+        """Break something: ``c.fault("NodeCrash", nodes=["node-1"], duration="5m")``. Without a duration until the Fault is deleted."""
+        engine = self._engine
+        number = len(engine.store.head.all(faults.RESOURCE)) + 1
+        obj = faults.fault_object(engine, kind, number, fields)
+        return dict(self._call("create", references.parse(obj), body=obj).object)
+
+    # -- looking ---------------------------------------------------------------------------------------------------------
+    @property
+    def frames(self) -> Any:
+        """DataFrames of everything that happened."""
+        from kubelab.frames import Frames
+
+        return Frames(self)
+
+    @property
+    def plot(self) -> Any:
+        """Figures; each call returns a matplotlib Axes and accepts ``ax=``."""
+        from kubelab.plot import Plot
+
+        return Plot(self)
+
+    def logs(self, reference: str, *, namespace: str = "default", container: str = "") -> str:
+        """What a container has written."""
+        found = references.parse(reference, namespace=namespace)
+        pod = dict(self._call("get", found).object)
+        return node_door.logs(self._engine, pod, container)
+
+    def cri(self, node: str) -> Any:
+        """A node's container runtime: RPC names in snake_case, plain dicts."""
+        return node_door.runtime(self._engine, node)
+
+    def save(self, path: str | Path) -> Path:
+        """Keep the whole world, log included, in a file that ``kl.load`` reads."""
+        from kubelab.cluster import archive
+
+        return archive.save(self, path)
 
     # -- futures ---------------------------------------------------------------------------------------------------------
     def fork(self) -> Cluster:

@@ -5,13 +5,15 @@ upstream: cmd/kube-controller-manager/app/controllermanager.go, NewControllerIni
 
 from __future__ import annotations
 
-from kubelab.controllers import replicaset, statefulset
-from kubelab.engine.component import Controller
+from kubelab.controllers import deployment, replicaset, serviceaccount, statefulset
+from kubelab.engine.component import Component
 
 
-def controllers() -> tuple[Controller, ...]:
+def components() -> tuple[Component, ...]:
     """All of them, in the order in which they start."""
     return (
+        deployment.CONTROLLER,
         replicaset.CONTROLLER,
         statefulset.CONTROLLER,
+        serviceaccount.CONTROLLER,
     )

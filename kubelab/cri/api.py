@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from kubelab.cri.effects import Effect, ExecResult, HttpAnswer, PeerView
+from kubelab.cri.effects import Answer, Effect, ExecResult, HttpAnswer, PeerView
 from kubelab.world.codec import value
 
 CREATED, RUNNING, EXITED, UNKNOWN = "CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED", "CONTAINER_UNKNOWN"
@@ -168,6 +168,9 @@ class World(Protocol):
     def rand(self, name: str) -> float:
         """Next number in [0, 1) of the named random stream."""
 
+    def command(self, words: list[str]) -> Answer | None:
+        """What a command of the image that the shell does not have answers; None: there is no such command."""
+
 
 class Program(Protocol):
     """The behaviour of a container: pure functions over a state that is plain data (None for programs without any)."""
@@ -202,6 +205,9 @@ class Program(Protocol):
 
     def read_file(self, spec: ContainerSpec, state: Any, path: str, world: World) -> str | None:
         """Text of a file as the container sees it (the kubelet reads the termination message so)."""
+
+    def describe(self, spec: ContainerSpec, state: Any, now_ns: int, world: World) -> dict[str, Any]:
+        """What there is to show of it: role, leader, in-sync replicas, memory; plain values."""
 
     def group(self, spec: ContainerSpec) -> str:
         """Name under which this container finds its peers, empty if it has none."""

@@ -50,6 +50,8 @@ class Changed:
     group: str
 
 
+# What an image's own command does: its exit code (None: it runs on, serving) and output.
+Answer = tuple[int | None, str]
 Effect = Log | WriteFile | Exit | Signal | Changed
 
 

@@ -12,10 +12,22 @@ from hashlib import sha256
 from typing import Any
 
 from kubelab.cri import programs
-from kubelab.cri.api import CREATED, EXITED, NOTREADY, READY, RUNNING, Container, ContainerSpec, CriError, Sandbox, SandboxConfig, Surroundings
-from kubelab.cri.effects import Changed, Effect, ExecResult, Exit, HttpAnswer, Log, PeerView, Signal, WriteFile
+from kubelab.cri.api import (
+    CREATED,
+    EXITED,
+    NOTREADY,
+    READY,
+    RUNNING,
+    Container,
+    ContainerSpec,
+    CriError,
+    Sandbox,
+    SandboxConfig,
+    Surroundings,
+)
+from kubelab.cri.effects import Changed, Effect, ExecResult, Exit, Log, Signal, WriteFile
 from kubelab.cri.images import ImageService
-from kubelab.cri.site import Site
+from kubelab.cri.window import Window
 
 TABLES = ("sandboxes", "containers", "members", "addresses", "images", "image_refs", "states", "wakes", "kills", "groups", "logs", "exits")
 KILLED = 137
@@ -28,7 +40,7 @@ def empty_tables() -> dict[str, dict[Any, Any]]:
     return {name: {} for name in TABLES}
 
 
-class SimulatedRuntime(ImageService):
+class SimulatedRuntime(ImageService, Window):
     """RuntimeService and ImageService of a node over `tables`; `volumes` (volume → path → text) belongs to the whole cluster."""
 
     def __init__(self, tables: dict[str, dict[Any, Any]], volumes: dict[str, dict[str, str]], around: Surroundings) -> None:
@@ -38,7 +50,7 @@ class SimulatedRuntime(ImageService):
         self._sandboxes: dict[str, Sandbox] = tables["sandboxes"]
         self._containers: dict[str, Container] = tables["containers"]
         self._members: dict[str, tuple[str, ...]] = tables["members"]
-        self._addresses: dict[str, str] = tables["addresses"]
+        self._addresses: dict[str, tuple[str, ...]] = tables["addresses"]
         self._images = tables["images"]
         self._refs = tables["image_refs"]
         self._states: dict[str, Any] = tables["states"]
@@ -71,7 +83,7 @@ class SimulatedRuntime(ImageService):
         self._sandboxes[sandbox_id] = Sandbox(sandbox_id, config, READY, now_ns)
         self._members[sandbox_id] = ()
         if config.ip:
-            self._addresses[config.ip] = sandbox_id
+            self._addresses[config.ip] = (*self._addresses.get(config.ip, ()), sandbox_id)
         return sandbox_id
 
     def stop_pod_sandbox(self, sandbox_id: str, now_ns: int) -> None:
@@ -82,8 +94,11 @@ class SimulatedRuntime(ImageService):
         for container_id in self._members[sandbox_id]:
             self._kill(container_id, now_ns)
         self._sandboxes[sandbox_id] = replace(sandbox, state=NOTREADY)
-        if self._addresses.get(sandbox.config.ip) == sandbox_id:
-            del self._addresses[sandbox.config.ip]
+        others = tuple(item for item in self._addresses.get(sandbox.config.ip, ()) if item != sandbox_id)
+        if others:
+            self._addresses[sandbox.config.ip] = others
+        else:
+            self._addresses.pop(sandbox.config.ip, None)
 
     def remove_pod_sandbox(self, sandbox_id: str, now_ns: int) -> None:
         """RemovePodSandbox: stops it and removes it with all its containers."""
@@ -183,9 +198,7 @@ class SimulatedRuntime(ImageService):
             candidates = [self._containers[item] for item in self._members[pod_sandbox_id]]
         else:
             candidates = [item for item in self._containers.values() if item.sandbox_id.startswith(pod_sandbox_id)]
-        return [
-            item for item in candidates if item.id.startswith(id) and state in ("", item.state) and _selects(labels, item.spec.labels)
-        ]
+        return [item for item in candidates if item.id.startswith(id) and state in ("", item.state) and _selects(labels, item.spec.labels)]
 
     def exec_sync(self, container_id: str, argv: tuple[str, ...], now_ns: int, timeout_ns: int = 0) -> ExecResult:
         """ExecSync: a non-zero exit code is a normal answer; a command that outlasts the timeout is DeadlineExceeded."""
@@ -231,63 +244,10 @@ class SimulatedRuntime(ImageService):
             return None
         return min([*self._wakes.values(), *self._kills.values()])
 
-    def probe_http(self, container_id: str, port: int, path: str, now_ns: int) -> HttpAnswer | None:
-        """GET to a container's port as the kubelet does it; None: connection refused."""
-        container = self._containers.get(container_id)
-        if container is None or container.state != RUNNING:
-            return None
-        program = programs.get(container.program)
-        return program.probe_http(
-            container.spec, self._states.get(container_id), port, path, now_ns, self._site(container, now_ns)
-        )
-
-    def probe_tcp(self, container_id: str, port: int, now_ns: int) -> bool:
-        """TCP connection to a container's port."""
-        container = self._containers.get(container_id)
-        if container is None or container.state != RUNNING:
-            return False
-        program = programs.get(container.program)
-        return program.probe_tcp(container.spec, self._states.get(container_id), port, now_ns, self._site(container, now_ns))
-
-    def http(self, address: str, port: int, path: str, now_ns: int) -> HttpAnswer | None:
-        """GET to a pod's IP address on this node."""
-        for container_id in self._members.get(self._addresses.get(address, ""), ()):
-            answer = self.probe_http(container_id, port, path, now_ns)
-            if answer is not None:
-                return answer
-        return None
-
-    def tcp(self, address: str, port: int, now_ns: int) -> bool:
-        """TCP connection to a pod's IP address on this node."""
-        members = self._members.get(self._addresses.get(address, ""), ())
-        return any(self.probe_tcp(container_id, port, now_ns) for container_id in members)
-
-    def has_address(self, address: str) -> bool:
-        """Whether a sandbox on this node has the IP address."""
-        return address in self._addresses
-
-    def members(self, group: str, *, reachable: bool = True) -> tuple[PeerView, ...]:
-        """The running members of a group on this node; `reachable` is what the asker is to see."""
-        return tuple(
-            PeerView(container.spec.pod_name, container_id, True, reachable, container.started_ns, self._states.get(container_id))
-            for container_id, name in self._groups.items()
-            if name == group and (container := self._containers[container_id]).state == RUNNING
-        )
-
     def poke(self, group: str, now_ns: int) -> None:
         """Lets the group's members on this node look at their peers now."""
         for container_id in [item for item, name in self._groups.items() if name == group]:
             self._advance(container_id, now_ns)
-
-    def logs(self, container_id: str) -> tuple[Log, ...]:
-        """What the main process has written, oldest first."""
-        return self._logs.get(container_id, ())
-
-    def read_file(self, container_id: str, path: str, now_ns: int) -> str | None:
-        """A file of a container, running or exited: the termination message, for one."""
-        container = self._container(container_id)
-        program = programs.get(container.program)
-        return program.read_file(container.spec, self._states.get(container_id), path, self._site(container, now_ns))
 
     # Inner workings
 
@@ -296,15 +256,6 @@ class SimulatedRuntime(ImageService):
         if found is None:
             raise CriError("NotFound", f'an error occurred when try to find sandbox "{sandbox_id}": not found')
         return found
-
-    def _container(self, container_id: str) -> Container:
-        found = self._containers.get(container_id)
-        if found is None:
-            raise CriError("NotFound", f'an error occurred when try to find container "{container_id}": not found')
-        return found
-
-    def _site(self, container: Container, now_ns: int) -> Site:
-        return Site(self.around, self.volumes, self._sandboxes[container.sandbox_id].config, container, now_ns)
 
     def _keep(self, container_id: str, program_name: str, state: Any) -> None:
         self._states[container_id] = state

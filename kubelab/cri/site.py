@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from kubelab.cri.api import Container, SandboxConfig, Surroundings
-from kubelab.cri.effects import HttpAnswer, PeerView
+from kubelab.cri.api import Container, SandboxConfig, Surroundings, World
+from kubelab.cri.effects import Answer, HttpAnswer, PeerView
 
 CLUSTER_DOMAIN = "cluster.local"
 _ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:]*")
@@ -62,8 +62,45 @@ class Site:
     def rand(self, name: str) -> float:
         return self._around.rand(f"{name}/{self._container.id}")
 
+    def command(self, words: list[str]) -> Answer | None:
+        return None
+
     def _address_of(self, host: str) -> str | None:
         return self._sandbox.ip if host in _LOOPBACK else self.resolve(host)
+
+
+class Inside:
+    """A world in which an image's own commands exist as well."""
+
+    __slots__ = ("_world", "_answer")
+
+    def __init__(self, world: World, answer: Callable[[list[str]], Answer | None]) -> None:
+        self._world = world
+        self._answer = answer
+
+    def resolve(self, name: str) -> str | None:
+        return self._world.resolve(name)
+
+    def http(self, host: str, port: int, path: str) -> HttpAnswer | None:
+        return self._world.http(host, port, path)
+
+    def tcp(self, host: str, port: int) -> bool:
+        return self._world.tcp(host, port)
+
+    def peers(self, group: str) -> tuple[PeerView, ...]:
+        return self._world.peers(group)
+
+    def files(self, volume: str) -> Mapping[str, str]:
+        return self._world.files(volume)
+
+    def address(self) -> str:
+        return self._world.address()
+
+    def rand(self, name: str) -> float:
+        return self._world.rand(name)
+
+    def command(self, words: list[str]) -> Answer | None:
+        return self._answer(words)
 
 
 def search(name: str, namespace: str) -> list[str]:

@@ -139,29 +139,28 @@ class Engine:
         self.moving += 1
         self.wakes.add(time_ns, component, key)
 
-    def later(self, runner: Runner, key: Key, after_ns: int) -> None:
-        """Queue a key after a delay; an earlier pending time for the same key wins."""
+    def later(self, runner: Runner, key: Key, after_ns: int, cause: int = 0) -> None:
+        """Queue a key after a delay because of revision ``cause``; an earlier pending time for the same key wins."""
         due_ns = self.now_ns + after_ns
         known = runner.waiting.get(key)
         if known is not None and known <= due_ns:
             return
         runner.waiting[key] = due_ns
         if key[0] in runner.component.background:
-            self.wakes.add(due_ns, runner.name, ("background", runner.epoch, key))
+            self.wakes.add(due_ns, runner.name, ("background", runner.epoch, key, cause))
         else:
-            self.wake_at(due_ns, runner.name, ("later", runner.epoch, key))
+            self.wake_at(due_ns, runner.name, ("later", runner.epoch, key, cause))
 
-    def nudge(self, nudge: Nudge) -> None:
+    def nudge(self, nudge: Nudge, cause: int) -> None:
         runner = self.runners.get(nudge.component)
-        if runner is None or not runner.alive:
-            return
-        self.later(runner, nudge.key, nudge.after_ns)
+        if runner is not None and runner.alive:
+            self.later(runner, nudge.key, nudge.after_ns, cause)
 
     def _queue(self, runner: Runner, keys: Iterable[Key | Later], cause: int) -> None:
         for found in keys:
             if type(found) is Later:
                 if found.after_ns > 0:
-                    self.later(runner, found.key, found.after_ns)
+                    self.later(runner, found.key, found.after_ns, cause)
                     continue
                 found = found.key
             runner.enqueue(found, cause, self.wake)  # type: ignore[arg-type]
@@ -191,7 +190,7 @@ class Engine:
             syncing.answer(self, runner, key[2])
         elif runner.waiting.get(key[2]) == time_ns:
             del runner.waiting[key[2]]
-            runner.enqueue(key[2], 0, sequence)
+            runner.enqueue(key[2], key[3], sequence)
         syncing.pump(self, runner)
 
     def handle(self, request: Request) -> Response:
@@ -268,6 +267,17 @@ class Engine:
         return not machine or change.resource != "pods" or change.object["spec"].get("nodeName") == machine
 
     # -- faults of components --------------------------------------------------------------------------------------------
+    def crash_machine(self, name: str) -> None:
+        """The components of a machine end; its tables are the caller's to see to."""
+        for runner in self.runners.values():
+            if runner.component.machine == name:
+                self.crash(runner.name)
+
+    def restart_machine(self, name: str) -> None:
+        for runner in list(self.runners.values()):
+            if runner.component.machine == name:
+                self.restart(runner.name)
+
     def crash(self, name: str) -> None:
         """A component's process ends: its memory, queue and unanswered calls are gone; nothing it was acknowledged is."""
         runner = self.runners[name]

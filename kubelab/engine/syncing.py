@@ -66,7 +66,7 @@ def _at_once(engine: Engine, runner: Runner, plan: Plan, wake: int, cause: int, 
     if plan.note:
         write(runner.memory, plan.note)
     for nudge in plan.nudge:
-        engine.nudge(nudge)
+        engine.nudge(nudge, cause)
     for draft in plan.events:
         emit(engine, runner, draft, wake, cause, key)
 
@@ -82,7 +82,7 @@ def _finish(engine: Engine, runner: Runner, key: Key, plan: Plan, error: str, wa
             return True
         runner.failures.pop(key, None)
         if plan.again_ns is not None:
-            engine.later(runner, key, plan.again_ns)
+            engine.later(runner, key, plan.again_ns, cause)
     else:
         failures = runner.failures.get(key, 0)
         limit = runner.component.max_retries
@@ -93,7 +93,7 @@ def _finish(engine: Engine, runner: Runner, key: Key, plan: Plan, error: str, wa
             base_ns, max_ns = runner.component.backoff
             delay_ns = min(base_ns << min(failures, 60), max_ns)
             bucket_ns = runner.retries.take(engine.now_ns) - engine.now_ns
-            engine.later(runner, key, max(delay_ns, bucket_ns))
+            engine.later(runner, key, max(delay_ns, bucket_ns), cause)
     runner.busy[runner.component.lane(key)] -= 1
     runner.processing.pop(key, None)
     again = runner.dirty.pop(key, None)
@@ -154,7 +154,8 @@ def _next_batch(engine: Engine, runner: Runner, flight: int, state: Flight) -> N
 
 
 def _act(engine: Engine, runner: Runner, pending: Pending, act: Act) -> str:
-    plan = runner.component.act(engine.scope(runner, pending.key), act)
+    on_world = getattr(runner.component, "act_on_world", None)
+    plan = on_world(engine, act) if on_world else runner.component.act(engine.scope(runner, pending.key), act)
     if plan is not NOTHING:
         _at_once(engine, runner, plan, pending.wake, pending.cause, pending.key)
     return plan.error

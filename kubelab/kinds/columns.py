@@ -10,7 +10,7 @@ from typing import Any
 
 from kubelab.kinds.kind import Column, Object
 from kubelab.kinds.selectors import format_selector
-from kubelab.world.clock import HOUR, MINUTE, SECOND, parse_rfc3339, rfc3339
+from kubelab.world.clock import SECOND, parse_rfc3339, rfc3339
 
 
 def human_duration(ns: int) -> str:

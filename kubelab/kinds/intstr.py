@@ -28,7 +28,7 @@ def scaled(value: IntOrString, total: int, *, round_up: bool) -> int:
     digits = value[:-1]
     if not _is_integer(digits):
         raise IntOrPercentError(
-            f'invalid value for IntOrString: invalid value {go_quote(value)}: strconv.Atoi: parsing {go_quote(digits)}: invalid syntax'
+            f"invalid value for IntOrString: invalid value {go_quote(value)}: strconv.Atoi: parsing {go_quote(digits)}: invalid syntax"
         )
     product = int(digits) * total
     return -(-product // 100) if round_up else product // 100

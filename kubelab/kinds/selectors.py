@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from kubelab.kinds.field import FieldError, forbidden, go_quote, go_value, invalid, not_supported, required
+from kubelab.kinds.field import FieldError, forbidden, go_quote, invalid, not_supported, required
 from kubelab.kinds.names import is_label_value, is_qualified_name, validate_label_name, validate_labels
 
 Labels = Mapping[str, str]
@@ -20,19 +20,7 @@ LabelSelectorObject = Mapping[str, Any]
 
 _OPERATORS = "in, notin, =, ==, !=, gt, lt"
 _ALL_OPERATORS = ("in", "notin", "=", "==", "!=", "gt", "lt", "exists", "!")
-_TOKENS = {
-    ")": ")",
-    ",": ",",
-    "!": "!",
-    "==": "==",
-    "=": "=",
-    ">": ">",
-    "in": "in",
-    "<": "<",
-    "!=": "!=",
-    "notin": "notin",
-    "(": "(",
-}
+_TOKENS = {symbol: symbol for symbol in (")", ",", "!", "==", "=", ">", "in", "<", "!=", "notin", "(")}
 _BINARY = {"in": "in", "notin": "notin", "=": "=", "==": "==", "!=": "!=", ">": "gt", "<": "lt"}
 _SPECIAL = frozenset("=!(),><")
 _SPACE = frozenset(" \t\r\n")
@@ -119,9 +107,6 @@ def _integer(text: str) -> int | None:
     return number if -(2**63) <= number < 2**63 else None
 
 
-# Label selector objects.
-
-
 def matches_selector(selector: LabelSelectorObject | None, labels: Labels | None) -> bool:
     """Whether labels satisfy a LabelSelector object: None selects nothing, an empty one everything."""
     if selector is None:
@@ -130,10 +115,7 @@ def matches_selector(selector: LabelSelectorObject | None, labels: Labels | None
     for key, value in (selector.get("matchLabels") or {}).items():
         if present.get(key) != value:
             return False
-    for expression in selector.get("matchExpressions") or ():
-        if not _matches_expression(expression, present):
-            return False
-    return True
+    return all(_matches_expression(expression, present) for expression in selector.get("matchExpressions") or ())
 
 
 def _matches_expression(expression: Mapping[str, Any], labels: Labels) -> bool:
@@ -192,9 +174,7 @@ def format_selector(selector: LabelSelectorObject | None) -> str:
         return "<error>"
 
 
-def validate_label_selector(
-    selector: LabelSelectorObject | None, path: str, *, allow_invalid_values: bool = False
-) -> list[FieldError]:
+def validate_label_selector(selector: LabelSelectorObject | None, path: str, *, allow_invalid_values: bool = False) -> list[FieldError]:
     """upstream: metav1 validation ValidateLabelSelector."""
     errors: list[FieldError] = []
     if not selector:
@@ -217,9 +197,6 @@ def validate_label_selector(
             for place, value in enumerate(values):
                 errors += (invalid(f"{at}.values[{place}]", value, each) for each in is_label_value(value))
     return errors
-
-
-# Label selector texts.
 
 
 @lru_cache(maxsize=4096)

@@ -1,1 +1,16 @@
+"""Floor 3: the kubelet and the container runtime of each node, as components.
 
+upstream: pkg/kubelet, 1.28; spec/scheduler-kubelet.md sections 6 to 9.
+"""
+
+from kubelab.engine.component import Component
+from kubelab.kubelet.containerd import Containerd
+from kubelab.kubelet.kubelet import Kubelet
+from kubelab.kubelet.node import node_object
+
+__all__ = ["Containerd", "Kubelet", "for_node", "node_object"]
+
+
+def for_node(node: str) -> tuple[Component, ...]:
+    """The components that run on a node."""
+    return (Kubelet.of(node), Containerd.of(node))

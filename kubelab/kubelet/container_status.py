@@ -40,14 +40,17 @@ def restarts(pod: Object, container: Object, status: Container | None) -> bool:
     return not (policy == "Never" or (policy == "OnFailure" and status.exit_code == 0))
 
 
-def statuses(pod: Object, worker: Worker, record: PodRecord, running: Mapping[str, Container], images: Mapping[str, Any]) -> tuple[list[Object], list[Object]]:
+def statuses(
+    pod: Object, worker: Worker, record: PodRecord, running: Mapping[str, Container], images: Mapping[str, Any]
+) -> tuple[list[Object], list[Object]]:
     """(initContainerStatuses, containerStatuses). ``running``: the runtime's containers by id; ``images``: its images by id."""
     spec, old = pod["spec"], pod.get("status") or _NONE
     first = spec.get("initContainers") or ()
     waiting = "PodInitializing" if first else "ContainerCreating"
     inits = [_status(pod, item, worker, record, running, images, waiting, old.get("initContainerStatuses"), init=True) for item in first]
     mains = [
-        _status(pod, item, worker, record, running, images, waiting, old.get("containerStatuses"), init=False) for item in spec["containers"]
+        _status(pod, item, worker, record, running, images, waiting, old.get("containerStatuses"), init=False)
+        for item in spec["containers"]
     ]
     if len(mains) > 1:
         mains.sort(key=lambda status: status["name"])
@@ -84,7 +87,9 @@ def _status(
     return out
 
 
-def _of_runtime(container: Object, current: Container, previous: Container | None, instances: Instances, images: Mapping[str, Any]) -> Object:
+def _of_runtime(
+    container: Object, current: Container, previous: Container | None, instances: Instances, images: Mapping[str, Any]
+) -> Object:
     record = images.get(current.image_ref)
     shown = container["image"]
     if record is not None:

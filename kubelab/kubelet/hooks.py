@@ -33,7 +33,9 @@ def port_of(port: Any, container: Object) -> int | None:
     return next((int(entry["containerPort"]) for entry in container.get("ports") or () if entry.get("name") == port), None)
 
 
-def run_handler(scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Object, container_id: str, handler: Object) -> tuple[int, str]:
+def run_handler(
+    scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Object, container_id: str, handler: Object
+) -> tuple[int, str]:
     """(how long the handler takes, its error text or "")."""
     name = container["name"]
     if "exec" in handler:
@@ -63,13 +65,19 @@ def _http(scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Objec
     if port is None:
         why = f"couldn't find port: {get.get('port')}"
     elif host and host not in ("localhost", "127.0.0.1"):
-        return "" if runtime.around.http("", runtime.around.resolve(host) or host, port, path, scope.now_ns) is not None else f"dial tcp {host}:{port}"
+        return (
+            ""
+            if runtime.around.http("", runtime.around.resolve(host) or host, port, path, scope.now_ns) is not None
+            else f"dial tcp {host}:{port}"
+        )
     elif runtime.probe_http(container_id, port, path, scope.now_ns) is not None:
         return ""
     else:
         ip = scope.local.get("address_of", _NONE).get(pod["metadata"]["uid"], ("",))[0]
         why = f'Get "http://{ip}:{port}{path}": dial tcp {ip}:{port}: connect: connection refused'
-    return f'HTTP lifecycle hook ({get.get("path", "")}) for Container "{container["name"]}" in Pod "{format_pod(pod)}" failed - error: {why}'
+    return (
+        f'HTTP lifecycle hook ({get.get("path", "")}) for Container "{container["name"]}" in Pod "{format_pod(pod)}" failed - error: {why}'
+    )
 
 
 # -- postStart ----------------------------------------------------------------------------------------------------------------

@@ -102,7 +102,8 @@ class Worker:
     ends the pod as Failed. ``rejected``: never admitted. ``reasons``: container → (reason, message) of its last failed start.
     ``busy``: container whose image is pulled or whose postStart hook runs: the worker waits. ``pulled``: container whose image has just been
     pulled. ``mounts``: (failed attempts at mounting, time of the first). ``grace_s``: grace of the termination under way (0: none).
-    ``images``, ``crashes``: back-offs by image and by container. ``probes``: by container and kind. ``done``: all is stopped and taken down.
+    ``images``, ``crashes``: back-offs by image and by container. ``probes``: by container and kind. ``reported``: the digest
+    of the status last reported. ``done``: all is stopped and taken down.
     """
 
     pod: Object
@@ -119,4 +120,5 @@ class Worker:
     images: Mapping[str, Backoff] = field(default_factory=dict)
     crashes: Mapping[str, Backoff] = field(default_factory=dict)
     probes: Mapping[tuple[str, str], ProbeState] = field(default_factory=dict)
+    reported: tuple[str, ...] = ()
     done: bool = False

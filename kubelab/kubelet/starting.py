@@ -94,7 +94,9 @@ def sandbox(scope: Scope, key: Key) -> Plan:
         try:
             ip = allocate(scope, uid, spec["nodeName"])
         except NoAddress as error:
-            return Plan(error=str(error), events=(pod_event(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}"),))
+            return Plan(
+                error=str(error), events=(pod_event(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}"),)
+            )
     config = SandboxConfig(meta["name"], meta["namespace"], uid, attempt, hostname_of(pod), ip, meta.get("labels") or _NONE)
     sandbox_id = runtime.run_pod_sandbox(config, scope.now_ns)
     records[uid] = PodRecord(sandbox_id, ip, attempt, record.containers)

@@ -214,6 +214,12 @@ def _ready(spec: Object, conditions: list[Object], containers: Verdict, phase: s
     return ("True", "", "")
 
 
+def digest(status: Object) -> tuple[str, ...]:
+    """Phase and own conditions of a status: what tells a kubelet that somebody else has changed its report."""
+    found = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
+    return (status.get("phase", ""), *(found.get(kind, "") for kind in OWN_CONDITIONS))
+
+
 # -- the patch ----------------------------------------------------------------------------------------------------------
 def patch_body(pod: Object, new: Object) -> Object | None:
     """The strategic merge patch from the pod's status to ``new``, with the uid as a precondition; None if nothing changes.

@@ -86,6 +86,7 @@ def plan(seen: PodSeen) -> Plan:
 def _report(seen: PodSeen, draft: Draft, new: Object, subject: str) -> None:
     body = status.patch_body(seen.pod, new)
     if body is not None:
+        draft.worker = replace(draft.worker, reported=status.digest(new))
         meta = seen.pod["metadata"]
         because = REPORT(subject)
         draft.first.append(Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "strategic", (404,), because=because))
@@ -244,7 +245,9 @@ def _backs_off(seen: PodSeen, draft: Draft, container: Object, current: Containe
     since_ns = judged.finished_ns
     if known is not None and known.active_since(since_ns, seen.now_ns):
         text = f"back-off {format_duration(known.delay_ns)} restarting failed container={name} pod={format_pod(pod)}"
-        draft.events.append(container_event(pod, name, "Warning", "BackOff", f"Back-off restarting failed container {name} in pod {format_pod(pod)}"))
+        draft.events.append(
+            container_event(pod, name, "Warning", "BackOff", f"Back-off restarting failed container {name} in pod {format_pod(pod)}")
+        )
         draft.because.append(BACKING_OFF(subject, text=text))
         _fail(draft, name, "CrashLoopBackOff", text)
         draft.look_again(seen.retry_ns)
@@ -258,7 +261,7 @@ def _fail(draft: Draft, name: str, reason: str, message: str) -> None:
 
 
 def _image_verdict(seen: PodSeen, container: Object) -> str:
-    """"" to start at once, "pull", or the reason why neither is possible."""
+    """ "" to start at once, "pull", or the reason why neither is possible."""
     image = container["image"]
     policy = container.get("imagePullPolicy", "IfNotPresent")
     if policy == "IfNotPresent" and image in seen.image_refs:

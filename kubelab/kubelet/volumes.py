@@ -16,6 +16,8 @@ from kubelab.store.view import View
 
 Object = dict[str, Any]
 ROOT_CA = "kube-root-ca.crt"
+NO_KEY = "configmap references non-existent config key: {key}"
+NO_SECRET_KEY = "references non-existent secret key: {key}"
 WRITTEN = ("configMap", "secret", "projected", "downwardAPI")
 _NONE: dict[str, Any] = {}
 
@@ -46,10 +48,12 @@ def volume_id(view: View, pod: Object, volume: Object, node: str) -> str:
     """Under which name the contents stand. Raises Unmountable for a claim that is missing or not bound."""
     meta = pod["metadata"]
     if "persistentVolumeClaim" in volume or "ephemeral" in volume:
-        claim_name = volume["persistentVolumeClaim"]["claimName"] if "persistentVolumeClaim" in volume else f"{meta['name']}-{volume['name']}"
+        claim_name = (
+            volume["persistentVolumeClaim"]["claimName"] if "persistentVolumeClaim" in volume else f"{meta['name']}-{volume['name']}"
+        )
         claim = view.get("persistentvolumeclaims", meta["namespace"], claim_name)
         if claim is None:
-            raise Unmountable(volume["name"], f'error processing PVC {meta["namespace"]}/{claim_name}: PVC is not found')
+            raise Unmountable(volume["name"], f"error processing PVC {meta['namespace']}/{claim_name}: PVC is not found")
         if (claim.get("status") or _NONE).get("phase") != "Bound" or not claim["spec"].get("volumeName"):
             raise Unmountable(volume["name"], f"error processing PVC {meta['namespace']}/{claim_name}: PVC is not bound")
         return f"pv/{claim['spec']['volumeName']}"
@@ -77,11 +81,11 @@ def contents(place: Place, volume: Object) -> dict[str, str]:
     if "configMap" in volume:
         source = volume["configMap"]
         optional = bool(source.get("optional"))
-        return _items(config_map(place.view, namespace, source["name"], optional=optional), source, optional, f'configmap references non-existent config key: {{key}}')
+        return _items(config_map(place.view, namespace, source["name"], optional=optional), source, optional, NO_KEY)
     if "secret" in volume:
         source = volume["secret"]
         optional = bool(source.get("optional"))
-        return _items(secret(place.view, namespace, source["secretName"], optional=optional), source, optional, "references non-existent secret key: {key}")
+        return _items(secret(place.view, namespace, source["secretName"], optional=optional), source, optional, NO_SECRET_KEY)
     if "downwardAPI" in volume:
         return _downward(place, volume["downwardAPI"])
     out: dict[str, str] = {}
@@ -94,11 +98,11 @@ def _projected(place: Place, namespace: str, source: Object) -> dict[str, str]:
     if "configMap" in source:
         inner = source["configMap"]
         optional = bool(inner.get("optional")) or inner["name"] == ROOT_CA
-        return _items(config_map(place.view, namespace, inner["name"], optional=optional), inner, optional, "configmap references non-existent config key: {key}")
+        return _items(config_map(place.view, namespace, inner["name"], optional=optional), inner, optional, NO_KEY)
     if "secret" in source:
         inner = source["secret"]
         optional = bool(inner.get("optional"))
-        return _items(secret(place.view, namespace, inner["name"], optional=optional), inner, optional, "references non-existent secret key: {key}")
+        return _items(secret(place.view, namespace, inner["name"], optional=optional), inner, optional, NO_SECRET_KEY)
     if "downwardAPI" in source:
         return _downward(place, source["downwardAPI"])
     token = source.get("serviceAccountToken") or _NONE

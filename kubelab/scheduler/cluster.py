@@ -8,7 +8,8 @@ upstream: pkg/scheduler/internal/cache/{cache,node_tree,snapshot}.go, 1.28.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from kubelab.scheduler.counters import Counter, CounterBook, Question
@@ -153,6 +154,16 @@ class Cluster:
             del self.nodes[node]
         return entry
 
+    def nominate(self, uid: str, node: str, entry: Entry | None) -> None:
+        """A waiting pod counts on a node (its nominatedNodeName), or on none any more."""
+        if self.nominated:
+            for name in [name for name, entries in self.nominated.items() if uid in entries]:
+                del self.nominated[name][uid]
+                if not self.nominated[name]:
+                    del self.nominated[name]
+        if node and entry is not None:
+            self.nominated.setdefault(node, {})[uid] = entry
+
     def entry(self, uid: str) -> Entry | None:
         node = self.placed.get(uid)
         return None if node is None else self.nodes[node].pods[uid]
@@ -224,6 +235,15 @@ def node_order(zones: Zones) -> list[str]:
     return [names[at] for at in range(longest) for names in rows if at < len(names)]
 
 
+def taker(window: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """Picks the values of some nodes out of a column over all nodes."""
+    if isinstance(window, range):
+        return itemgetter(slice(window.start, window.stop))
+    if len(window) == 1:
+        return itemgetter(slice(window[0], window[0] + 1))
+    return itemgetter(*window)
+
+
 def is_finished(pod: Object) -> bool:
     """Whether a pod has ended: such pods are out of the scheduler's sight."""
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
@@ -236,8 +256,14 @@ def build(view: View, zones: Zones, assumed: Iterable[tuple[str, str, str, str, 
         cluster.set_node(node)
     for pod in view.list("pods"):
         node_name = pod["spec"].get("nodeName")
-        if node_name and not is_finished(pod):
+        if is_finished(pod):
+            continue
+        if node_name:
             cluster.place(cluster.entry_of(pod), node_name)
+            continue
+        nominated = (pod.get("status") or {}).get("nominatedNodeName")
+        if nominated:
+            cluster.nominate(pod["metadata"]["uid"], nominated, cluster.entry_of(pod))
     for uid, namespace, name, node_name, volumes in assumed:
         pending = view.get("pods", namespace, name)
         if pending is not None and pending["metadata"]["uid"] == uid:

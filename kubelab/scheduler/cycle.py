@@ -6,10 +6,9 @@ upstream: pkg/scheduler/schedule_one.go schedulePod, findNodesThatFitPod, priori
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import Any, NamedTuple
 
-from kubelab.scheduler.cluster import Cluster
+from kubelab.scheduler.cluster import Cluster, taker
 from kubelab.scheduler.facts import Entry
 from kubelab.scheduler.failure import NO_NODES, SCHEDULER_ERROR, UNSCHEDULABLE, fit_message
 from kubelab.scheduler.framework import Skip, Status
@@ -84,7 +83,9 @@ def decide(cluster: Cluster, pod: Entry, start: int, draw: int, nominated: str =
     wanted = nodes_to_find(len(indices))
     if indices.__class__ is range and not rows and not table.failing and not cluster.nominated:
         at = start % len(order)
-        window: Sequence[int] = range(at, at + wanted) if at + wanted <= len(order) else [*range(at, len(order)), *range(at + wanted - len(order))]
+        window: Sequence[int] = (
+            range(at, at + wanted) if at + wanted <= len(order) else [*range(at, len(order)), *range(at + wanted - len(order))]
+        )
     else:
         window = _feasible(cluster, pod, table, rows, indices, start, wanted, statuses)
     evaluated = len(window) + len(statuses)
@@ -207,7 +208,7 @@ def check_alone(pod: Entry, node: NodeInfo) -> Status | None:
 
 def choose(cluster: Cluster, pod: Entry, table: Table, window: Sequence[int], draw: int) -> tuple[int, int]:
     """The index of the best of the feasible nodes and its total score; of equal ones, one at random."""
-    take = _taker(window)
+    take = taker(window)
     totals = take(table.score)
     taints, preference = take(table.taints), take(table.preference)
     constant = 0
@@ -217,22 +218,15 @@ def choose(cluster: Cluster, pod: Entry, table: Table, window: Sequence[int], dr
         constant = 100 * taint_toleration.WEIGHT
     if any(preference):
         totals = _plus(totals, node_affinity.normalize(preference), node_affinity.WEIGHT)
-    order = cluster.order
-    spread = pod_topology_spread.pre_score(pod, cluster, [order[index] for index in window])
+    spread = pod_topology_spread.pre_score(pod, cluster, window)
     if not isinstance(spread, Skip):
-        totals = _plus(totals, pod_topology_spread.scores(spread, cluster, take), pod_topology_spread.WEIGHT)
+        totals = _plus(totals, pod_topology_spread.scores(spread, cluster, window), pod_topology_spread.WEIGHT)
     near = inter_pod_affinity.pre_score(pod, cluster)
     if not isinstance(near, Skip):
-        totals = _plus(totals, inter_pod_affinity.scores(near, cluster, take), inter_pod_affinity.WEIGHT)
+        totals = _plus(totals, inter_pod_affinity.scores(near, cluster, window), inter_pod_affinity.WEIGHT)
     best = max(totals)
     ties = [index for index, total in zip(window, totals, strict=True) if total == best]
     return ties[(draw * len(ties)) >> 64], best + constant
-
-
-def _taker(window: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    if isinstance(window, range):
-        return itemgetter(slice(window.start, window.stop))
-    return itemgetter(*window)
 
 
 def _plus(totals: Sequence[int], scores: Sequence[int], weight: int) -> list[int]:

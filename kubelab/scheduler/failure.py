@@ -52,7 +52,14 @@ def condition_patch(pod: Object, reason: str, message: str, now: str) -> Call | 
     status = pod.get("status") or {}
     conditions = status.get("conditions") or []
     old = next((each for each in conditions if each["type"] == "PodScheduled"), None)
-    new = {"lastProbeTime": None, "lastTransitionTime": now, "message": message, "reason": reason, "status": "False", "type": "PodScheduled"}
+    new = {
+        "lastProbeTime": None,
+        "lastTransitionTime": now,
+        "message": message,
+        "reason": reason,
+        "status": "False",
+        "type": "PodScheduled",
+    }
     if old is not None and old["status"] == "False":
         new["lastTransitionTime"] = old.get("lastTransitionTime")
     nominated = status.get("nominatedNodeName")

@@ -16,9 +16,10 @@ class State:
 
     ``dependents``: owner uid → keys of the objects that name it in ownerReferences. ``by_namespace``: (resource, namespace) → names.
     ``by_node``: node → pods. ``by_label``: (namespace, key, value) → pods. All are insertion-ordered dicts used as sets.
+    ``touched``: resource → revision of its newest change, by which caches notice that they are stale.
     """
 
-    __slots__ = ("by_label", "by_namespace", "by_node", "dependents", "objects", "revision")
+    __slots__ = ("by_label", "by_namespace", "by_node", "dependents", "objects", "revision", "touched")
 
     def __init__(self) -> None:
         self.revision = 0
@@ -27,6 +28,7 @@ class State:
         self.by_namespace: dict[Name, dict[str, None]] = {}
         self.by_node: dict[str, dict[Name, None]] = {}
         self.by_label: dict[tuple[str, str, str], dict[Name, None]] = {}
+        self.touched: dict[str, int] = {}
 
     def fork(self) -> State:
         new = State()
@@ -36,6 +38,7 @@ class State:
         new.by_namespace = {place: dict(names) for place, names in self.by_namespace.items()}
         new.by_node = {node: dict(names) for node, names in self.by_node.items()}
         new.by_label = {label: dict(names) for label, names in self.by_label.items()}
+        new.touched = dict(self.touched)
         return new
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -55,7 +58,7 @@ class State:
     def apply(self, commit: Commit) -> None:
         """The next commit. Parts that a change shares with the object before it (same labels, same owners) cost nothing."""
         resource, namespace, name = key = commit.key
-        self.revision = commit.revision
+        self.revision = self.touched[resource] = commit.revision
         table = self.objects.get(resource)
         if table is None:
             table = self.objects[resource] = {}

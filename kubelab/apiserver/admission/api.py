@@ -6,9 +6,10 @@ upstream: apiserver/pkg/admission/{interfaces,attributes}.go, 1.28.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from kubelab.apiserver import status
 from kubelab.apiserver.request import Options, User
 from kubelab.kinds.kind import Context, Kind
 from kubelab.store.log import Object
@@ -20,7 +21,7 @@ from kubelab.world.streams import Streams
 class Attributes:
     """One write under admission. ``object`` belongs to the request (plug-ins change it in place); ``old`` is shared and must not change.
 
-    ``name`` is what upstream's messages would say: the object's name, its generateName, or "Unknown"-like emptiness, as known so far.
+    ``name`` is the name that the request gives, "" while a generated one does not exist yet. ``warnings`` go into the answer's headers.
     """
 
     operation: str  # CREATE, UPDATE, DELETE
@@ -33,6 +34,7 @@ class Attributes:
     user: User
     options: Options
     context: Context
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,10 @@ class Cluster:
 
 
 class Plugin(Protocol):
-    """An admission plug-in. ``handles`` lists (operation, resource) it wants to see; resource "*" means all; subresources as ``pods/status``."""
+    """An admission plug-in. ``handles`` lists (operation, resource) it wants to see; resource "*" means all; subresources as ``pods/status``.
+
+    A plug-in with no part in a phase sets that method to ``nothing``, and is then not called for it.
+    """
 
     name: str
     handles: Iterable[tuple[str, str]]
@@ -62,9 +67,22 @@ class Plugin(Protocol):
         """Refuse by raising ``ApiFailure``."""
 
 
+def nothing(plugin: Any, attributes: Attributes, cluster: Cluster) -> None:
+    """The phase of a plug-in that has no part in it."""
+    return None
+
+
 def named(attributes: Attributes) -> str:
-    """The object's name for a message, or its generateName before the name exists."""
+    """The object's name for a message, its generateName before the name exists, else Unknown.
+
+    upstream: apiserver/pkg/admission/errors.go extractResourceName
+    """
     if attributes.name:
         return attributes.name
     meta: Any = (attributes.object or {}).get("metadata") or {}
-    return str(meta.get("name") or meta.get("generateName") or "")
+    return str(meta.get("name") or meta.get("generateName") or "Unknown")
+
+
+def forbidden(attributes: Attributes, why: str) -> status.ApiFailure:
+    """A plug-in's refusal, 403."""
+    return status.forbidden(attributes.kind, named(attributes), why)

@@ -1,21 +1,126 @@
 """The admission chain: plug-ins in upstream's order, all mutations first, then all validations.
 
-upstream: pkg/kubeapiserver/options/plugins.go, apiserver/pkg/admission/chain.go, 1.28.
+upstream: pkg/kubeapiserver/options/plugins.go, apiserver/pkg/admission/{chain,errors}.go, 1.28.
 """
 
 from __future__ import annotations
 
-from kubelab.apiserver.admission.api import Plugin
-from kubelab.apiserver.work import Work
+from collections.abc import Callable
+from functools import cache
 
-PLUGINS: tuple[Plugin, ...] = ()
+from kubelab.apiserver.admission.api import Attributes, Cluster, Plugin, nothing
+from kubelab.apiserver.admission.default_ingress_class import DefaultIngressClass
+from kubelab.apiserver.admission.default_storage_class import DefaultStorageClass
+from kubelab.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
+from kubelab.apiserver.admission.limit_ranger import LimitRanger
+from kubelab.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
+from kubelab.apiserver.admission.node_restriction import NodeRestriction
+from kubelab.apiserver.admission.pod_security import PodSecurity
+from kubelab.apiserver.admission.priority import Priority
+from kubelab.apiserver.admission.pvc_resize import PersistentVolumeClaimResize
+from kubelab.apiserver.admission.resource_quota import ResourceQuota
+from kubelab.apiserver.admission.runtime_class import RuntimeClass
+from kubelab.apiserver.admission.service_account import ServiceAccount
+from kubelab.apiserver.admission.storage_object_in_use_protection import StorageObjectInUseProtection
+from kubelab.apiserver.admission.taint_nodes_by_condition import TaintNodesByCondition
+from kubelab.apiserver.authorization import check, escalation, rbac
+from kubelab.apiserver.request import User
+from kubelab.apiserver.work import Work
+from kubelab.store.log import Manager, Object
+
+PLUGINS: tuple[Plugin, ...] = (
+    NamespaceLifecycle(),
+    LimitRanger(),
+    ServiceAccount(),
+    NodeRestriction(),
+    TaintNodesByCondition(),
+    PodSecurity(),
+    Priority(),
+    DefaultTolerationSeconds(),
+    DefaultStorageClass(),
+    StorageObjectInUseProtection(),
+    PersistentVolumeClaimResize(),
+    RuntimeClass(),
+    DefaultIngressClass(),
+    ResourceQuota(),
+)
+
+Step = Callable[[Attributes, Cluster], None]
 
 
 def mutate(work: Work) -> None:
-    """Let every plug-in change the draft, or refuse."""
-    return None
+    """Let every plug-in change the draft, or refuse; then see that no role or binding gives more than its writer holds."""
+    steps = _steps(work.operation, _resource(work))[0]
+    if steps:
+        _run(work, steps)
+    if work.kind.group == rbac.GROUP and work.operation != "DELETE":
+        escalation.confirm(work)
 
 
 def review(work: Work) -> None:
     """Let every plug-in refuse the final object."""
-    return None
+    if work.created and work.request.verb != "create":
+        check.authorize_creation(work.server, work.request)
+    steps = _steps(work.operation, _resource(work))[1]
+    if steps:
+        _run(work, steps)
+
+
+def _resource(work: Work) -> str:
+    subresource = work.request.subresource
+    return f"{work.kind.resource}/{subresource}" if subresource else work.kind.resource
+
+
+@cache
+def _steps(operation: str, resource: str) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """Who mutates and who validates this kind of write."""
+    wanted = ((operation, resource), (operation, "*"))
+    plugins = [plugin for plugin in PLUGINS if any(each in wanted for each in plugin.handles)]
+    admits = tuple(plugin.admit for plugin in plugins if type(plugin).admit is not nothing)
+    validates = tuple(plugin.validate for plugin in plugins if type(plugin).validate is not nothing)
+    return admits, validates
+
+
+def _run(work: Work, steps: tuple[Step, ...]) -> None:
+    request = work.request
+    name = request.name
+    if not name and request.verb == "create":
+        name = work.object["metadata"].get("name") or ""
+    attributes = Attributes(
+        work.operation,
+        work.kind,
+        request.subresource,
+        request.namespace if work.kind.namespaced or work.kind.plural == "namespaces" else "",
+        name,
+        None if work.operation == "DELETE" else work.object,
+        None if work.created else work.old,
+        request.user,
+        request.options,
+        work.context,
+        work.warnings,
+    )
+    door = _Door(work)
+    cluster = Cluster(work.server.store.head, work.server.streams, door.write, door.authorize)
+    for step in steps:
+        step(attributes, cluster)
+
+
+class _Door:
+    """What a plug-in may do besides reading, for the time of one request."""
+
+    __slots__ = ("work",)
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+
+    def write(self, resource: str, namespace: str, name: str, change: Callable[[Object], Object | None]) -> None:
+        old = self.work.server.store.head.get(resource, namespace, name)
+        new = change(old) if old is not None else None
+        if new is None:
+            return
+        written = {**new, "metadata": {**new["metadata"]}}
+        manager = Manager("kube-apiserver", "Update", written["apiVersion"], "status")
+        self.work.commit("MODIFIED", (resource, namespace, name), written, manager)
+
+    def authorize(self, user: User, verb: str, resource: str, subresource: str, namespace: str, name: str) -> bool:
+        return check.can(self.work.server, user, verb, resource, subresource, namespace, name).allowed

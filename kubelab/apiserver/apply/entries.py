@@ -135,10 +135,10 @@ def of_request(live: list[Object], sent: list[Object] | None, subresource: str) 
         return live
 
 
-def capped(managed: Managed) -> Managed:
-    """At most ten updaters: the oldest merge into ``ancient-changes``, one entry per version."""
+def capped(managed: Managed, most: int = MAX_UPDATE_MANAGERS) -> Managed:
+    """At most ``most`` updaters: the oldest merge into ``ancient-changes``, one entry per version."""
     updaters = [identifier for identifier, entry in managed.items() if entry.manager.operation == "Update"]
-    excess = len(updaters) - MAX_UPDATE_MANAGERS
+    excess = len(updaters) - most
     if excess <= 0:
         return managed
     managed = dict(managed)

@@ -77,13 +77,10 @@ def apply(
     ``applied`` is the object as the client sent it, not defaulted. An apply that changes no value returns ``live`` itself.
     Raises Conflicts; ApplyRejected for a request that is wrong in itself; TypedError where the object does not fit the schema.
     """
-    _check_request(live, applied, api_version)
+    _check_request(live, applied, api_version, struct)
     step = Write(shape_of(struct), api_version, time, _reset(applied, api_version, subresource, reset), convert)
-    try:
-        check(step.shape, applied)
-    except TypedError as error:
-        raise TypedError(f"failed to create typed patch object ({_named(applied)}): {error}") from error
-    base = _or_zero(live, struct)
+    _check(step, applied, "patch")
+    base: Object = {} if live is None else live
     managed = read(live_entries)
     if not managed and live is not None:
         first = updater(BEFORE_FIRST_APPLY, api_version, subresource)
@@ -96,8 +93,10 @@ def apply(
         if refused is not None:
             raise refused from None
         merged, managed = after_apply(step, managed, base, applied, me, force=True)
-    merged = with_last_applied(merged, applied) if manager == KUBECTL else merged
-    return merged if live is None or merged is not base else live, write(managed)
+    except TypedError:
+        _check(step, base, "live")
+        raise
+    return with_last_applied(merged, applied) if manager == KUBECTL else merged, write(managed)
 
 
 def _reset(obj: Object, api_version: str, subresource: str, reset: FieldSet | None) -> FieldSet:
@@ -117,15 +116,25 @@ def _same_but_times(before: list[Object], after: list[Object]) -> bool:
     )
 
 
-def _check_request(live: Object | None, applied: Object, api_version: str) -> None:
-    if applied.get("apiVersion") != api_version or live is not None and applied.get("kind") != live.get("kind"):
+def _check(step: Write, obj: Object, role: str) -> None:
+    try:
+        check(step.shape, obj)
+    except TypedError as error:
+        raise TypedError(f"failed to create typed {role} object ({_named(obj)}): {error}") from error
+
+
+def _check_request(live: Object | None, applied: Object, api_version: str, struct: Source | None) -> None:
+    kind = live.get("kind") if live is not None else struct.go_name if isinstance(struct, Struct) else applied.get("kind")
+    if applied.get("apiVersion") != api_version or applied.get("kind") != kind:
         raise ApplyRejected(f"invalid object type: {_gvk(applied)}")
     if "managedFields" in (applied.get("metadata") or {}) and applied["metadata"]["managedFields"] is not None:
         raise ApplyRejected("metadata.managedFields must be nil")
 
 
 def _gvk(obj: Object) -> str:
-    return f"{obj.get('apiVersion', '')}, Kind={obj.get('kind', '')}"
+    """Group, version and kind as Go prints them; the core group is empty: ``/v1, Kind=Pod``."""
+    group, _, version = str(obj.get("apiVersion") or "").rpartition("/")
+    return f"{group}/{version}, Kind={obj.get('kind') or ''}"
 
 
 def _named(obj: Object) -> str:

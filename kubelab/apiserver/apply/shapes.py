@@ -23,8 +23,8 @@ MISSING: Any = object()
 _SCALARS: dict[str, Scalar] = {
     "string": "string",
     "bytes": "string",
-    "time": "string",
-    "micro-time": "string",
+    "time": "untyped",
+    "micro-time": "untyped",
     "integer": "numeric",
     "number": "numeric",
     "boolean": "boolean",

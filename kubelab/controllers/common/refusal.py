@@ -7,6 +7,7 @@ upstream: the status written with the error of manageReplicas (pkg/controller/re
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 from kubelab.engine.plan import Batch, Call
 
@@ -15,4 +16,5 @@ _ENGINE_KNOWS = any(item.name == "refused" for item in fields(Batch))
 
 def after_refusal(call: Call) -> tuple[Batch, ...]:
     """A batch that is sent only if a call of an earlier batch was refused; ``{error}`` in its texts is that refusal's message."""
-    return (Batch(calls=(call,), refused=True),) if _ENGINE_KNOWS else ()
+    only_then: dict[str, Any] = {"refused": True}
+    return (Batch(calls=(call,), **only_then),) if _ENGINE_KNOWS else ()

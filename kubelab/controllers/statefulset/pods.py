@@ -55,7 +55,8 @@ def create_call(seen: Seen, slot: Slot, because: Because) -> Call:
 
 
 def delete_call(seen: Seen, slot: Slot, because: Because) -> Call:
-    return delete("pods", _pod(slot), because=because, **_events(seen.set, slot, "delete"))
+    done, refused = _events(seen.set, slot, "delete")
+    return delete("pods", _pod(slot), because=because, on_success=done, on_refusal=refused)
 
 
 def mend_call(seen: Seen, slot: Slot, because: Because) -> Call:
@@ -66,7 +67,8 @@ def mend_call(seen: Seen, slot: Slot, because: Because) -> Call:
         spec = {**spec, "volumes": with_claims(seen.set, slot.ordinal, spec.get("volumes") or ())}
     labels = {**(meta.get("labels") or {}), **identity_labels(seen, slot)}
     body = {**pod, "metadata": {**meta, "labels": labels}, "spec": spec}
-    return update("pods", body, because=because, **_events(seen.set, slot, "update"))
+    done, refused = _events(seen.set, slot, "update")
+    return update("pods", body, because=because, on_success=done, on_refusal=refused)
 
 
 def pod_event(set_: Object, slot: Slot, verb: str, *, failed: bool = False) -> EventDraft:
@@ -76,8 +78,8 @@ def pod_event(set_: Object, slot: Slot, verb: str, *, failed: bool = False) -> E
     return normal(set_, f"Successful{verb.title()}", f"{verb} Pod {slot.name} in StatefulSet {of_set} successful")
 
 
-def _events(set_: Object, slot: Slot, verb: str) -> dict[str, tuple[EventDraft, ...]]:
-    return {"on_success": (pod_event(set_, slot, verb),), "on_refusal": (pod_event(set_, slot, verb, failed=True),)}
+def _events(set_: Object, slot: Slot, verb: str) -> tuple[tuple[EventDraft, ...], tuple[EventDraft, ...]]:
+    return (pod_event(set_, slot, verb),), (pod_event(set_, slot, verb, failed=True),)
 
 
 def _pod(slot: Slot) -> Object:

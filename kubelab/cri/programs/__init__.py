@@ -6,9 +6,13 @@ only what differs.
 
 from kubelab.cri.programs.base import Base
 from kubelab.cri.programs.catalog import StartError, choose, get, install, register, unregister
+from kubelab.cri.programs.etcd import Etcd
 from kubelab.cri.programs.forever import Forever
+from kubelab.cri.programs.kafka import Kafka
 from kubelab.cri.programs.shell import Shell
+from kubelab.cri.programs.simple import CrashLoop, Leak, Perl, Stress, Web
+from kubelab.cri.programs.zookeeper import ZooKeeper
 
-install(Shell(), Forever())
+install(Etcd(), ZooKeeper(), Kafka(), Web(), CrashLoop(), Leak(), Stress("stress", "polinux/stress"), Perl(), Shell(), Forever())
 
-__all__ = ["Base", "StartError", "choose", "get", "register", "unregister"]
+__all__ = ["Base", "CrashLoop", "Leak", "StartError", "Web", "choose", "get", "register", "unregister"]

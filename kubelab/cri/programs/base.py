@@ -12,10 +12,13 @@ from typing import Any
 
 from kubelab.cri import shell
 from kubelab.cri.api import ContainerSpec, World
-from kubelab.cri.effects import Effect, ExecResult, Exit, HttpAnswer
+from kubelab.cri.effects import Answer, Effect, ExecResult, Exit, HttpAnswer
+from kubelab.cri.programs import tools
 from kubelab.cri.shell.files import Denied, FileView
+from kubelab.cri.site import Inside
 from kubelab.world.codec import value
 
+_WEB_ROOT = "/usr/share/nginx/html"
 EXEC_HORIZON_NS = 24 * 3600 * 1_000_000_000
 
 
@@ -53,7 +56,7 @@ class Base:
         return None
 
     def probe_http(self, spec: ContainerSpec, state: Any, port: int, path: str, now_ns: int, world: World) -> HttpAnswer | None:
-        return HttpAnswer(200, "ok\n") if port in spec.ports else None
+        return HttpAnswer(200, page(spec, state, path, world)) if port in spec.ports else None
 
     def probe_tcp(self, spec: ContainerSpec, state: Any, port: int, now_ns: int, world: World) -> bool:
         return port in spec.ports
@@ -62,17 +65,15 @@ class Base:
         self, spec: ContainerSpec, state: Any, argv: tuple[str, ...], now_ns: int, world: World
     ) -> tuple[ExecResult, Any, tuple[Effect, ...]]:
         files = state.files if isinstance(state, Memory) else {}
-        result, files_after, effects = run_command(spec, files, argv, now_ns, world, self.commands(spec, state, argv, now_ns, world))
+        inside = Inside(world, lambda words: self.command(spec, state, words, now_ns, world) or unknown_command(argv, words))
+        result, files_after, effects = run_command(spec, files, argv, now_ns, inside)
         if files_after == files:
             return result, state, effects
         return result, replace(state if isinstance(state, Memory) else Memory(), files=files_after), effects
 
-    def commands(
-        self, spec: ContainerSpec, state: Any, argv: tuple[str, ...], now_ns: int, world: World
-    ) -> Mapping[str, tuple[int, str]]:
-        """Commands that the image has beside the shell's: exit code and output. The one asked for always exists here."""
-        name = argv[0].rpartition("/")[2] if argv else ""
-        return {name: (0, "")}
+    def command(self, spec: ContainerSpec, state: Any, words: list[str], now_ns: int, world: World) -> Answer | None:
+        """Answer of a command of the image that the shell does not have; None: the usual one."""
+        return tools.answer(spec.image, words)
 
     def signal(self, spec: ContainerSpec, state: Any, sig: str, now_ns: int) -> Any:
         if sig not in ("TERM", "INT", "QUIT"):
@@ -82,8 +83,16 @@ class Base:
     def read_file(self, spec: ContainerSpec, state: Any, path: str, world: World) -> str | None:
         return read_container_file(spec, state.files if isinstance(state, Memory) else {}, path, world)
 
+    def describe(self, spec: ContainerSpec, state: Any, now_ns: int, world: World) -> dict[str, Any]:
+        return {}
+
     def group(self, spec: ContainerSpec) -> str:
         return ""
+
+
+def unknown_command(argv: tuple[str, ...], words: list[str]) -> Answer | None:
+    """The lab does not know what most images contain: the command that somebody asks for directly is there, and succeeds."""
+    return (0, "") if tuple(words) == argv else None
 
 
 def run_command(
@@ -92,17 +101,25 @@ def run_command(
     argv: tuple[str, ...],
     now_ns: int,
     world: World,
-    commands: Mapping[str, tuple[int, str]],
 ) -> tuple[ExecResult, dict[str, str], tuple[Effect, ...]]:
     """A command in a process beside the container's main one: result, the container's files afterwards, effects."""
     started = shell.start(
         argv, env=spec.env, hostname=spec.hostname or spec.pod_name, namespace=spec.namespace, directory=spec.working_dir or "/",
-        files=files, mounts=spec.mounts, commands=commands, main=False,
+        files=files, mounts=spec.mounts, main=False,
     )  # fmt: skip
     ended, effects, duration_ns = shell.run_to_end(started, now_ns, world, EXEC_HORIZON_NS)
     first = ended.processes[0]
     code = first.exit_code if first.exit_code is not None else 137
     return ExecResult(code, first.captured, duration_ns), ended.files, tuple(item for item in effects if not isinstance(item, Exit))
+
+
+def page(spec: ContainerSpec, state: Any, path: str, world: World) -> str:
+    """Body of an answer: the file that somebody put where nginx serves from, else just ok."""
+    files = state.files if isinstance(state, Memory) else {}
+    if "nginx" not in spec.image or not (files or spec.mounts):
+        return "ok\n"
+    name = path.split("?")[0]
+    return read_container_file(spec, files, f"{_WEB_ROOT}{name}{'index.html' if name.endswith('/') else ''}", world) or "ok\n"
 
 
 def read_container_file(spec: ContainerSpec, files: Mapping[str, str], path: str, world: World) -> str | None:

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kubelab.cri import shell
 from kubelab.cri.api import ContainerSpec, World
-from kubelab.cri.effects import Effect, ExecResult, Exit, HttpAnswer
-from kubelab.cri.programs.base import Base, read_container_file, run_command
-from kubelab.cri.programs.tools import base_image, tools_of
+from kubelab.cri.effects import Effect, ExecResult, HttpAnswer
+from kubelab.cri.programs import tools
+from kubelab.cri.programs.base import Base, page, read_container_file, run_command
+from kubelab.cri.programs.catalog import StartError
 from kubelab.cri.shell.commands import COMMANDS
 from kubelab.cri.shell.state import ShellState
+from kubelab.cri.site import Inside
 
-_SHELLS = ("sh", "bash", "ash", "dash")
-_FOREVER_COMMANDS = ("httpd", "top", "telnetd", "crond", "sshd")
+SHELLS = ("sh", "bash", "ash", "dash")
+_ONLY_IN_A_SHELL = (
+    "command",
+    "type",
+    "let",
+    "set",
+    ".",
+    "source",
+    "eval",
+    "exit",
+    "return",
+    "trap",
+    "wait",
+    "export",
+    "unset",
+    "shift",
+    "read",
+)
 
 
 class Shell(Base):
@@ -22,34 +41,48 @@ class Shell(Base):
     name = "shell"
 
     def claims(self, image: str, command: tuple[str, ...], args: tuple[str, ...]) -> bool:
-        argv = command or (args if base_image(image) else ())
+        base = tools.base_image(image)
+        argv = command or (args if base else ())
         if not argv:
-            return base_image(image)
+            return base
         name = argv[0].rpartition("/")[2]
-        return name in _SHELLS or (name in COMMANDS and name not in ("command", "type", "let", "set"))
+        return base or name in SHELLS or (name in COMMANDS and name not in _ONLY_IN_A_SHELL)
 
     def init(self, spec: ContainerSpec, now_ns: int, world: World) -> Any:
         argv = (*spec.command, *spec.args) or ("sh",)
-        return shell.start(
+        started = shell.start(
             argv, env=spec.env, hostname=spec.hostname or spec.pod_name, namespace=spec.namespace,
-            directory=spec.working_dir or "/", mounts=spec.mounts, commands=tools_of(spec.image),
+            directory=spec.working_dir or "/", mounts=spec.mounts,
         )  # fmt: skip
+        if not self._exists(spec, argv, started, world):
+            where = "no such file or directory" if "/" in argv[0] else "executable file not found in $PATH"
+            raise StartError(
+                "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+                f'unable to start container process: exec: "{argv[0]}": {"stat " + argv[0] + ": " if "/" in argv[0] else ""}{where}: unknown'
+            )
+        return started
 
     def advance(self, spec: ContainerSpec, state: Any, now_ns: int, world: World) -> tuple[Any, tuple[Effect, ...]]:
-        return shell.advance(state, now_ns, world)
+        return shell.advance(state, now_ns, Inside(world, lambda words: tools.answer(spec.image, words)))
 
     def next_wake_ns(self, state: Any) -> int | None:
         return shell.next_wake_ns(state)
 
     def probe_http(self, spec: ContainerSpec, state: Any, port: int, path: str, now_ns: int, world: World) -> HttpAnswer | None:
-        return HttpAnswer(200, "ok\n") if port in spec.ports else None
+        if not self.probe_tcp(spec, state, port, now_ns, world):
+            return None
+        return HttpAnswer(200, page(spec, state, path, world))
+
+    def probe_tcp(self, spec: ContainerSpec, state: Any, port: int, now_ns: int, world: World) -> bool:
+        return port in spec.ports and any(shell.serving(process) for process in state.processes)
 
     def exec(
         self, spec: ContainerSpec, state: ShellState, argv: tuple[str, ...], now_ns: int, world: World
     ) -> tuple[ExecResult, Any, tuple[Effect, ...]]:
-        result, files, effects = run_command(spec, state.files, argv, now_ns, world, tools_of(spec.image))
+        inside = Inside(world, lambda words: tools.answer(spec.image, words))
+        result, files, effects = run_command(spec, state.files, argv, now_ns, inside)
         if files != state.files:
-            state = _with_files(state, files)
+            state = replace(state, files=files)
         return result, state, effects
 
     def signal(self, spec: ContainerSpec, state: Any, sig: str, now_ns: int) -> Any:
@@ -58,11 +91,9 @@ class Shell(Base):
     def read_file(self, spec: ContainerSpec, state: Any, path: str, world: World) -> str | None:
         return read_container_file(spec, state.files if isinstance(state, ShellState) else {}, path, world)
 
-
-def _with_files(state: ShellState, files: dict[str, str]) -> ShellState:
-    return ShellState(
-        state.processes, files, state.mounts, state.hostname, state.namespace, state.commands, state.main, state.next_pid
-    )
-
-
-__all__ = ["Exit", "Shell"]
+    @staticmethod
+    def _exists(spec: ContainerSpec, argv: tuple[str, ...], started: ShellState, world: World) -> bool:
+        name = argv[0].rpartition("/")[2]
+        if name in SHELLS or name in COMMANDS or tools.answer(spec.image, list(argv)) is not None:
+            return True
+        return "/" in argv[0] and read_container_file(spec, started.files, argv[0], world) is not None

@@ -5,7 +5,7 @@ Upstream's counterpart is busybox's ash: the words and exit codes are its. A scr
 stop inside any construct, be copied, saved, and go on later.
 """
 
-from kubelab.cri.shell.machine import advance, exit_code, next_wake_ns, run_to_end, signal, start
+from kubelab.cri.shell.machine import advance, exit_code, next_wake_ns, run_to_end, serving, signal, start
 from kubelab.cri.shell.state import ShellState
 
-__all__ = ["ShellState", "advance", "exit_code", "next_wake_ns", "run_to_end", "signal", "start"]
+__all__ = ["ShellState", "advance", "exit_code", "next_wake_ns", "run_to_end", "serving", "signal", "start"]

@@ -14,7 +14,23 @@ from typing import Any
 
 from kubelab.cri.shell.parser import parse
 from kubelab.cri.shell.syntax import (
-    AndOr, Arithmetic, Case, For, Function, Group, If, Loop, Node, Parameter, Pipeline, Sequence, Simple, Subshell, Substitution, Text, Word,
+    AndOr,
+    Arithmetic,
+    Case,
+    For,
+    Function,
+    Group,
+    If,
+    Loop,
+    Node,
+    Parameter,
+    Pipeline,
+    Sequence,
+    Simple,
+    Subshell,
+    Substitution,
+    Text,
+    Word,
 )
 
 Instruction = tuple[Any, ...]

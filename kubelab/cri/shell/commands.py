@@ -273,9 +273,9 @@ def test(call: Call) -> int:
 def command(call: Call) -> int:
     """`command -v NAME`, `type NAME`: whether a command exists."""
     call.flags("vV")
-    known = {**COMMANDS, **call.process.functions, **call.machine.state.commands}
     for name in call.arguments:
-        if name not in known:
+        known = name in COMMANDS or name in call.process.functions or call.machine.world.command([name]) is not None
+        if not known:
             return 127
         call.out(f"{name}\n")
     return 0

@@ -8,7 +8,25 @@ from kubelab.cri.api import Mount, World
 from kubelab.cri.effects import Effect, WriteFile
 from kubelab.cri.shell.patterns import compile_pattern
 
-_ROOTS = ("/bin", "/data", "/dev", "/etc", "/home", "/lib", "/mnt", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var")
+_ROOTS = (
+    "/bin",
+    "/data",
+    "/dev",
+    "/etc",
+    "/home",
+    "/lib",
+    "/mnt",
+    "/opt",
+    "/proc",
+    "/root",
+    "/run",
+    "/sbin",
+    "/srv",
+    "/sys",
+    "/tmp",
+    "/usr",
+    "/var",
+)
 _OPEN_TREES = ("/usr/", "/var/", "/etc/", "/opt/", "/run/")
 _NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 

@@ -87,6 +87,7 @@ class Live:
 
 _SPECIAL = frozenset("?$!#-@*")
 _FIELDS = tuple(item.name for item in fields(Process))
+_FRAMES = _FIELDS.index("frames")
 
 
 def thaw(process: Process) -> Live:
@@ -100,5 +101,6 @@ def thaw(process: Process) -> Live:
 
 def freeze(live: Live) -> Process:
     """The value of a live process, which must not run on."""
-    return Process(*[getattr(live, name) if name != "frames" else tuple(live.frames) for name in _FIELDS])
-    return process
+    values: list[Any] = [getattr(live, name) for name in _FIELDS]
+    values[_FRAMES] = tuple(live.frames)
+    return Process(*values)

@@ -13,11 +13,11 @@ from dataclasses import replace
 from kubelab.cri.api import Mount, World
 from kubelab.cri.effects import Effect, Exit, Log
 from kubelab.cri.shell.code import compile_script
+from kubelab.cri.shell.expand import ExpansionFailure
 from kubelab.cri.shell.files import Denied, FileView
 from kubelab.cri.shell.live import Live, freeze, thaw
 from kubelab.cri.shell.state import FOREVER, Frame, Process, ShellState
 from kubelab.cri.shell.steps import STEPS, fail_expansion, restore_streams, run_trap
-from kubelab.cri.shell.expand import ExpansionFailure
 from kubelab.cri.shell.syntax import ShellSyntaxError
 
 SIGNALS = {"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "USR1": 10, "USR2": 12, "TERM": 15}
@@ -37,18 +37,26 @@ def start(
     directory: str = "/",
     files: Mapping[str, str] | None = None,
     mounts: tuple[Mount, ...] = (),
-    commands: Mapping[str, tuple[int, str]] | None = None,
     main: bool = True,
 ) -> ShellState:
     """A shell about to run `argv`: `sh -c SCRIPT`, a script file, or a single command."""
     script, options, name, parameters = read_argv(argv)
     variables = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "HOSTNAME": hostname, **env}
     process = Process(
-        pid=1, parent=0, frames=(Frame(script, -1),), variables={**variables, "PWD": directory}, exported=dict.fromkeys(variables, True),
-        functions={}, parameters=parameters, name=name, directory=directory, options=options,
-        out="stdout" if main else "capture:1", err="stderr" if main else "capture:1",
+        pid=1,
+        parent=0,
+        frames=(Frame(script, -1),),
+        variables={**variables, "PWD": directory},
+        exported=dict.fromkeys(variables, True),
+        functions={},
+        parameters=parameters,
+        name=name,
+        directory=directory,
+        options=options,
+        out="stdout" if main else "capture:1",
+        err="stderr" if main else "capture:1",
     )
-    return ShellState((process,), dict(files or {}), mounts, hostname, namespace, dict(commands or {}), main)
+    return ShellState((process,), dict(files or {}), mounts, hostname, namespace, main)
 
 
 def read_argv(argv: tuple[str, ...]) -> tuple[str, str, str, tuple[str, ...]]:
@@ -86,10 +94,20 @@ def advance(state: ShellState, now_ns: int, world: World) -> tuple[ShellState, t
 def signal(state: ShellState, sig: str, now_ns: int) -> ShellState:
     """Delivers a signal to process 1: runs its trap at the next `advance`; without one the kernel drops it."""
     first = state.processes[0]
-    if first.exit_code is not None or (sig not in first.traps and state.main):
+    if first.exit_code is not None:
+        return state
+    if serving(first) and first.replaced and sig in ("TERM", "INT", "QUIT"):
+        ended = replace(first, until_ns=0, status=0, awaiting=())
+        return replace(state, processes=(ended, *state.processes[1:]))
+    if sig not in first.traps and state.main:
         return state
     woken = replace(first, pending=(*first.pending, sig))
     return replace(state, processes=(woken, *state.processes[1:]))
+
+
+def serving(process: Process) -> bool:
+    """Whether the process has become a server that runs on: it handles TERM and answers on the container's ports."""
+    return process.awaiting == ("serve",)
 
 
 def exit_code(state: ShellState) -> int | None:
@@ -231,7 +249,7 @@ class Machine:
         """A signal from inside."""
         if sig in process.traps:
             process.pending += (sig,)
-        elif sig != "0" and (process.pid != 1 or sig == "KILL") and not (sig in ("CHLD", "CONT")):
+        elif sig != "0" and (process.pid != 1 or sig == "KILL") and sig not in ("CHLD", "CONT"):
             process.traps.pop("EXIT", None)
             self.end(process, 128 + SIGNALS.get(sig, 15))
 

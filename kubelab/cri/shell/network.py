@@ -11,11 +11,26 @@ from collections.abc import Callable
 from kubelab.cri.effects import HttpAnswer
 from kubelab.cri.shell.call import Call
 from kubelab.cri.shell.files import Denied
-from kubelab.cri.shell.state import FOREVER
+from kubelab.cri.shell.utilities import serve
 
 _URL = re.compile(r"(?:(https?)://)?(?:[^@/]*@)?(\[[0-9a-fA-F:]+\]|[^/:?#]+)(?::(\d{1,5}))?([/?#].*)?")
 _VALUED_WGET = ("-O", "-T", "-t", "-U", "-P")
-_VALUED_CURL = ("-o", "-m", "-H", "-X", "-d", "-u", "-w", "-A", "--max-time", "--connect-timeout", "--retry", "--header", "--data", "--output")
+_VALUED_CURL = (
+    "-o",
+    "-m",
+    "-H",
+    "-X",
+    "-d",
+    "-u",
+    "-w",
+    "-A",
+    "--max-time",
+    "--connect-timeout",
+    "--retry",
+    "--header",
+    "--data",
+    "--output",
+)
 _VALUED_NC = ("-w", "-i", "-p", "-s", "-e", "-q")
 _DNS = "10.96.0.10"
 
@@ -85,8 +100,7 @@ def nc(call: Call) -> int | None:
     """`nc [-z] HOST PORT`: whether the port is open; `nc -l` listens for ever; `echo ruok | nc` asks."""
     options, words = _options(call.arguments, _VALUED_NC)
     if any(re.fullmatch(r"-[a-z]*l[a-z]*", name) for name in options):
-        call.process.until_ns = FOREVER
-        return 0
+        return serve(call.process)
     if len(words) < 2 or not words[1].isdigit():
         return call.fail("bad port")
     host, port = words[0], int(words[1])

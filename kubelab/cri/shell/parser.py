@@ -9,7 +9,22 @@ import re
 from dataclasses import replace
 
 from kubelab.cri.shell.syntax import (
-    AndOr, Case, For, Function, Group, If, Loop, Node, Pipeline, Redirect, Sequence, ShellSyntaxError, Simple, Subshell, Text, Word,
+    AndOr,
+    Case,
+    For,
+    Function,
+    Group,
+    If,
+    Loop,
+    Node,
+    Pipeline,
+    Redirect,
+    Sequence,
+    ShellSyntaxError,
+    Simple,
+    Subshell,
+    Text,
+    Word,
 )
 from kubelab.cri.shell.words import MAX_DEPTH, WordParser
 

@@ -73,8 +73,8 @@ class Process:
 class ShellState:
     """A container's (or one exec's) processes and its own file layer.
 
-    `files`: path → text, a directory made by hand ends in `/`; `removed` image files are not modelled. `main`: process 1 is the
-    container's process 1 (signals without a trap are ignored); `commands`: further commands that the image has, with exit code and output.
+    `files`: path → text, a directory made by hand ends in `/`. `main`: process 1 is the container's process 1, which the kernel
+    spares signals without a trap.
     """
 
     processes: tuple[Process, ...]
@@ -82,6 +82,5 @@ class ShellState:
     mounts: tuple[Mount, ...]
     hostname: str
     namespace: str
-    commands: dict[str, tuple[int, str]]
     main: bool = True
     next_pid: int = 2

@@ -14,6 +14,7 @@ from kubelab.cri.shell.live import Live
 from kubelab.cri.shell.patterns import compile_pattern
 from kubelab.cri.shell.state import Frame, Streams
 from kubelab.cri.shell.syntax import For, Redirect, Simple, Text, Word
+from kubelab.cri.shell.utilities import serve
 
 if TYPE_CHECKING:
     from kubelab.cri.shell.machine import Machine
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _SIGNAL_NUMBERS = {"HUP": 1, "INT": 2, "QUIT": 3, "USR1": 10, "USR2": 12, "TERM": 15}
 _KEEP_INPUT = "\0"
 _TO_MAIN = {"/dev/stdout": "stdout", "/dev/stderr": "stderr", "/proc/1/fd/1": "stdout", "/proc/1/fd/2": "stderr"}
-# What the shell itself does: assignments before these last, and `exec` cannot become one of them.
 _FRAMES_MAX = 200
 
 
@@ -117,12 +117,12 @@ def _point(process: Live, fd: int, target: str) -> None:
 def _simple(machine: Machine, process: Live, node: Simple, checked: bool) -> None:
     expander = Expander(process, machine.files)
     if node.words and node.words[0] == (Text("[[", True),):
-        status = _with_redirects(machine, process, node, lambda: conditional(node, expander, process, machine.files))
+        verdict = _with_redirects(machine, process, node, lambda: conditional(node, expander, process, machine.files))
         process.substituted.clear()
-        finish(machine, process, status, checked)
+        finish(machine, process, verdict, checked)
         return
     words = expander.fields(node.words)
-    saved = redirect(machine, process, node.redirects) if node.redirects else process.streams()[:2] + (_KEEP_INPUT,)
+    saved = redirect(machine, process, node.redirects) if node.redirects else (*process.streams()[:2], _KEEP_INPUT)
     if saved is None:
         finish(machine, process, 1, checked)
         return
@@ -192,13 +192,11 @@ def _run(machine: Machine, process: Live, words: list[str], saved: Streams, node
     command = COMMANDS.get(name.rpartition("/")[2] if name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/")) else name)
     if command is not None:
         status = command(Call(machine, process, words))
-        if status is None and process.exit_code is None and not process.waiting and not (process.frames and process.frames[-1].at == 0):
-            restore_streams(process, saved) if not process.follow else None
         return status
-    known = machine.state.commands.get(name.rpartition("/")[2])
-    if known is not None:
-        machine.write(process.out, known[1])
-        return known[0]
+    answer = machine.world.command(words)
+    if answer is not None:
+        machine.write(process.out, answer[1])
+        return answer[0] if answer[0] is not None else serve(process)
     return _run_file(machine, process, words)
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from kubelab.cri.shell.call import Call
 from kubelab.cri.shell.files import Denied
+from kubelab.cri.shell.live import Live
 from kubelab.cri.shell.state import FOREVER
 
 _ESCAPE = re.compile(r"\\(0[0-7]{0,3}|x[0-9a-fA-F]{1,2}|[abefnrtv\\c\"])")
@@ -81,7 +82,9 @@ def _format(argument: str, flags: str, precision: str | None, kind: str) -> tupl
         return format(float(argument) if good else 0.0, f".{min(int(precision or 6), 30)}{kind}"), good or not argument
     good = bool(re.fullmatch(r"[+-]?\d{1,20}", argument))
     number = int(argument) if good else ord(argument[1]) if re.match(r"['\"].", argument) else 0
-    return {"x": f"{number:x}", "X": f"{number:X}", "o": f"{number:o}"}.get(kind, f"{number:+d}" if "+" in flags else str(number)), good or not argument
+    return {"x": f"{number:x}", "X": f"{number:X}", "o": f"{number:o}"}.get(
+        kind, f"{number:+d}" if "+" in flags else str(number)
+    ), good or not argument
 
 
 def touch(call: Call) -> int:
@@ -250,6 +253,13 @@ def date(call: Call) -> int:
     pattern = pattern.replace("%s", str(now_ns // _SECOND_NS)).replace("%N", f"{now_ns % _SECOND_NS:09d}")
     pattern = pattern.replace("%e", f"{moment.day:2d}").replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S")
     call.out(moment.strftime(pattern) + "\n")
+    return 0
+
+
+def serve(process: Live) -> int:
+    """The process runs on as a server."""
+    process.until_ns = FOREVER
+    process.awaiting = ("serve",)
     return 0
 
 

@@ -98,9 +98,8 @@ def validate_counts(status: Object, names: Iterable[str]) -> list[FieldError]:
 def validate_at_most(status: Object, names: Iterable[str], bound: str, shown: str) -> list[FieldError]:
     """No named count exceeds the count ``bound``, which messages call ``shown``."""
     limit = status.get(bound, 0)
-    return [
-        invalid(f"status.{name}", status[name], f"cannot be greater than {shown}") for name in names if status.get(name, 0) > limit
-    ]
+    counts = ((name, status.get(name, 0)) for name in names)
+    return [invalid(f"status.{name}", count, f"cannot be greater than {shown}") for name, count in counts if count > limit]
 
 
 def validate_collision_count(status: Object, old_status: Object) -> list[FieldError]:

@@ -5,7 +5,14 @@ upstream: pkg/apis/authorization/validation/validation.go, pkg/registry/authoriz
 
 from __future__ import annotations
 
-from kubelab.kinds.authorization.reviews import GROUP, go_attributes, prepare_create, validate_attributes, validate_empty_metadata, validate_subject
+from kubelab.kinds.authorization.reviews import (
+    GROUP,
+    go_attributes,
+    prepare_create,
+    validate_attributes,
+    validate_empty_metadata,
+    validate_subject,
+)
 from kubelab.kinds.field import FieldError, invalid
 from kubelab.kinds.kind import Context, Kind, Object
 

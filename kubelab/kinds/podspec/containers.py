@@ -34,9 +34,7 @@ _WITHOUT_RESTART = "may not be set for init containers without restartPolicy=Alw
 Volumes = Mapping[str, Object]
 
 
-def validate_containers(
-    containers: Sequence[Object], volumes: Volumes, claims: Sequence[str], path: str, ctx: Context
-) -> list[FieldError]:
+def validate_containers(containers: Sequence[Object], volumes: Volumes, claims: Sequence[str], path: str, ctx: Context) -> list[FieldError]:
     """The regular containers."""
     if not containers:
         return [required(path)]

@@ -118,8 +118,14 @@ def _validate_divisor(resource: str, divisor: str, path: str) -> list[FieldError
         return []
     _, _, what = resource.partition(".")
     if what == "cpu":
-        return [] if divisor in ("1m", "1") else [invalid(path, resource, "only divisor's values 1m and 1 are supported with the cpu resource")]
-    word = {"memory": "memory", "ephemeral-storage": "local ephemeral storage"}.get(what, "hugepages" if what.startswith("hugepages-") else "")
+        return (
+            []
+            if divisor in ("1m", "1")
+            else [invalid(path, resource, "only divisor's values 1m and 1 are supported with the cpu resource")]
+        )
+    word = {"memory": "memory", "ephemeral-storage": "local ephemeral storage"}.get(
+        what, "hugepages" if what.startswith("hugepages-") else ""
+    )
     if not word or divisor in _SIZES:
         return []
     return [invalid(path, resource, f"only divisor's values {', '.join(_SIZES)} are supported with the {word} resource")]

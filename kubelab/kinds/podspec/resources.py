@@ -112,9 +112,7 @@ def validate_basic_resource(amount: str, path: str) -> list[FieldError]:
     return [invalid(path, number, "must be a valid resource quantity")] if number < 0 else []
 
 
-def validate_resource_requirements(
-    resources: Object, path: str, claims: Iterable[str] = ()
-) -> list[FieldError]:
+def validate_resource_requirements(resources: Object, path: str, claims: Iterable[str] = ()) -> list[FieldError]:
     """Limits and requests of a container (upstream: ValidateResourceRequirements). ``claims`` are the pod's resource claims."""
     limits: Mapping[str, str] = resources.get("limits") or {}
     requests: Mapping[str, str] = resources.get("requests") or {}

@@ -36,7 +36,9 @@ _MORE_THAN_ONE = "may not specify more than 1 volume type"
 Check = Callable[[Object, str, Context], list[FieldError]]
 
 
-def validate_volumes(volumes: Sequence[Object], path: str, ctx: Context, *, pod_name: str = "") -> tuple[dict[str, Object], list[FieldError]]:
+def validate_volumes(
+    volumes: Sequence[Object], path: str, ctx: Context, *, pod_name: str = ""
+) -> tuple[dict[str, Object], list[FieldError]]:
     """The valid volumes by name, and all findings. ``pod_name`` gives the names of ephemeral claims."""
     errors: list[FieldError] = []
     valid: dict[str, Object] = {}

@@ -22,7 +22,9 @@ def system_classes() -> list[Object]:
     """The two classes that every API server makes at its start."""
     words = {
         "system-node-critical": "Used for system critical pods that must not be moved from their current node.",
-        "system-cluster-critical": "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+        "system-cluster-critical": (
+            "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."
+        ),
     }
     return [
         {

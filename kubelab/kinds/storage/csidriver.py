@@ -47,7 +47,11 @@ def validate(obj: Object, ctx: Context) -> list[FieldError]:
     spec = obj["spec"]
     errors: list[FieldError] = []
     # The first path is misspelt upstream.
-    for name, path in (("attachRequired", "attachedRequired"), ("podInfoOnMount", "podInfoOnMount"), ("storageCapacity", "storageCapacity")):
+    for name, path in (
+        ("attachRequired", "attachedRequired"),
+        ("podInfoOnMount", "podInfoOnMount"),
+        ("storageCapacity", "storageCapacity"),
+    ):
         if spec.get(name) is None:
             errors.append(required(f"spec.{path}"))
     policy = spec.get("fsGroupPolicy")

@@ -78,8 +78,9 @@ def _validate_topologies(terms: list[Object]) -> list[FieldError]:
             if key in wanted:
                 errors.append(duplicate(f"{at}.key", key))
             wanted[key] = sorted(dict.fromkeys(values))
-        # Upstream compares with one empty set of expressions for each term as well.
-        errors += (duplicate(path, "") for other in ([{}] * len(terms) + seen if not wanted else seen) if other == wanted)
+        # Upstream compares a term without expressions with as many empty ones as there are terms.
+        repeats = seen.count(wanted) + (0 if wanted else len(terms))
+        errors += [duplicate(path, "")] * repeats
         seen.append(wanted)
     return errors
 

@@ -19,9 +19,7 @@ NOT_HELPFUL = Status(NAME, ("Preemption is not helpful for scheduling",), unreso
 NO_VICTIMS = Status(NAME, ("No preemption victims found for incoming pod",), unresolvable=True)
 
 
-def post_filter(
-    pod: Entry, cluster: Cluster, statuses: Mapping[str, Status], check: Callable[[Entry, NodeInfo], Status | None]
-) -> str:
+def post_filter(pod: Entry, cluster: Cluster, statuses: Mapping[str, Status], check: Callable[[Entry, NodeInfo], Status | None]) -> str:
     """The message of the PostFilter stage; empty if some node would fit the pod without its lower-priority pods.
 
     ``check`` runs the node's own filters for the pod.

@@ -5,10 +5,10 @@ upstream: pkg/scheduler/framework/plugins/interpodaffinity/{filtering,scoring,pl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from kubelab.scheduler.cluster import Cluster
+from kubelab.scheduler.cluster import Cluster, taker
 from kubelab.scheduler.facts import Entry, Term, selects, term_matches
 from kubelab.scheduler.framework import (
     MAX_NODE_SCORE,
@@ -122,8 +122,9 @@ def normalize(raw: Sequence[int]) -> list[int]:
     return [int(MAX_NODE_SCORE * ((each - lowest) / spread)) for each in raw]
 
 
-def scores(state: Preferred, cluster: Cluster, take: Callable[[Sequence[Any]], Sequence[Any]]) -> list[int]:
+def scores(state: Preferred, cluster: Cluster, window: Sequence[int]) -> list[int]:
     """The normalised scores of the feasible nodes at once."""
+    take = taker(window)
     totals: list[int] | None = None
     for key, by_value in state.scores:
         part = [by_value.get(value, 0) for value in take(cluster.column(key))]

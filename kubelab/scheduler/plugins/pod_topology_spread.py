@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from kubelab.kinds.core.node_selectors import matches_required, untolerated
-from kubelab.scheduler.cluster import Cluster
+from kubelab.scheduler.cluster import Cluster, taker
 from kubelab.scheduler.counters import Counter
 from kubelab.scheduler.default_selector import default_selector
 from kubelab.scheduler.facts import Entry, Selector, Term, selector_of, selects, with_pairs
@@ -104,25 +105,29 @@ def filter(state: Hard, node: NodeInfo) -> Status | None:
 
 
 # -- score ---------------------------------------------------------------------------------------------------------------
-def pre_score(pod: Entry, cluster: Cluster, nodes: Sequence[NodeInfo]) -> Soft | Skip:
-    """``nodes``: the feasible ones; their domains set the weights."""
+def pre_score(pod: Entry, cluster: Cluster, window: Sequence[int]) -> Soft | Skip:
+    """``window``: the indices of the feasible nodes; their domains set the weights."""
     own = bool(pod.facts.spec.get("topologySpreadConstraints"))
     constraints = _own_constraints(pod, "ScheduleAnyway") if own else _default_constraints(pod, cluster)
     if not constraints:
         return SKIP
-    keys = [constraint.key for constraint in constraints]
-    if own and any(None in cluster.column(key) for key in keys):
-        nodes = [node for node in nodes if all(key in node.labels for key in keys)]
-    return Soft(tuple(_wish(pod, constraint, constraints if own else (), cluster, nodes) for constraint in constraints), own)
+    if own:
+        columns = [cluster.column(constraint.key) for constraint in constraints]
+        if any(None in column for column in columns):
+            window = [index for index in window if all(column[index] is not None for column in columns)]
+    return Soft(tuple(_wish(pod, constraint, constraints if own else (), cluster, window) for constraint in constraints), own)
 
 
-def _wish(pod: Entry, constraint: Constraint, required: tuple[Constraint, ...], cluster: Cluster, nodes: Sequence[NodeInfo]) -> Wish:
+def _wish(pod: Entry, constraint: Constraint, required: tuple[Constraint, ...], cluster: Cluster, window: Sequence[int]) -> Wish:
+    counter = _counter(pod, constraint, cluster)
     if constraint.key == HOSTNAME:
-        return Wish(constraint, None, _counter(pod, constraint, cluster), math.log(len(nodes) + 2))
-    column = cluster.column(constraint.key)
-    domains = len(dict.fromkeys([column[node.index] for node in nodes]))
-    counts = _domain_counts(pod, constraint, required, cluster)
-    return Wish(constraint, counts, _counter(pod, constraint, cluster), math.log(domains + 2))
+        return Wish(constraint, None, counter, math.log(len(window) + 2))
+    domains = len(dict.fromkeys(taker(window)(cluster.column(constraint.key)))) if window else 0
+    if constraint.selector.empty or _is_selective(pod, constraint, required, cluster):
+        counts = _domain_counts(pod, constraint, required, cluster)
+    else:
+        counts = counter.values(constraint.key, cluster.order)
+    return Wish(constraint, counts, counter, math.log(domains + 2))
 
 
 def score(state: Soft, node: NodeInfo) -> int | None:
@@ -132,12 +137,7 @@ def score(state: Soft, node: NodeInfo) -> int | None:
 
 def _seen(wish: Wish, node: NodeInfo) -> int | None:
     """How many matching pods the wish counts for a node; None if the node lacks the label."""
-    value = node.labels.get(wish.constraint.key)
-    if value is None:
-        return None
-    if wish.counts is None:
-        return 0 if wish.constraint.selector.empty else wish.counter.by_node[node.index]
-    return wish.counts.get(value, 0)
+    return _count(wish, node.labels.get(wish.constraint.key), wish.counter.by_node[node.index])
 
 
 def _raw(state: Soft, counts: tuple[int | None, ...]) -> int | None:
@@ -159,25 +159,30 @@ def normalize(raw: Sequence[int | None]) -> list[int]:
     return [0 if each is None else MAX_NODE_SCORE * (highest + lowest - each) // highest for each in raw]
 
 
-def scores(state: Soft, cluster: Cluster, take: Callable[[Sequence[Any]], Sequence[Any]]) -> list[int]:
-    """The normalised scores of the feasible nodes at once: nodes with equal counts share one calculation.
-
-    ``take`` picks the feasible nodes' values out of a column over all nodes.
-    """
-    columns = [_column(wish, cluster, take) for wish in state.wishes]
-    rows = list(zip(*columns, strict=True))
+def scores(state: Soft, cluster: Cluster, window: Sequence[int]) -> list[int]:
+    """The normalised scores of the feasible nodes at once: nodes with equal labels and counts share one calculation."""
+    take = taker(window)
+    rows = list(zip(*[column for wish in state.wishes for column in _columns(wish, cluster, take)], strict=True))
     kinds = list(dict.fromkeys(rows))
-    by_kind = dict(zip(kinds, normalize([_raw(state, kind) for kind in kinds]), strict=True))
+    raw = [_raw(state, tuple(_count(wish, *kind[2 * at : 2 * at + 2]) for at, wish in enumerate(state.wishes))) for kind in kinds]
+    by_kind = dict(zip(kinds, normalize(raw), strict=True))
     return [by_kind[row] for row in rows]
 
 
-def _column(wish: Wish, cluster: Cluster, take: Callable[[Sequence[Any]], Sequence[Any]]) -> Sequence[int | None]:
+def _columns(wish: Wish, cluster: Cluster, take: Callable[[Sequence[Any]], Sequence[Any]]) -> tuple[Sequence[Any], Sequence[Any]]:
+    """What distinguishes the nodes for a wish: the label's value (hosts: whether it is there), and the host's own pods."""
     labels = take(cluster.column(wish.constraint.key))
     if wish.counts is not None:
-        counts = wish.counts
-        return [None if value is None else counts.get(value, 0) for value in labels]
-    pods = [0] * len(labels) if wish.constraint.selector.empty else take(wish.counter.by_node)
-    return pods if None not in labels else [None if value is None else count for value, count in zip(labels, pods, strict=True)]
+        return labels, repeat(0, len(labels))
+    return repeat("", len(labels)) if None not in labels else [None if each is None else "" for each in labels], take(wish.counter.by_node)
+
+
+def _count(wish: Wish, value: str | None, pods: int) -> int | None:
+    if value is None:
+        return None
+    if wish.counts is None:
+        return 0 if wish.constraint.selector.empty else pods
+    return wish.counts.get(value, 0)
 
 
 # -- what both use -------------------------------------------------------------------------------------------------------
@@ -214,7 +219,7 @@ def _domain_counts(pod: Entry, constraint: Constraint, required: tuple[Constrain
     """Matching pods by domain, over the nodes that count: they have all ``required`` keys and pass the inclusion policies."""
     column, counter = cluster.column(constraint.key), _counter(pod, constraint, cluster)
     empty = constraint.selector.empty
-    if not _is_picky(pod, constraint) and not any(None in cluster.column(each.key) for each in required):
+    if not _is_selective(pod, constraint, required, cluster):
         counts = {value: 0 for value in dict.fromkeys(column) if value is not None}
         if not empty:
             counts.update(counter.values(constraint.key, cluster.order))
@@ -227,8 +232,11 @@ def _domain_counts(pod: Entry, constraint: Constraint, required: tuple[Constrain
     return counts
 
 
-def _is_picky(pod: Entry, constraint: Constraint) -> bool:
-    return constraint.honors_taints or (constraint.honors_affinity and pod.facts.restricts_nodes)
+def _is_selective(pod: Entry, constraint: Constraint, required: tuple[Constraint, ...], cluster: Cluster) -> bool:
+    """Whether some node may not count."""
+    if constraint.honors_taints or (constraint.honors_affinity and pod.facts.restricts_nodes):
+        return True
+    return any(None in cluster.column(each.key) for each in required)
 
 
 def _includes(pod: Entry, constraint: Constraint, node: NodeInfo) -> bool:

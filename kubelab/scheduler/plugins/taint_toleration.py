@@ -35,7 +35,9 @@ def score(pod: Entry, node: NodeInfo) -> int:
     """How many PreferNoSchedule taints the pod does not tolerate."""
     if not node.taints:
         return 0
-    tolerations = [each for each in pod.facts.spec.get("tolerations") or () if (each.get("effect") or "PreferNoSchedule") == "PreferNoSchedule"]
+    tolerations = [
+        each for each in pod.facts.spec.get("tolerations") or () if (each.get("effect") or "PreferNoSchedule") == "PreferNoSchedule"
+    ]
     return sum(_is_unwelcome(taint, tolerations) for taint in node.taints)
 
 

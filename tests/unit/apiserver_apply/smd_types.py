@@ -1,6 +1,6 @@
 """Shapes from the type tables of structured-merge-diff's tests.
 
-upstream: sigs.k8s.io/structured-merge-diff/v4/merge/*_test.go, 4.2.3 (``ownership_types.json`` beside this module).
+upstream: sigs.k8s.io/structured-merge-diff/v4/{merge,typed}/*_test.go, 4.2.3 (the JSON tables beside this module).
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kubelab.apiserver.apply.shapes import DEDUCED, MISSING, Shape
+from kubelab.apiserver.apply.shapes import ATOMIC, DEDUCED, MISSING, Shape
 
 ROOTS = {"portListParser": "v1", "bookParser": "v1", "atomicMapParser": "v1"}
 
+BUILT_IN = {"__untyped_atomic_": ATOMIC, "__untyped_deduced_": DEDUCED}
 
-def shapes() -> dict[str, Shape]:
+
+def shapes(file: str) -> dict[str, Shape]:
     """The root shape under each parser's name."""
-    tables = json.loads(Path(__file__).with_name("ownership_types.json").read_text())
+    tables = json.loads(Path(__file__).with_name(file).read_text())
     built = {name: _Types(table["types"]).named(table["root"] or ROOTS[name]) for name, table in tables.items()}
     return {**built, "DeducedParser": DEDUCED}
 
@@ -29,6 +31,8 @@ class _Types:
         self.built: dict[str, Shape] = {}
 
     def named(self, name: str) -> Shape:
+        if name in BUILT_IN and name not in self.types:
+            return BUILT_IN[name]
         if name not in self.built:
             self.built[name] = shape = Shape("any")
             self._fill(shape, self.types[name])
@@ -42,7 +46,9 @@ class _Types:
         return shape
 
     def _fill(self, shape: Shape, atom: dict[str, Any]) -> None:
-        if "map" in atom:
+        if "scalar" in atom and "map" in atom:
+            shape.atomic = atom["map"].get("elementRelationship") == "atomic"
+        elif "map" in atom:
             self._fill_map(shape, atom["map"])
         elif "list" in atom:
             listed = atom["list"]

@@ -28,7 +28,7 @@ smd_types = importlib.util.module_from_spec(_spec)
 sys.modules[_spec.name] = smd_types
 _spec.loader.exec_module(smd_types)
 
-SHAPES = smd_types.shapes()
+SHAPES = smd_types.shapes("ownership_types.json")
 ROWS = [json.loads(line) for line in Path(__file__).with_name("ownership.jsonl").read_text().splitlines()]
 Row = dict[str, Any]
 

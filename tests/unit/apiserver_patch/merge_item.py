@@ -25,9 +25,9 @@ def _list(items: Shape, *strategies: str, key: str = "") -> Shape:
 
 
 def _merge_item() -> Shape:
-    fields: dict[str, Shape] = {name: TEXT for name in ("name", "value", "other")}
+    fields: dict[str, Shape] = dict.fromkeys(("name", "value", "other"), TEXT)
     item = Shape("struct", name="MergeItem", fields=fields)
-    retained_fields: dict[str, Shape] = {name: TEXT for name in ("name", "value", "other")}
+    retained_fields: dict[str, Shape] = dict.fromkeys(("name", "value", "other"), TEXT)
     for target in (fields, retained_fields):
         target["simpleMap"] = Shape("map", items=TEXT)
         target["mergingIntList"] = _list(NUMBER, "merge")

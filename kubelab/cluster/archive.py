@@ -1,0 +1,197 @@
+"""Keeping a world in a file, and reading it back. The format is data alone: reading it never runs code.
+
+A ``.klab`` file is gzip-compressed JSON lines (see docs/format.md):
+
+1. the header: ``{"format": "kubelab-world", "version": 1, "seed": …, "release": …, "now_ns": …, "timing": {…}, …}``
+2. one line per commit: ``["c", time_ns, type, resource, namespace, name, object, previous, call, manager]``
+3. one line per call: ``["k", …the fields of CallRecord…]``
+4. one line per node's tables: ``["m", machine, tables]``; one per component: ``["r", name, state]``; the wakes: ``["w", sequence, heap]``
+5. the end: ``["end", number of lines before it, CRC-32 of their bytes]``, without which the file counts as truncated.
+
+Values that JSON lacks are tagged as ``kubelab.world.codec`` says.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kubelab.cluster import faults
+from kubelab.controllers import registry as controllers
+from kubelab.engine.engine import Engine
+from kubelab.kubelet import for_node
+from kubelab.scheduler.scheduler import SCHEDULER
+from kubelab.storage import registry as storage
+from kubelab.store.log import CallRecord, Commit, Manager
+from kubelab.store.state import State
+from kubelab.world.codec import decode, encode
+from kubelab.world.timing import Timing
+
+if TYPE_CHECKING:
+    from kubelab.cluster.handle import Cluster
+
+FORMAT, VERSION = "kubelab-world", 1
+
+
+class ArchiveError(ValueError):
+    """A file that is not a whole world of this version; the message says what it is instead."""
+
+
+def save(cluster: Cluster, path: str | Path) -> Path:
+    """Write a world; the file appears whole or not at all."""
+    target = Path(path)
+    part = target.with_name(target.name + ".part")
+    count, crc = 0, 0
+    with gzip.GzipFile(part, "wb", compresslevel=3, mtime=0) as file:
+        for line in _lines(cluster):
+            data = json.dumps(line, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+            count, crc = count + 1, zlib.crc32(data, crc)
+            file.write(data)
+        file.write(json.dumps(["end", count, crc]).encode() + b"\n")
+    part.replace(target)
+    return target
+
+
+def _lines(cluster: Cluster) -> Iterator[Any]:
+    engine = cluster._engine
+    yield {
+        "format": FORMAT,
+        "version": VERSION,
+        "seed": engine.streams.seed,
+        "streams": engine.streams.state,
+        "release": engine.release,
+        "gates": engine.gates,
+        "start_ns": cluster._world.start_ns,
+        "engine_start_ns": engine.start_ns,
+        "now_ns": engine.now_ns,
+        "moving": engine.moving,
+        "wake": engine.wake,
+        "trailing": engine.trailing.revision,
+        "lagging": {name: state.revision for name, state in engine.lagging.items()},
+        "timing": asdict(engine.timing),
+        "faults": encode(engine.server.faults),
+    }
+    for commit in engine.store.log.commits:
+        manager = list(commit.manager)
+        yield ["c", commit.time_ns, commit.type, *commit.key, commit.object, commit.previous, commit.call, manager]
+    for call in engine.store.log.calls:
+        yield ["k", *call]
+    for name, tables in engine.machines.items():
+        yield ["m", name, encode(tables)]
+    for name, runner in engine.runners.items():
+        dumped = runner.dump()
+        dumped["own"] = {key: revision for key, (revision, _) in runner.own.items()}
+        yield ["r", name, encode(dumped)]
+    yield ["w", engine.wakes.sequence, encode([list(wake) for wake in engine.wakes.heap])]
+
+
+def load(path: str | Path) -> Cluster:
+    """Read a world that ``save`` wrote; ArchiveError says what is wrong with the file."""
+    lines = _read(Path(path))
+    header = lines[0]
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ArchiveError(f"{path}: not a saved world of kubelab")
+    if header.get("version") != VERSION:
+        raise ArchiveError(f"{path}: saved in version {header.get('version')} of the format, this kubelab reads version {VERSION}")
+    try:
+        return _restored(header, lines[1:])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ArchiveError(f"{path}: the file is damaged: {error}") from error
+
+
+def _read(path: Path) -> list[Any]:
+    lines: list[Any] = []
+    crc = 0
+    try:
+        with gzip.open(path, "rb") as file:
+            for data in file:
+                line = json.loads(data)
+                if isinstance(line, list) and line[:1] == ["end"]:
+                    if line[1:] != [len(lines), crc]:
+                        raise ArchiveError(f"{path}: the file is damaged: its check sum does not agree")
+                    return lines
+                lines.append(line)
+                crc = zlib.crc32(data, crc)
+    except (EOFError, zlib.error):
+        raise ArchiveError(f"{path}: the file is truncated or damaged after {len(lines)} lines") from None
+    except gzip.BadGzipFile:
+        raise ArchiveError(f"{path}: not a saved world of kubelab (not gzip data)") from None
+    except ValueError as error:
+        if isinstance(error, ArchiveError):
+            raise
+        raise ArchiveError(f"{path}: not a saved world of kubelab, or damaged after line {len(lines)}") from None
+    raise ArchiveError(f"{path}: the file is truncated after {len(lines)} lines")
+
+
+def _restored(header: dict[str, Any], lines: list[Any]) -> Cluster:
+    from kubelab.cluster.handle import Cluster, World
+
+    names = {item.name for item in fields(Timing)}
+    engine = Engine(
+        seed=header["seed"],
+        start_ns=header["engine_start_ns"],
+        timing=Timing(**{name: item for name, item in header["timing"].items() if name in names}),
+        release=header["release"],
+        gates=header["gates"],
+    )
+    engine.streams.state.update(header["streams"])
+    engine.now_ns, engine.moving, engine.wake = header["now_ns"], header["moving"], header["wake"]
+    engine.server.faults = decode(header["faults"])
+    _restore_log(engine, header, lines)
+    _restore_parts(engine, lines)
+    engine.server.allocations.rebuild(list(engine.store.head.all("services").values()))
+    return Cluster._of(World(engine, header["start_ns"]))
+
+
+def _restore_log(engine: Engine, header: dict[str, Any], lines: list[Any]) -> None:
+    store = engine.store
+    lagging = header["lagging"]
+    states = {name: State() for name in lagging}
+    for line in lines:
+        if line[0] == "c":
+            time_ns, type_, resource, namespace, name, obj, previous, call, manager = line[1:]
+            key = (resource, namespace, name)
+            old = store.head.get(*key)
+            commit = Commit(store.log.revision + 1, time_ns, type_, key, obj, old, previous, call, Manager(*manager))
+            store.log.commits.append(commit)
+            store.head.apply(commit)
+            if type_ == "DELETED":
+                store.last.pop(key, None)
+            else:
+                store.last[key] = commit.revision
+            if commit.revision <= header["trailing"]:
+                engine.trailing.apply(commit)
+            for component, revision in lagging.items():
+                if commit.revision <= revision:
+                    states[component].apply(commit)
+        elif line[0] == "k":
+            store.log.calls.append(CallRecord(*line[1:]))
+    engine.lagging = states
+
+
+def _restore_parts(engine: Engine, lines: list[Any]) -> None:
+    engine.machines = {line[1]: decode(line[2]) for line in lines if line[0] == "m"}
+    for component in (*controllers.components(), *storage.components(), faults.CONTROLLER, SCHEDULER):
+        engine.register(component)
+    for name in engine.machines:
+        if name:
+            for component in for_node(name):
+                engine.register(component)
+    ordered = {}
+    for line in lines:
+        if line[0] == "r":
+            runner = ordered[line[1]] = engine.runners[line[1]]
+            state = decode(line[2])
+            log = engine.store.log
+            owned = ((key, log.at(revision)) for key, revision in state["own"].items())
+            state["own"] = {key: (commit.revision, None if commit.type == "DELETED" else commit.object) for key, commit in owned}
+            runner.restore(state)
+        elif line[0] == "w":
+            engine.wakes.sequence = line[1]
+            engine.wakes.heap[:] = [tuple(wake) for wake in decode(line[2])]
+    engine.runners = ordered

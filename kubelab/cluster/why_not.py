@@ -1,0 +1,187 @@
+"""``why_not``: why something is not (yet) as wished: not there, not scheduled, not ready. One answer over all who have a say.
+
+It asks in the order in which a pod comes to be: was it refused (authorization, admission, quota), does its owner wait, does the scheduler
+find no node, does the kubelet wait.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kubelab.cluster import until
+from kubelab.cluster.references import Reference, kind_of
+from kubelab.engine.engine import Engine
+from kubelab.kinds.kind import Object
+
+if TYPE_CHECKING:
+    from kubelab.cluster.handle import Cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``who`` is in the way (scheduler, kubelet, a controller, the API server …), ``reason`` in upstream's words, ``details`` the lines
+    behind it; ``verdicts`` the scheduler's findings per node, where it was asked. ``fine``: nothing is in the way."""
+
+    subject: str
+    who: str
+    reason: str
+    details: tuple[str, ...] = ()
+    verdicts: tuple[Any, ...] = field(default=(), repr=False)
+    fine: bool = False
+
+    def __str__(self) -> str:
+        head = f"{self.subject}: {self.reason}" if not self.who else f"{self.subject}: {self.who}: {self.reason}"
+        return "\n".join([head, *(f"  - {line}" for line in self.details)])
+
+    __repr__ = __str__
+
+
+def why_not(cluster: Cluster, reference: Reference) -> Answer:
+    engine = cluster._engine
+    subject = str(reference)
+    obj = engine.store.head.get(reference.kind.resource, reference.namespace, reference.name)
+    if obj is None:
+        return _absent(cluster, reference, subject)
+    if reference.kind.kind == "Pod":
+        return _pod(cluster, obj, subject)
+    if until.is_ready(obj):
+        return Answer(subject, "", "nothing is in the way: it is there and ready", fine=True)
+    return _workload(cluster, reference, obj, subject)
+
+
+def _workload(cluster: Cluster, reference: Reference, obj: Object, subject: str) -> Answer:
+    """What the controller says it waits for, what was refused, and what its pods lack."""
+    engine = cluster._engine
+    status = obj.get("status") or {}
+    lines = [f"{item['type']}={item['status']}: {item.get('message', '')}" for item in status.get("conditions") or () if item.get("message")]
+    lines += _stories(engine, reference)
+    lines += _refusals(engine, reference.namespace, reference.name)
+    for pod in _pods_of(engine, obj):
+        answer = _pod(cluster, pod, f"pod/{pod['metadata']['name']}")
+        if not answer.fine:
+            lines.append(f"{answer.subject}: {answer.reason}")
+    if obj["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
+        reason = until.rollout_status(obj)[0]
+    elif obj["kind"] == "PersistentVolumeClaim":
+        reason = f"the claim is {status.get('phase', 'Pending')}"
+        lines += [event["message"] for event in _events(engine, obj)][-2:]
+    else:
+        reason = "it is not ready"
+    return Answer(subject, "", reason, tuple(dict.fromkeys(lines)))
+
+
+def _pods_of(engine: Engine, obj: Object) -> list[Object]:
+    """Pods that the object controls, directly or through its ReplicaSets."""
+    found: list[Object] = []
+    state = engine.store.head
+    uids = [obj["metadata"]["uid"]]
+    while uids:
+        for key in state.dependents.get(uids.pop(), {}):
+            dependent = state.objects[key[0]][key[1:]]
+            if key[0] == "pods":
+                found.append(dependent)
+            else:
+                uids.append(dependent["metadata"]["uid"])
+    return found
+
+
+def _stories(engine: Engine, reference: Reference) -> list[str]:
+    key = (reference.namespace, reference.name)
+    return [
+        f"{runner.name} waits: {because}"
+        for runner in engine.runners.values()
+        for because in runner.stories.get(key, ())
+    ]
+
+
+def _events(engine: Engine, obj: Object) -> list[Object]:
+    uid = obj["metadata"]["uid"]
+    return [event for event in engine.store.head.all("events").values() if (event.get("involvedObject") or {}).get("uid") == uid]
+
+
+def _refusals(engine: Engine, namespace: str, name: str) -> list[str]:
+    """The newest refusal of a call about this name, or of a call that its owner's controller made for it."""
+    for call in reversed(engine.store.log.calls[-5000:]):
+        about = call.name == name or call.key.endswith(f"/{name}")
+        if about and call.namespace == namespace and call.code >= 400 and call.code not in (404, 409):
+            return [f"{call.component or call.user} was refused: {call.message}"]
+    return []
+
+
+def _absent(cluster: Cluster, reference: Reference, subject: str) -> Answer:
+    engine = cluster._engine
+    refused = _refusals(engine, reference.namespace, reference.name)
+    if reference.kind.kind == "Pod":
+        owner = _owner_by_name(engine, reference)
+        if owner is not None:
+            return _not_made(engine, owner, reference, subject, refused)
+    if refused:
+        return Answer(subject, "API server", refused[0])
+    return Answer(subject, "", f'{reference.kind.resource} "{reference.name}" not found, and nobody has asked for it')
+
+
+def _owner_by_name(engine: Engine, reference: Reference) -> Object | None:
+    match = re.fullmatch(r"(.*)-([0-9]+)", reference.name)
+    if not match:
+        return None
+    return engine.store.head.get("statefulsets.apps", reference.namespace, match[1])
+
+
+def _not_made(engine: Engine, owner: Object, reference: Reference, subject: str, refused: list[str]) -> Answer:
+    """A StatefulSet's pod that does not exist: out of range, refused, or waiting for those before it."""
+    name = owner["metadata"]["name"]
+    ordinal = int(reference.name.rpartition("-")[2])
+    first = (owner["spec"].get("ordinals") or {}).get("start", 0)
+    replicas = owner["spec"].get("replicas", 1)
+    if not first <= ordinal < first + replicas:
+        return Answer(subject, "statefulset-controller", f"statefulset/{name} has {replicas} replicas: its ordinals are {first} to {first + replicas - 1}")
+    waits = _stories(engine, Reference(kind_of("statefulset"), reference.namespace, name))
+    refused = refused or _refusals(engine, reference.namespace, name)
+    if refused:
+        return Answer(subject, "API server", refused[0], tuple(waits))
+    if waits:
+        return Answer(subject, "statefulset-controller", waits[0].partition(" waits: ")[2], tuple(waits[1:]))
+    return Answer(subject, "statefulset-controller", "it has not come to this pod yet")
+
+
+def _pod(cluster: Cluster, pod: Object, subject: str) -> Answer:
+    status = pod.get("status") or {}
+    if pod["metadata"].get("deletionTimestamp"):
+        return Answer(subject, "kubelet", "the pod is terminating")
+    if not pod["spec"].get("nodeName"):
+        return _unscheduled(cluster, pod, subject)
+    if until.is_ready(pod) or status.get("phase") == "Succeeded":
+        return Answer(subject, "", "nothing is in the way: it is there and ready", fine=True)
+    lines, reason = [], ""
+    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        state = container.get("state") or {}
+        for kind in ("waiting", "terminated"):
+            if state.get(kind) and state[kind].get("reason") != "Completed":
+                said = state[kind].get("message") or ""
+                lines.append(f"container {container['name']}: {state[kind].get('reason', kind)}{': ' + said if said else ''}")
+                reason = reason or state[kind].get("reason", kind)
+    for condition in status.get("conditions") or ():
+        if condition["status"] != "True" and condition.get("message"):
+            lines.append(f"{condition['type']}={condition['status']}: {condition['message']}")
+    lines += [f"{event['reason']}: {event['message']}" for event in _events(cluster._engine, pod) if event.get("type") == "Warning"][-3:]
+    if not reason:
+        reason = status.get("reason") or (lines[0] if lines else f"the pod is {status.get('phase', 'Pending')}")
+    return Answer(subject, "kubelet", reason, tuple(dict.fromkeys(lines)))
+
+
+def _unscheduled(cluster: Cluster, pod: Object, subject: str) -> Answer:
+    from kubelab.scheduler import explain
+
+    engine = cluster._engine
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    message = next((item.get("message", "") for item in conditions if item["type"] == "PodScheduled"), "")
+    if pod["spec"].get("schedulerName", "default-scheduler") != "default-scheduler":
+        return Answer(subject, "scheduler", f"no scheduler is called {pod['spec']['schedulerName']!r}: nobody looks at this pod")
+    if pod["spec"].get("schedulingGates"):
+        return Answer(subject, "scheduler", message or "Scheduling is blocked due to non-empty scheduling gates")
+    runner = engine.runners["scheduler"]
+    verdicts = tuple(explain.verdicts(pod, engine.scope(runner, ()).view))
+    lines = tuple(str(verdict) for verdict in verdicts)
+    return Answer(subject, "scheduler", message or "it has not been looked at yet", lines, verdicts)

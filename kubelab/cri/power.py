@@ -1,0 +1,25 @@
+"""A power cut: everything that ran on a node has ended; disks, images and logs are still there.
+
+After a reboot containerd lists the dead containers as exited and their sandboxes as not ready (internal/cri/server/restart.go).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kubelab.cri.api import CREATED, EXITED, NOTREADY, RUNNING
+
+EXIT_UNKNOWN = 255  # upstream: containerd internal/cri/server/helpers.go unknownExitCode
+
+
+def power_cut(tables: dict[str, dict[Any, Any]], now_ns: int) -> None:
+    """End all that runs, in place."""
+    containers, sandboxes = tables.get("containers", {}), tables.get("sandboxes", {})
+    for name, container in containers.items():
+        if container.state in (RUNNING, CREATED):
+            containers[name] = replace(container, state=EXITED, finished_ns=now_ns, exit_code=EXIT_UNKNOWN, reason="Unknown")
+    for name, sandbox in sandboxes.items():
+        sandboxes[name] = replace(sandbox, state=NOTREADY)
+    for table in ("states", "wakes", "kills", "groups", "addresses"):
+        tables.get(table, {}).clear()

@@ -1,0 +1,108 @@
+"""Whether a node takes a pod that was bound to it: resources, node affinity, ports, NoExecute taints.
+
+upstream: pkg/kubelet/lifecycle/predicate.go, pkg/scheduler/framework/plugins/{noderesources/fit,nodeports}.go, pkg/kubelet/eviction, 1.28.
+The sums of what has been admitted stand in the kubelet's memory: ``requests`` (uid → request), ``sums`` ("" → total).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubelab.engine.component import Scope
+from kubelab.kinds import quantity
+from kubelab.kinds.core.node_selectors import matches_required, untolerated
+from kubelab.kinds.core.resources import Request, pod_request
+from kubelab.kubelet.status import TERMINAL
+
+Object = dict[str, Any]
+Verdict = tuple[str, str]
+Sum = tuple[int, int, int, int]  # pods, milli cpu, memory, ephemeral storage
+EMPTY: Sum = (0, 0, 0, 0)
+_NONE: dict[str, Any] = {}
+
+
+def judge(scope: Scope, pod: Object) -> Verdict | None:
+    """(reason, message) of a refusal, or None. An admitted pod is counted at once.
+
+    The message of the status is put before it: ``Pod was rejected: ``.
+    """
+    uid = pod["metadata"]["uid"]
+    if (pod.get("status") or _NONE).get("phase") in TERMINAL or "deletionTimestamp" in pod["metadata"]:
+        return None
+    node = scope.view.get("nodes", "", pod["spec"].get("nodeName", ""))
+    if node is None:
+        return None
+    request = pod_request(pod)
+    verdict = _resources(scope, node, request) or _placement(scope, node, pod)
+    if verdict is None:
+        count(scope, uid, request)
+    return verdict
+
+
+def count(scope: Scope, uid: str, request: Request) -> None:
+    """Add an admitted pod to the node's sums."""
+    requests = scope.table("requests")
+    if uid in requests:
+        return
+    amount: Sum = (1, request.milli_cpu, request.memory, request.ephemeral_storage)
+    requests[uid] = amount
+    sums = scope.table("sums")
+    sums[""] = tuple(total + part for total, part in zip(sums.get("", EMPTY), amount, strict=True))
+
+
+def release(scope: Scope, uid: str) -> None:
+    """Take an ended pod out of the sums."""
+    amount = scope.table("requests").pop(uid, None)
+    if amount is not None:
+        sums = scope.table("sums")
+        sums[""] = tuple(total - part for total, part in zip(sums.get("", EMPTY), amount, strict=True))
+
+
+def _resources(scope: Scope, node: Object, request: Request) -> Verdict | None:
+    allocatable = (node.get("status") or _NONE).get("allocatable") or _NONE
+    pods, milli, memory, storage = scope.table("sums").get("", EMPTY)
+    wanted = (
+        ("pods", 1, pods, quantity.value(allocatable.get("pods", "110"))),
+        ("cpu", request.milli_cpu, milli, quantity.milli(allocatable.get("cpu", "0"))),
+        ("memory", request.memory, memory, quantity.value(allocatable.get("memory", "0"))),
+        ("ephemeral-storage", request.ephemeral_storage, storage, quantity.value(allocatable.get("ephemeral-storage", "0"))),
+    )
+    for resource, asked, used, capacity in wanted:
+        if asked and used + asked > capacity:
+            text = f"Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {capacity}"
+            return (f"OutOf{resource}", text)
+    return None
+
+
+def _placement(scope: Scope, node: Object, pod: Object) -> Verdict | None:
+    spec, meta = pod["spec"], node["metadata"]
+    if not matches_required(spec, meta.get("labels") or _NONE, meta["name"]):
+        return ("NodeAffinity", "Predicate NodeAffinity failed")
+    ports = _host_ports(spec)
+    if ports and _taken(scope, pod, ports):
+        return ("NodePorts", "Predicate NodePorts failed")
+    taints = (node["spec"].get("taints") if "spec" in node else None) or ()
+    if taints and untolerated(taints, spec.get("tolerations") or (), ("NoExecute",)) is not None:
+        return ("TaintToleration", "Predicate TaintToleration failed")
+    return None
+
+
+def _host_ports(spec: Object) -> list[tuple[str, str, int]]:
+    return [
+        (port.get("hostIP") or "0.0.0.0", port.get("protocol", "TCP"), port["hostPort"])
+        for container in spec["containers"]
+        for port in container.get("ports") or ()
+        if port.get("hostPort")
+    ]
+
+
+def _taken(scope: Scope, pod: Object, ports: list[tuple[str, str, int]]) -> bool:
+    requests = scope.table("requests")
+    for other in scope.view.on_node(pod["spec"]["nodeName"]):
+        if other["metadata"]["uid"] not in requests or other["metadata"]["uid"] == pod["metadata"]["uid"]:
+            continue
+        for ip, protocol, number in _host_ports(other["spec"]):
+            for address, kind, port in ports:
+                if (protocol, number) == (kind, port) and (ip == address or "0.0.0.0" in (ip, address)):
+                    return True
+    return False

@@ -1,0 +1,178 @@
+"""The door to a node's runtime for people: the CRI's calls in snake_case with plain dicts in the proto's JSON names, logs, exec.
+
+upstream: staging/src/k8s.io/cri-api/pkg/apis/runtime/v1/api.proto, pkg/kubelet/server/server.go (containerLogs, exec), 1.28. A call may wake
+programs; ``nudges`` then holds what the engine has to pass on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kubelab.cri.api import Container, CriError, Sandbox
+from kubelab.cri.effects import ExecResult
+from kubelab.cri.runtime import SimulatedRuntime
+from kubelab.engine.component import Scope
+from kubelab.engine.plan import Nudge
+from kubelab.kubelet.network_world import Around
+from kubelab.kubelet.records import Instances, PodRecord
+from kubelab.kubelet.starting import tick_nudges
+from kubelab.world.clock import SECOND, rfc3339_micro
+
+Object = dict[str, Any]
+_NONE: dict[str, Any] = {}
+
+
+class CriDoor:
+    """The runtime of the node whose kubelet's ``scope`` is given."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.around = Around(scope)
+        self.runtime: SimulatedRuntime = self.around.runtime(scope.local)
+        self._woken: tuple[Nudge, ...] = ()
+
+    @property
+    def nudges(self) -> tuple[Nudge, ...]:
+        """What the calls so far have set in motion."""
+        return (*self._woken, *self.around.pokes())
+
+    def version(self) -> Object:
+        return self.runtime.version()
+
+    def status(self) -> Object:
+        return self.runtime.status()
+
+    def list_pod_sandbox(self, *, id: str = "", state: str = "", labels: dict[str, str] | None = None) -> list[Object]:
+        return [_sandbox(item) for item in self.runtime.list_pod_sandbox(id=id, state=state, labels=labels)]
+
+    def pod_sandbox_status(self, pod_sandbox_id: str) -> Object:
+        sandbox = self.runtime.pod_sandbox_status(pod_sandbox_id)
+        return {**_sandbox(sandbox), "network": {"ip": sandbox.config.ip}}
+
+    def list_containers(
+        self, *, id: str = "", pod_sandbox_id: str = "", state: str = "", labels: dict[str, str] | None = None
+    ) -> list[Object]:
+        found = self.runtime.list_containers(id=id, pod_sandbox_id=pod_sandbox_id, state=state, labels=labels)
+        return [_container(item) for item in found]
+
+    def container_status(self, container_id: str) -> Object:
+        container = self.runtime.container_status(container_id)
+        return {
+            **_container(container),
+            "startedAt": container.started_ns,
+            "finishedAt": container.finished_ns,
+            "exitCode": container.exit_code,
+            "reason": container.reason,
+            "message": container.message,
+            "mounts": [
+                {"containerPath": mount.container_path, "hostPath": mount.volume, "readonly": mount.readonly} for mount in container.spec.mounts
+            ],
+        }
+
+    def list_images(self) -> list[Object]:
+        return [
+            {"id": image.id, "repoTags": list(image.tags), "repoDigests": list(image.digests), "size": image.size_bytes}
+            for image in self.runtime.list_images()
+        ]
+
+    def image_status(self, image: str) -> Object | None:
+        return next((item for item in self.list_images() if item["id"] == getattr(self.runtime.image_status(image), "id", "")), None)
+
+    def exec_sync(self, container_id: str, cmd: Sequence[str], timeout: int = 0) -> Object:
+        """ExecSync; ``timeout`` in seconds, 0 for none."""
+        result = self.execute(container_id, tuple(cmd), timeout)
+        return {"stdout": result.output, "stderr": result.stderr, "exitCode": result.exit_code}
+
+    def execute(self, container_id: str, argv: tuple[str, ...], timeout: int = 0) -> ExecResult:
+        result = self.runtime.exec_sync(container_id, argv, self.scope.now_ns, timeout * SECOND)
+        self._woken += tick_nudges(self.scope, self.runtime, container_id)
+        return result
+
+
+def _sandbox(sandbox: Sandbox) -> Object:
+    config = sandbox.config
+    return {
+        "id": sandbox.id,
+        "metadata": {"name": config.name, "uid": config.uid, "namespace": config.namespace, "attempt": config.attempt},
+        "state": sandbox.state,
+        "createdAt": sandbox.created_ns,
+        "labels": dict(config.labels),
+        "annotations": dict(config.annotations),
+    }
+
+
+def _container(container: Container) -> Object:
+    spec = container.spec
+    return {
+        "id": container.id,
+        "podSandboxId": container.sandbox_id,
+        "metadata": {"name": spec.name, "attempt": spec.attempt},
+        "image": {"image": spec.image},
+        "imageRef": container.image_ref,
+        "state": container.state,
+        "createdAt": container.created_ns,
+        "labels": {
+            "io.kubernetes.container.name": spec.name,
+            "io.kubernetes.pod.name": spec.pod_name,
+            "io.kubernetes.pod.namespace": spec.namespace,
+            "io.kubernetes.pod.uid": spec.pod_uid,
+        },
+        "annotations": {"io.kubernetes.container.restartCount": str(spec.attempt)},
+    }
+
+
+def runtime_of(scope: Scope) -> CriDoor:
+    """What ``c.cri(node)`` gives; ``scope`` is that of the node's kubelet."""
+    return CriDoor(scope)
+
+
+def _instances(scope: Scope, pod: Object, name: str) -> Instances:
+    record: PodRecord | None = scope.local.get("records", _NONE).get(pod["metadata"]["uid"])
+    found = record.containers.get(name) if record is not None else None
+    if found is None:
+        waiting = f'container "{name}" in pod "{pod["metadata"]["name"]}" is waiting to start: ContainerCreating'
+        raise CriError("InvalidArgument", waiting)
+    return found
+
+
+def container_logs(
+    scope: Scope,
+    pod: Object,
+    container: str,
+    *,
+    previous: bool = False,
+    tail_lines: int | None = None,
+    since_ns: int = 0,
+    timestamps: bool = False,
+) -> str:
+    """What a container has written. Raises CriError where there is nothing to read yet.
+
+    upstream: pkg/kubelet/kubelet_pods.go validateContainerLogStatus.
+    """
+    instances = _instances(scope, pod, container)
+    container_id = instances.previous if previous else instances.current
+    if not container_id:
+        text = f'previous terminated container "{container}" in pod "{pod["metadata"]["name"]}" not found'
+        raise CriError("InvalidArgument", text)
+    lines: list[str] = []
+    open_line = False
+    for entry in scope.local.get("logs", _NONE).get(container_id, ()):
+        if entry.time_ns < since_ns:
+            continue
+        for piece in entry.text.splitlines(keepends=True):
+            if open_line:
+                lines[-1] += piece
+            else:
+                lines.append(f"{rfc3339_micro(entry.time_ns)} {piece}" if timestamps else piece)
+            open_line = not piece.endswith("\n")
+    if tail_lines is not None:
+        lines = lines[-tail_lines:] if tail_lines > 0 else []
+    return "".join(lines)
+
+
+def exec_in(scope: Scope, pod: Object, container: str, argv: Sequence[str]) -> tuple[ExecResult, tuple[Nudge, ...]]:
+    """Run a command in a pod's container: its result, and what the engine has to pass on. Raises CriError."""
+    door = CriDoor(scope)
+    result = door.execute(_instances(scope, pod, container).current, tuple(argv))
+    return result, door.nudges

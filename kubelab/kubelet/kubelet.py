@@ -1,0 +1,185 @@
+"""The kubelet of one node as a component: which keys it looks at, and who plans and acts for each.
+
+upstream: pkg/kubelet/kubelet.go, pkg/kubelet/pod_workers.go, 1.28; spec/scheduler-kubelet.md sections 6 to 9. Keys:
+``("pod", uid, namespace, name)`` a pod's worker; ``("pull", …)`` an image pull; ``("first-probe" | "probe", …)`` a probe that has not, or has,
+succeeded; ``("post-start", …)``, ``("term", …)`` ends of hooks; ``("kill", …)``; ``("lease",)``; ``("node-status",)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch
+from kubelab.engine.plan import NOTHING, Act, Batch, Key, Plan
+from kubelab.kubelet import admission, ending, hooks, node, probing, pulling, starting, stopping, sync
+from kubelab.kubelet.network_world import local
+from kubelab.kubelet.records import Worker
+from kubelab.kubelet.seen import PodSeen, observe, pod_key
+from kubelab.kubelet.status import digest
+from kubelab.world.clock import SECOND
+from kubelab.world.timing import Timing
+
+Object = dict[str, Any]
+_NONE: dict[str, Any] = {}
+
+
+def _pod_changed(change: Change, scope: Scope) -> Iterable[Key]:
+    """A pod's worker looks at every change of it, but not at the echo of its own report."""
+    pod, old = change.object, change.old
+    if change.type == "DELETED":
+        uid, workers = pod["metadata"]["uid"], scope.table("workers")
+        if uid not in workers:
+            if uid not in scope.local.get("records", _NONE):
+                return ()
+            workers[uid] = Worker(pod, scope.now_ns, "")
+        return (pod_key(pod),)
+    if old is not None and not _concerns(scope, old, pod):
+        return ()
+    return (pod_key(pod),)
+
+
+def _concerns(scope: Scope, old: Object, new: Object) -> bool:
+    """Whether a change needs a look: of spec or metadata, or a status that is not what this kubelet reported last."""
+    before, after = old["metadata"], new["metadata"]
+    if "deletionTimestamp" in after:
+        grace = after.get("deletionGracePeriodSeconds")
+        return "deletionTimestamp" not in before or before.get("deletionGracePeriodSeconds") != grace
+    if old["spec"] != new["spec"] or before.get("labels") != after.get("labels") or before.get("annotations") != after.get("annotations"):
+        return True
+    if new["spec"].get("readinessGates") and old.get("status") != new.get("status"):
+        return True
+    worker = scope.table("workers").get(after["uid"])
+    return worker is None or worker.reported != digest(new.get("status") or _NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Kubelet:
+    """The kubelet of the node ``machine``; see ``of`` for how one is made."""
+
+    name: str
+    machine: str
+    identity: Identity
+    watches: ClassVar[tuple[Watch, ...]] = (Watch("pods", _pod_changed),)
+    lanes: ClassVar[dict[str, int]] = {"pod": 0, "pull": 1, "node": 1}
+    max_retries: ClassVar[int | None] = None
+    backoff: ClassVar[tuple[int, int]] = (10 * SECOND, 10 * SECOND)
+    background: ClassVar[frozenset[str]] = frozenset(("lease", "node-status", "probe"))
+
+    @staticmethod
+    def of(node_name: str) -> Kubelet:
+        identity = Identity(f"system:node:{node_name}", ("system:nodes", "system:authenticated"), "kubelet", "kubelet", node_name)
+        return Kubelet(f"kubelet/{node_name}", node_name, identity)
+
+    def client(self, timing: Timing) -> Client:
+        return Client(timing.kubelet_qps, timing.kubelet_burst)
+
+    def lane(self, key: Key) -> str:
+        return "pull" if key[0] == "pull" else "node" if key[0] in ("lease", "node-status") else "pod"
+
+    def start(self, scope: Scope) -> Iterable[Key | Later]:
+        """Heartbeats, each node at its own phase, and the pods whose containers are here though their object is gone."""
+        table = local(scope, "pleg")
+        if "phase" not in table:
+            period_ns = scope.timing.relist_ns
+            table["phase"] = scope.now_ns + (scope.streams.below(self.name, period_ns) if period_ns else 0)
+        keys: list[Key | Later] = [("lease",), Later(scope.streams.below(self.name, node.STATUS_NS), ("node-status",))]
+        return keys
+
+    def observe(self, scope: Scope, key: Key) -> Any:
+        kind = key[0]
+        if kind == "pod":
+            return observe(scope, key, admission.judge)
+        if kind in ("probe", "first-probe"):
+            return probing.observe(scope, key)
+        if kind == "pull":
+            return pulling.observe(scope, key)
+        if kind == "lease":
+            return node.plan_lease(scope, self.machine)
+        if kind == "node-status":
+            return node.plan_status(scope, self.machine)
+        return Plan((Batch((Act(kind, key),)),))
+
+    def plan(self, seen: Any) -> Plan:
+        if type(seen) is PodSeen:
+            return plan_pod(seen)
+        if type(seen) is Plan:
+            return seen
+        return pulling.plan(seen) if len(seen) == 3 else probing.plan(seen)
+
+    def act(self, scope: Scope, act: Act) -> Plan:
+        return _ACTS[act.name](scope, *act.arguments) if act.name in _ACTS else _KEYED[act.name](scope, act.arguments)
+
+
+def plan_pod(seen: PodSeen) -> Plan:
+    """What to do for a pod: end it, bring it up, or keep it as it shall be."""
+    if seen.verdict is not None:
+        reason, message = seen.verdict
+        worker = replace(seen.worker, verdict=(reason, f"Pod was rejected: {message}"), rejected=True)
+        return Plan(note={"workers": {seen.uid: worker}}, again_ns=0, events=(sync.pod_event(seen.pod, "Warning", reason, message),))
+    if ending.is_ending(seen):
+        return ending.plan(seen)
+    if seen.worker.done:
+        return NOTHING
+    return sync.plan(seen)
+
+
+# -- acts ---------------------------------------------------------------------------------------------------------------------
+def _run(scope: Scope, *arguments: Any) -> Plan:
+    return starting.run(scope, arguments[:4], arguments[4], arguments[5])
+
+
+def _request_pull(scope: Scope, *arguments: Any) -> Plan:
+    return pulling.request(scope, arguments[:4], arguments[4], arguments[5])
+
+
+def _stop(scope: Scope, *arguments: Any) -> Plan:
+    worker = scope.table("workers").get(arguments[1])
+    if worker is None:
+        return NOTHING
+    pod = scope.view.get("pods", arguments[2], arguments[3])
+    pod = pod if pod is not None and pod["metadata"]["uid"] == arguments[1] else worker.pod
+    return stopping.stop(scope, pod, arguments[:4], *arguments[4:])
+
+
+def _hook_ended(scope: Scope, key: Key) -> Plan:
+    worker = scope.table("workers").get(key[1])
+    return NOTHING if worker is None else stopping.hook_ended(scope, worker.pod, key)
+
+
+def _kill(scope: Scope, key: Key) -> Plan:
+    """A container whose postStart hook failed."""
+    worker = scope.table("workers").get(key[1])
+    if worker is None:
+        return NOTHING
+    grace_s = int(worker.pod["spec"].get("terminationGracePeriodSeconds") or 1)
+    return stopping.stop(scope, worker.pod, ("pod", *key[1:4]), key[4], grace_s, key[6])
+
+
+def _tear_down(scope: Scope, uid: str) -> Plan:
+    admission.release(scope, uid)
+    return stopping.tear_down(scope, uid)
+
+
+def _forget(scope: Scope, pod: Object) -> Plan:
+    admission.release(scope, pod["metadata"]["uid"])
+    return stopping.forget(scope, pod)
+
+
+_ACTS: dict[str, Any] = {
+    "run": _run,
+    "request-pull": _request_pull,
+    "pull": pulling.pull,
+    "stop": _stop,
+    "tear-down": _tear_down,
+    "forget": _forget,
+}
+_KEYED: dict[str, Any] = {
+    "mount": starting.mount,
+    "sandbox": starting.sandbox,
+    "probe": probing.probe,
+    "post-start": hooks.post_start_ended,
+    "term": _hook_ended,
+    "kill": _kill,
+}

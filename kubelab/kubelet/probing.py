@@ -1,0 +1,241 @@
+"""Probes: startup, liveness, readiness; by exec, HTTP, TCP, gRPC. Each has its own ticks, and results that hold until a threshold is passed.
+
+upstream: pkg/kubelet/prober/{worker,prober,prober_manager}.go, pkg/probe/{http,tcp,grpc,exec}, 1.28. A probe whose program cannot change its
+answer is not asked again once it has succeeded: its result is what it would be anyway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kubelab.cri.api import RUNNING, Container, CriError
+from kubelab.cri.runtime import SimulatedRuntime
+from kubelab.engine.component import Scope
+from kubelab.engine.plan import Act, EventDraft, Key, Nudge, Plan, Reason, step
+from kubelab.kubelet.container_status import has_started
+from kubelab.kubelet.hooks import port_of
+from kubelab.kubelet.network_world import Around
+from kubelab.kubelet.records import PodRecord, ProbeState, Worker
+from kubelab.kubelet.seen import PodSeen, container_event, pod_nudge, spec_of
+from kubelab.kubelet.starting import tick_nudges
+from kubelab.world.clock import SECOND, format_duration
+
+if TYPE_CHECKING:
+    from kubelab.kubelet.sync import Draft
+
+Object = dict[str, Any]
+KINDS = ("startup", "readiness", "liveness")
+UNDECIDED_NS = 600 * SECOND
+_NONE: dict[str, Any] = {}
+
+ASK = Reason("probe", "{subject}: {kind} probe of container {container}")
+
+
+def start(seen: PodSeen, draft: Draft) -> None:
+    """Begin the probes of containers that run and are not probed yet (in place on the draft)."""
+    spec = seen.pod["spec"]
+    for container in (*spec["containers"], *(spec.get("initContainers") or ())):
+        if not ("readinessProbe" in container or "livenessProbe" in container or "startupProbe" in container):
+            continue
+        current = seen.current(container["name"])
+        if current is None or current.state != RUNNING:
+            continue
+        _start(seen, draft, container, current)
+
+
+def _start(seen: PodSeen, draft: Draft, container: Object, current: Container) -> None:
+    name = container["name"]
+    started = has_started(container, current, seen.worker)
+    for kind in KINDS:
+        probe = container.get(f"{kind}Probe")
+        if probe is None or (kind != "startup" and not started):
+            continue
+        known = draft.worker.probes.get((name, kind))
+        if known is not None and known.container == current.id:
+            continue
+        state = ProbeState(current.id, draft.worker.started_ns, "", known.last if known else "", known.run if known else 0)
+        draft.worker = replace(draft.worker, probes={**draft.worker.probes, (name, kind): state})
+        key = ("first-probe", seen.key[1], seen.key[2], seen.key[3], name, kind)
+        due_ns = (
+            seen.now_ns
+            if kind == "readiness" and _delay_over(probe, current, seen.now_ns)
+            else _next_tick(probe, state, current, seen.now_ns)
+        )
+        draft.nudges.append(Nudge(f"kubelet/{seen.pod['spec']['nodeName']}", key, due_ns - seen.now_ns))
+
+
+def _delay_over(probe: Object, current: Container, now_ns: int) -> bool:
+    """upstream: whole seconds since startedAt, which itself is cut to seconds."""
+    return (now_ns - current.started_ns // SECOND * SECOND) // SECOND >= int(probe.get("initialDelaySeconds") or 0)
+
+
+def _next_tick(probe: Object, state: ProbeState, current: Container, now_ns: int) -> int:
+    """The first tick after now at which the probe's initial delay is over."""
+    period_ns = max(1, int(probe.get("periodSeconds") or 10)) * SECOND
+    allowed_ns = current.started_ns // SECOND * SECOND + int(probe.get("initialDelaySeconds") or 0) * SECOND
+    after_ns = max(now_ns + 1, allowed_ns)
+    return state.base_ns + -(-(after_ns - state.base_ns) // period_ns) * period_ns
+
+
+# -- one attempt --------------------------------------------------------------------------------------------------------------
+Asked = tuple[Key, str]
+
+
+def observe(scope: Scope, key: Key) -> Asked | None:
+    """The key and subject of a probe that is to be made now; None if its container no longer runs or the probe has done its work."""
+    _, uid, namespace, pod_name, name, kind = key
+    worker: Worker | None = scope.table("workers").get(uid)
+    if worker is None or worker.done:
+        return None
+    pod = scope.view.get("pods", namespace, pod_name)
+    if pod is None or pod["metadata"]["uid"] != uid:
+        return None
+    if "deletionTimestamp" in pod["metadata"] and kind != "readiness":
+        return None
+    state, current = worker.probes.get((name, kind)), _current(scope, uid, name)
+    if state is None or current is None or current.state != RUNNING or state.container != current.id or state.on_hold:
+        return None
+    if kind == "startup" and state.result == "success":
+        return None
+    return key, f"pod/{pod_name}"
+
+
+def _current(scope: Scope, uid: str, name: str) -> Container | None:
+    record: PodRecord | None = scope.local.get("records", _NONE).get(uid)
+    instances = record.containers.get(name) if record is not None else None
+    return scope.local["containers"].get(instances.current) if instances is not None else None
+
+
+def plan(asked: Asked) -> Plan:
+    key, subject = asked
+    return step(Act("probe", key, because=ASK(subject, kind=key[5], container=key[4])))
+
+
+def probe(scope: Scope, key: Key) -> Plan:
+    """Ask once, weigh the answer, and come back at the next tick."""
+    if observe(scope, key) is None:
+        return Plan()
+    _, uid, namespace, pod_name, name, kind = key
+    worker: Worker = scope.memory["workers"][uid]
+    pod = scope.view.get("pods", namespace, pod_name) or worker.pod
+    container, current = spec_of(pod, name), _current(scope, uid, name)
+    assert current is not None
+    spec, state = container[f"{kind}Probe"], worker.probes[(name, kind)]
+    around = Around(scope)
+    runtime = around.runtime(scope.local)
+    verdict, output = ask(scope, runtime, pod, container, current, spec)
+    nudges = list(around.pokes())
+    if current.id in scope.local["exits"] or current.id in scope.local["wakes"]:
+        nudges.extend(tick_nudges(scope, runtime, current.id))
+    events: tuple[EventDraft, ...] = ()
+    title = kind.capitalize()
+    if verdict == "error":
+        events = (container_event(pod, name, "Warning", "Unhealthy", f"{title} probe errored: {output}"),)
+        after = state
+    else:
+        if verdict == "failure":
+            events = (container_event(pod, name, "Warning", "Unhealthy", f"{title} probe failed: {output}"),)
+        after = weigh(state, kind, spec, verdict)
+    note = {"workers": {uid: replace(worker, probes={**worker.probes, (name, kind): after})}} if after is not state else {}
+    if after.result != state.result:
+        nudges.append(pod_nudge(scope, ("pod", uid, namespace, pod_name)))
+    again = _again(scope, key, spec, after, current)
+    if again is not None:
+        nudges.append(again)
+    return Plan(note=note, events=events, nudge=tuple(nudges))
+
+
+def weigh(state: ProbeState, kind: str, spec: Object, verdict: str) -> ProbeState:
+    """A probe's state after one more answer.
+
+    upstream: worker.go doProbe.
+    """
+    run = state.run + 1 if state.last == verdict else 1
+    threshold = int(spec.get("failureThreshold") or 3) if verdict == "failure" else int(spec.get("successThreshold") or 1)
+    if run < threshold:
+        return replace(state, last=verdict, run=run)
+    hold = kind != "readiness" and verdict == "failure"
+    return replace(state, last=verdict, run=0 if hold else min(run, threshold), result=verdict, on_hold=hold)
+
+
+def _again(scope: Scope, key: Key, spec: Object, state: ProbeState, current: Container) -> Nudge | None:
+    """The next attempt; none for a probe on hold, a startup probe that has succeeded, or an answer that cannot change.
+
+    Until a probe has succeeded (for ten minutes at most) its next look counts as something still moving.
+    """
+    kind = key[5]
+    steady = current.id not in scope.local["states"] and state.result == "success" == state.last
+    if state.on_hold or steady or (kind == "startup" and state.result == "success"):
+        return None
+    undecided = (state.result if kind != "liveness" else state.last) != "success" and scope.now_ns - current.started_ns < UNDECIDED_NS
+    name = "first-probe" if undecided else "probe"
+    return Nudge(scope.name, (name, *key[1:]), _next_tick(spec, state, current, scope.now_ns) - scope.now_ns)
+
+
+# -- the four ways of asking ------------------------------------------------------------------------------------------------------
+def ask(scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Object, current: Container, spec: Object) -> tuple[str, str]:
+    """("success" | "failure" | "error", output)."""
+    timeout_ns = int(spec.get("timeoutSeconds") or 1) * SECOND
+    if "exec" in spec:
+        return _exec(scope, runtime, current, tuple(spec["exec"].get("command") or ()), timeout_ns)
+    ip = _address(scope, pod)
+    if "httpGet" in spec:
+        return _http(scope, runtime, pod, container, current, spec["httpGet"], ip)
+    if "tcpSocket" in spec:
+        port, host = port_of(spec["tcpSocket"].get("port"), container), spec["tcpSocket"].get("host") or ip
+        if port is None:
+            return "error", f"couldn't find port: {spec['tcpSocket'].get('port')}"
+        return (
+            ("success", "")
+            if _tcp(scope, runtime, current, host, ip, port)
+            else ("failure", f"dial tcp {host}:{port}: connect: connection refused")
+        )
+    port = int(spec["grpc"]["port"])
+    if _tcp(scope, runtime, current, ip, ip, port):
+        return "success", ""
+    text = f'timeout: failed to connect service "{ip}:{port}" within {format_duration(timeout_ns)}: context deadline exceeded'
+    return "failure", text
+
+
+def _address(scope: Scope, pod: Object) -> str:
+    held = scope.local.get("address_of", _NONE).get(pod["metadata"]["uid"])
+    return str(held[0]) if held else str((pod.get("status") or _NONE).get("podIP", ""))
+
+
+def _exec(scope: Scope, runtime: SimulatedRuntime, current: Container, argv: tuple[str, ...], timeout_ns: int) -> tuple[str, str]:
+    try:
+        result = runtime.exec_sync(current.id, argv, scope.now_ns, timeout_ns)
+    except CriError as error:
+        return (
+            ("failure", error.message)
+            if error.code == "DeadlineExceeded"
+            else ("error", f"rpc error: code = {error.code} desc = {error.message}")
+        )
+    return ("success", result.output) if result.exit_code == 0 else ("failure", result.output + result.stderr)
+
+
+def _http(
+    scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Object, current: Container, get: Object, ip: str
+) -> tuple[str, str]:
+    port, path = port_of(get.get("port"), container), get.get("path") or "/"
+    host = get.get("host") or ip
+    if port is None:
+        return "error", f"couldn't find port: {get.get('port')}"
+    if host == ip:
+        answer = runtime.probe_http(current.id, port, path, scope.now_ns) or runtime.http(ip, port, path, scope.now_ns)
+    else:
+        answer = runtime.around.http(ip, runtime.around.resolve(host) or host, port, path, scope.now_ns)
+    if answer is None:
+        scheme = str(get.get("scheme") or "HTTP").lower()
+        path = path if path.startswith("/") else "/" + path
+        return "failure", f'Get "{scheme}://{host}:{port}{path}": dial tcp {host}:{port}: connect: connection refused'
+    if 200 <= answer.code < 400:
+        return "success", answer.body
+    return "failure", f"HTTP probe failed with statuscode: {answer.code}"
+
+
+def _tcp(scope: Scope, runtime: SimulatedRuntime, current: Container, host: str, ip: str, port: int) -> bool:
+    if host == ip:
+        return runtime.probe_tcp(current.id, port, scope.now_ns) or runtime.tcp(ip, port, scope.now_ns)
+    return runtime.around.tcp(ip, runtime.around.resolve(host) or host, port, scope.now_ns)

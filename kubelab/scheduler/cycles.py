@@ -1,0 +1,138 @@
+"""The scheduling cycle as the engine runs it: the head of the queue is looked at, decided on, and assumed or put back.
+
+upstream: pkg/scheduler/schedule_one.go scheduleOne, handleSchedulingFailure, 1.28; spec "Scheduling cycle", "Failure".
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from kubelab.engine.component import Scope
+from kubelab.engine.plan import NOTHING, Act, Batch, Nudge, Plan, Reason
+from kubelab.scheduler.cluster import Cluster
+from kubelab.scheduler.cycle import Decision, decide
+from kubelab.scheduler.facts import Entry
+from kubelab.scheduler.failure import condition_patch, failed_event
+from kubelab.scheduler.memory import (
+    ASSUMED,
+    CYCLE,
+    LEFTOVER_KEY,
+    TOUCHED,
+    Assumed,
+    derived,
+    head,
+)
+from kubelab.scheduler.queue import ACTIVE, LEFTOVER_NS, LONGEST_UNSCHEDULABLE_NS, UNSCHEDULABLE, Queued, next_tick_ns
+from kubelab.world.clock import rfc3339
+
+Object = dict[str, Any]
+
+NAME = "scheduler"
+SKIP_DELETING = "skip schedule deleting pod: {namespace}/{name}"
+
+PLACED = Reason("placed", "{subject} goes to {node}: the best of {feasible} feasible nodes, score {score}")
+ONLY_ONE = Reason("only-feasible-node", "{subject} goes to {node}: the only feasible node")
+UNFIT = Reason("no-node-fits", "{subject} waits: {message}")
+GONE = Reason("nothing-to-schedule", "{subject} is gone, bound or being deleted")
+
+
+class Cycle(NamedTuple):
+    """What one cycle knows. ``pod`` is None if the pod is gone or has a node. ``draw``: chance for a tie."""
+
+    queued: Queued
+    pod: Object | None
+    entry: Entry | None
+    cluster: Cluster
+    start: int
+    draw: int
+    has_more: bool
+    now_ns: int
+    schedule_ns: int
+    born_ns: int
+    leftover_ns: int
+
+
+def observe(scope: Scope) -> Cycle | None:
+    box, cluster = derived(scope)
+    queued = head(scope, box)
+    if queued is None:
+        return None
+    pod = scope.view.get("pods", queued.namespace, queued.name)
+    if pod is not None and (pod["metadata"]["uid"] != queued.uid or pod["spec"].get("nodeName")):
+        pod = None
+    box.recent = entry = None if pod is None else cluster.entry_of(pod)
+    memory = scope.table(CYCLE)
+    return Cycle(
+        queued,
+        pod,
+        entry,
+        cluster,
+        memory.get("start", 0),
+        scope.streams.next(NAME),
+        len(scope.table(ACTIVE)) > 1,
+        scope.now_ns,
+        scope.timing.schedule_ns,
+        memory.get("born_ns", 0),
+        memory.get("leftover_ns", 0),
+    )
+
+
+def plan(seen: Cycle | None) -> Plan:
+    if seen is None:
+        return NOTHING
+    pod, queued = seen.pod, seen.queued
+    again = 0 if seen.has_more else None
+    if pod is None or seen.entry is None:
+        return Plan(again_ns=again, note={ACTIVE: {queued.uid: None}}, because=(GONE(f"pod/{queued.name}"),))
+    if pod["metadata"].get("deletionTimestamp"):
+        words = SKIP_DELETING.format(namespace=queued.namespace, name=queued.name)
+        note = {ACTIVE: {queued.uid: None}}
+        return Plan(again_ns=again, note=note, events=(failed_event(pod, words),), because=(GONE(f"pod/{queued.name}"),))
+    nominated = (pod.get("status") or {}).get("nominatedNodeName") or ""
+    decision = decide(seen.cluster, seen.entry, seen.start, seen.draw, nominated)
+    return _assume(seen, decision, again) if decision.node else _put_back(seen, pod, decision, again)
+
+
+def _assume(seen: Cycle, decision: Decision, again: int | None) -> Plan:
+    queued = seen.queued._replace(attempts=seen.queued.attempts + 1)
+    uid, rule = queued.uid, PLACED if decision.feasible > 1 else ONLY_ONE
+    assumed = Assumed(queued, decision.node, decision.score, decision.feasible, decision.evaluated, *decision.bindings)
+    return Plan(
+        _takes_time(seen),
+        again_ns=again,
+        because=(rule(f"pod/{queued.name}", node=decision.node, score=decision.score, feasible=decision.feasible),),
+        note={ACTIVE: {uid: None}, ASSUMED: {uid: assumed}, TOUCHED: {uid: 1}, CYCLE: {"start": decision.start}},
+        follow_up=(("bind", queued.namespace, queued.name, uid),),
+    )
+
+
+def _put_back(seen: Cycle, pod: Object, decision: Decision, again: int | None) -> Plan:
+    failed_ns = seen.now_ns + seen.schedule_ns
+    queued = seen.queued._replace(
+        attempts=seen.queued.attempts + 1,
+        timestamp_ns=failed_ns,
+        plugins=decision.plugins,
+        near=bool(seen.entry and seen.entry.facts.affinity),
+    )
+    leftover_ns = next_tick_ns(seen.born_ns, LEFTOVER_NS, failed_ns + LONGEST_UNSCHEDULABLE_NS + 1)
+    patched = condition_patch(pod, decision.reason, decision.message, rfc3339(failed_ns))
+    batches = _takes_time(seen)
+    nudge: tuple[Nudge, ...] = ()
+    if leftover_ns > seen.leftover_ns:
+        nudge = (Nudge(NAME, LEFTOVER_KEY, leftover_ns - seen.now_ns),)
+    return Plan(
+        batches if patched is None else (*batches, Batch((patched,))),
+        again_ns=again,
+        because=(UNFIT(f"pod/{queued.name}", message=decision.message),),
+        events=(failed_event(pod, decision.message),),
+        note={
+            ACTIVE: {queued.uid: None},
+            UNSCHEDULABLE: {queued.uid: queued},
+            CYCLE: {"start": decision.start, "leftover_ns": max(leftover_ns, seen.leftover_ns)},
+        },
+        nudge=nudge,
+    )
+
+
+def _takes_time(seen: Cycle) -> tuple[Batch, ...]:
+    return (Batch((Act("cycle", (seen.queued.namespace, seen.queued.name), seen.schedule_ns),)),) if seen.schedule_ns else ()

@@ -1,0 +1,112 @@
+"""The scheduler as a component: one cycle at a time, bindings beside it, and the two clocks that flush its queues.
+
+Keys: ``("cycle",)`` takes the next pod; ``("bind", namespace, name, uid)`` binds an assumed one; ``("flush",)`` ends back-offs;
+``("leftover",)`` gives pods another try that have been unschedulable for five minutes.
+
+upstream: pkg/scheduler/scheduler.go, 1.28; spec/scheduler-kubelet.md sections 1 to 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from kubelab.engine.component import Client, Identity, Later, Scope, Watch
+from kubelab.engine.plan import NOTHING, Act, Key, Nudge, Plan, Reason
+from kubelab.scheduler import binding, cycles
+from kubelab.scheduler.memory import CYCLE, CYCLE_KEY, FLUSH_KEY, flush_after_ns, note_moves
+from kubelab.scheduler.queue import BACKOFF, LEFTOVER_NS, LONGEST_UNSCHEDULABLE_NS, UNSCHEDULABLE, Moves, moved, next_tick_ns, requeued
+from kubelab.scheduler.watching import WATCHES
+from kubelab.world.timing import Timing
+
+BACKED_OFF = Reason("back-off-over", "pods whose back-off has ended become active")
+LEFT_OVER = Reason("unschedulable-for-long", "pods that have been unschedulable for five minutes are tried again")
+
+
+class Flush(NamedTuple):
+    """Moves that a clock brings. ``after_ns``: when pods that now back off are to be flushed; ``again_ns``: the clock's next tick."""
+
+    moves: Moves
+    reason: Reason
+    after_ns: tuple[int, ...] = ()
+    again_ns: int | None = None
+    leftover_ns: int = 0
+
+
+class Scheduler:
+    """See ``Component``. Stateless: its memory is described in ``memory``."""
+
+    name = cycles.NAME
+    identity = Identity("system:kube-scheduler", ("system:authenticated",), "kube-scheduler", "default-scheduler")
+    watches: tuple[Watch, ...] = WATCHES
+    lanes = {"cycle": 1, "queue": 1, "bind": 0}
+    max_retries: int | None = None
+    backoff = (1, 1)
+    background = frozenset({"leftover"})
+    machine = ""
+
+    def start(self, scope: Scope) -> Iterable[Key | Later]:
+        scope.table(CYCLE)["born_ns"] = scope.now_ns
+        return ()
+
+    def client(self, timing: Timing) -> Client:
+        return Client(timing.scheduler_qps, timing.scheduler_burst)
+
+    def lane(self, key: Key) -> str:
+        return "cycle" if key == CYCLE_KEY else "bind" if key[0] == "bind" else "queue"
+
+    def act(self, scope: Scope, act: Act) -> Plan:
+        return NOTHING
+
+    def observe(self, scope: Scope, key: Key) -> cycles.Cycle | binding.Binding | Flush | None:
+        match key[0]:
+            case "cycle":
+                return cycles.observe(scope)
+            case "bind":
+                return binding.observe(scope, key)
+            case "flush":
+                return _ended_backoffs(scope)
+        return _leftovers(scope)
+
+    def plan(self, seen: Any) -> Plan:
+        if isinstance(seen, cycles.Cycle):
+            return cycles.plan(seen)
+        if isinstance(seen, binding.Binding):
+            return binding.plan(seen)
+        return _flush(seen) if isinstance(seen, Flush) else NOTHING
+
+
+def _ended_backoffs(scope: Scope) -> Flush | None:
+    ended = [each for each in scope.table(BACKOFF).values() if each.backoff_until_ns <= scope.now_ns]
+    if not ended:
+        return None
+    moves = requeued(ended, scope.now_ns)
+    return Flush(moves._replace(tables={**moves.tables, BACKOFF: dict.fromkeys(each.uid for each in ended)}), BACKED_OFF)
+
+
+def _leftovers(scope: Scope) -> Flush | None:
+    waiting = scope.table(UNSCHEDULABLE).values()
+    old = [each for each in waiting if scope.now_ns - each.timestamp_ns > LONGEST_UNSCHEDULABLE_NS]
+    moves = moved(old, None, scope.now_ns)
+    young = [each.timestamp_ns for each in waiting if not each.gated and each.uid not in moves.tables.get(UNSCHEDULABLE, {})]
+    tick = next_tick_ns(scope.table(CYCLE).get("born_ns", 0), LEFTOVER_NS, min(young) + LONGEST_UNSCHEDULABLE_NS + 1) if young else 0
+    if not moves.tables and not tick:
+        return None
+    after = tuple(flush_after_ns(scope, until) for until in moves.backoff_until_ns)
+    return Flush(moves, LEFT_OVER, after, tick - scope.now_ns if tick else None, tick)
+
+
+def _flush(seen: Flush) -> Plan:
+    note = note_moves(seen.moves)
+    if seen.leftover_ns:
+        note[CYCLE] = {"leftover_ns": seen.leftover_ns}
+    return Plan(
+        again_ns=seen.again_ns,
+        because=(seen.reason(),),
+        note=note,
+        follow_up=(CYCLE_KEY,) if seen.moves.active else (),
+        nudge=tuple(Nudge(cycles.NAME, FLUSH_KEY, after) for after in seen.after_ns),
+    )
+
+
+SCHEDULER = Scheduler()
