@@ -43,7 +43,7 @@ def parse(raw: Any, kind: Kind) -> Object:
         raw = private(raw)
     if not isinstance(raw, dict):
         text = json.dumps(raw, separators=(",", ":"))
-        cause = f"json: cannot unmarshal {_json_type(raw)} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; "
+        cause = f'json: cannot unmarshal {_json_type(raw)} into Go value of type struct {{ APIVersion string "json:\\"apiVersion,omitempty\\""; '
         cause += 'Kind string "json:\\"kind,omitempty\\"" }'
         raise unreadable(kind, cause, text)
     return raw

@@ -230,4 +230,3 @@ def _delete_one(work: Work) -> None:
     except status.ApiFailure as refusal:
         if refusal.code != 404:
             raise
-

@@ -70,9 +70,7 @@ def _patched(work: Work, patch_type: str, base: Object, patch: Any, shape: schem
             return _as_object(strategic_merge.apply(base, patch, shape))
     except PatchError as error:
         raise _refusal(error) from None
-    raise status.unsupported_media_type(
-        ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
-    )
+    raise status.unsupported_media_type(("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml"))
 
 
 def _as_object(result: Any) -> Object:

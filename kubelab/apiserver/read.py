@@ -43,7 +43,9 @@ def list_(work: Work) -> Response:
     limit = options.limit if options.resource_version != "0" else 0
     items, more, remaining = _page(work, state, matches, start, limit)
     kind = work.kind
-    meta: Object = {"resourceVersion": str(revision or (state.revision if state is not work.server.store.head else work.server.store.revision))}
+    meta: Object = {
+        "resourceVersion": str(revision or (state.revision if state is not work.server.store.head else work.server.store.revision))
+    }
     if more:
         meta["continue"] = _make_token(meta["resourceVersion"], more)
         if not options.label_selector and not options.field_selector:
@@ -180,9 +182,7 @@ def _token(work: Work, options: ListOptions) -> tuple[str, int]:
     except (ValueError, KeyError, TypeError):
         raise status.bad_request("continue key is not valid: illegal base64 data") from None
     if revision < work.server.store.oldest_watchable(work.context.now_ns):
-        message = (
-            "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter."
-        )
+        message = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter."
         raise status.expired(message)
     return start, revision
 

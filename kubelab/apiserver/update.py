@@ -181,7 +181,8 @@ def unchanged(obj: Object, old: Object, entries: Any, work: Work) -> bool:
     if entries is not None and entries != work.server.managed.of(work.key):
         return False
     return obj.keys() == old.keys() and all(
-        value is old[name] or (_same_meta(value, old[name]) if name == "metadata" else same(value, old[name])) for name, value in obj.items()
+        value is old[name] or (_same_meta(value, old[name]) if name == "metadata" else same(value, old[name]))
+        for name, value in obj.items()
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kubelab.apiserver.request import Request, User
+from kubelab.apiserver.request import Request, Response, User
 from kubelab.cluster import faults
 from kubelab.cluster.errors import ApiError
 from kubelab.controllers import registry as controllers
@@ -22,6 +22,7 @@ from kubelab.world.clock import SECOND
 SERVER = User("system:apiserver", ("system:masters", "system:authenticated"))
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 PRIORITY_CLASSES = (("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000))
+NOT_READY = "node.kubernetes.io/not-ready"  # put on every new node by TaintNodesByCondition, taken off once it is Ready
 BOOT_NS = 30 * SECOND  # the cluster has been up for this long when the user gets it
 
 
@@ -41,7 +42,11 @@ def start(engine: Engine, nodes: Sequence[Object], storage_class: str | None) ->
 def create(engine: Engine, obj: Object) -> Object:
     kind = _kind(obj)
     meta = obj["metadata"]
-    response = engine.handle(Request("create", kind, meta.get("namespace", ""), body=obj, user=SERVER, user_agent="kube-apiserver"))
+    request = Request("create", kind, meta.get("namespace", ""), body=obj, user=SERVER, user_agent="kube-apiserver")
+    return _done(engine.handle(request))
+
+
+def _done(response: Response) -> Object:
     if response.code >= 400:
         raise ApiError(response.object)
     return dict(response.object)
@@ -56,7 +61,10 @@ def _kind(obj: Object) -> str:
 def add_node(engine: Engine, node: Object) -> None:
     """A Node object with its status, and its kubelet and runtime (not started yet)."""
     name = node["metadata"]["name"]
-    create(engine, {**node, "status": node["status"]})
+    created = create(engine, node)
+    taints = [taint for taint in created["spec"].get("taints") or () if taint["key"] != NOT_READY]
+    ready = {**created, "spec": {**created["spec"], "taints": taints}}
+    _done(engine.handle(Request("update", "nodes", "", name, body=ready, user=SERVER, user_agent="kube-controller-manager")))
     engine.machines[name] = {}
     for component in for_node(name):
         engine.register(component)

@@ -19,7 +19,7 @@ def human_duration(ns: int) -> str:
     >>> human_duration(119 * SECOND), human_duration(5 * MINUTE + 3 * SECOND), human_duration(26 * HOUR)
     ('119s', '5m3s', '26h')
     """
-    seconds = int(ns / SECOND)
+    seconds = ns // SECOND if ns >= 0 else -(-ns // SECOND)
     if seconds < -1:
         return "<invalid>"
     if seconds < 0:

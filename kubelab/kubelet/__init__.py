@@ -3,7 +3,6 @@
 upstream: pkg/kubelet, 1.28; spec/scheduler-kubelet.md sections 6 to 9.
 """
 
-from kubelab.engine.component import Component
 from kubelab.kubelet.containerd import Containerd
 from kubelab.kubelet.kubelet import Kubelet
 from kubelab.kubelet.node import node_object
@@ -11,6 +10,6 @@ from kubelab.kubelet.node import node_object
 __all__ = ["Containerd", "Kubelet", "for_node", "node_object"]
 
 
-def for_node(node: str) -> tuple[Component, ...]:
+def for_node(node: str) -> tuple[Kubelet, Containerd]:
     """The components that run on a node."""
     return (Kubelet.of(node), Containerd.of(node))

@@ -21,10 +21,10 @@ EMPTY: Sum = (0, 0, 0, 0)
 _NONE: dict[str, Any] = {}
 
 
-def judge(scope: Scope, pod: Object) -> Verdict | None:
-    """(reason, message) of a refusal, or None. An admitted pod is counted at once.
+def judge(scope: Scope, pod: Object, *, known: bool) -> Verdict | None:
+    """(reason, message) of a refusal, or None. An admitted pod is counted at once. ``known``: its containers are here already.
 
-    The message of the status is put before it: ``Pod was rejected: ``.
+    In the status ``Pod was rejected: `` stands before the message.
     """
     uid = pod["metadata"]["uid"]
     if (pod.get("status") or _NONE).get("phase") in TERMINAL or "deletionTimestamp" in pod["metadata"]:
@@ -33,7 +33,7 @@ def judge(scope: Scope, pod: Object) -> Verdict | None:
     if node is None:
         return None
     request = pod_request(pod)
-    verdict = _resources(scope, node, request) or _placement(scope, node, pod)
+    verdict = None if known else _resources(scope, node, request) or _placement(scope, node, pod)
     if verdict is None:
         count(scope, uid, request)
     return verdict

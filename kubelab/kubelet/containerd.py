@@ -7,10 +7,11 @@ end has something to do, ``("idle-tick",)`` when one that runs for ever has; ``(
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from kubelab.cri.api import Container
+from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Client, Identity, Later, Scope, Watch
 from kubelab.engine.plan import Act, Batch, Key, Nudge, Plan
 from kubelab.kubelet.network_world import Around
@@ -18,6 +19,9 @@ from kubelab.kubelet.seen import relist_in_ns
 from kubelab.world.clock import SECOND
 from kubelab.world.timing import Timing
 
+MESSAGE_LENGTH = 4096  # upstream: MaxContainerTerminationMessageLength, and …LogLength, …LogLines
+LOG_LENGTH = 2048
+LOG_LINES = 80
 _NONE: dict[str, Any] = {}
 
 
@@ -61,6 +65,8 @@ class Containerd:
         if act.name == "poke":
             runtime.poke(act.arguments[0], scope.now_ns)
         exited = runtime.tick(scope.now_ns)
+        for container in exited:
+            _keep_message(scope, runtime, container)
         nudges = [*(self._tell(scope, container) for container in exited), *around.pokes(), *self._next(scope)]
         return Plan(nudge=tuple(nudges))
 
@@ -78,3 +84,19 @@ class Containerd:
         idle = [at for container, at in wakes.items() if container not in finite and container not in kills]
         out = [Nudge(self.name, ("tick",), max(0, min(moving) - scope.now_ns))] if moving else []
         return [*out, Nudge(self.name, ("idle-tick",), max(0, min(idle) - scope.now_ns))] if idle else out
+
+
+def _keep_message(scope: Scope, runtime: SimulatedRuntime, container: Container) -> None:
+    """What a container left as its last words stands in its status from now on.
+
+    upstream: pkg/kubelet/kuberuntime/kuberuntime_container.go getTerminationMessage.
+    """
+    path, policy = scope.local.get("messages", _NONE).get(container.id, ("", ""))
+    if not path or container.message:
+        return
+    text = (runtime.read_file(container.id, path, scope.now_ns) or "")[:MESSAGE_LENGTH]
+    if not text and policy == "FallbackToLogsOnError" and container.exit_code != 0:
+        lines = "".join(entry.text for entry in runtime.logs(container.id)).splitlines(keepends=True)[-LOG_LINES:]
+        text = "".join(lines)[-LOG_LENGTH:]
+    if text:
+        scope.local["containers"][container.id] = replace(container, message=text)

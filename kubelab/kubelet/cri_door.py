@@ -66,7 +66,8 @@ class CriDoor:
             "reason": container.reason,
             "message": container.message,
             "mounts": [
-                {"containerPath": mount.container_path, "hostPath": mount.volume, "readonly": mount.readonly} for mount in container.spec.mounts
+                {"containerPath": mount.container_path, "hostPath": mount.volume, "readonly": mount.readonly}
+                for mount in container.spec.mounts
             ],
         }
 

@@ -7,16 +7,16 @@ succeeded; ``("post-start", …)``, ``("term", …)`` ends of hooks; ``("kill", 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch
-from kubelab.engine.plan import NOTHING, Act, Batch, Key, Plan
+from kubelab.engine.plan import NOTHING, Act, Key, Plan, step
 from kubelab.kubelet import admission, ending, hooks, node, probing, pulling, starting, stopping, sync
 from kubelab.kubelet.network_world import local
 from kubelab.kubelet.records import Worker
-from kubelab.kubelet.seen import PodSeen, observe, pod_key
+from kubelab.kubelet.seen import PodSeen, observe, orphan_keys, pod_event, pod_key
 from kubelab.kubelet.status import digest
 from kubelab.world.clock import SECOND
 from kubelab.world.timing import Timing
@@ -80,12 +80,13 @@ class Kubelet:
 
     def start(self, scope: Scope) -> Iterable[Key | Later]:
         """Heartbeats, each node at its own phase, and the pods whose containers are here though their object is gone."""
+        node.note_boot(scope)
         table = local(scope, "pleg")
         if "phase" not in table:
             period_ns = scope.timing.relist_ns
             table["phase"] = scope.now_ns + (scope.streams.below(self.name, period_ns) if period_ns else 0)
-        keys: list[Key | Later] = [("lease",), Later(scope.streams.below(self.name, node.STATUS_NS), ("node-status",))]
-        return keys
+        status = Later(scope.streams.below(self.name, node.STATUS_NS), ("node-status",))
+        return [("lease",), status, *orphan_keys(scope)]
 
     def observe(self, scope: Scope, key: Key) -> Any:
         kind = key[0]
@@ -96,20 +97,29 @@ class Kubelet:
         if kind == "pull":
             return pulling.observe(scope, key)
         if kind == "lease":
-            return node.plan_lease(scope, self.machine)
+            return node.observe_lease(scope, self.machine)
         if kind == "node-status":
-            return node.plan_status(scope, self.machine)
-        return Plan((Batch((Act(kind, key),)),))
+            return node.observe_status(scope, self.machine)
+        return Due(kind, key)
 
     def plan(self, seen: Any) -> Plan:
-        if type(seen) is PodSeen:
-            return plan_pod(seen)
-        if type(seen) is Plan:
-            return seen
-        return pulling.plan(seen) if len(seen) == 3 else probing.plan(seen)
+        return _PLANS[type(seen)](seen)
 
     def act(self, scope: Scope, act: Act) -> Plan:
-        return _ACTS[act.name](scope, *act.arguments) if act.name in _ACTS else _KEYED[act.name](scope, act.arguments)
+        do = _ACTS.get(act.name)
+        return do(scope, *act.arguments) if do is not None else _KEYED[act.name](scope, act.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A key that only says that the time of an act has come."""
+
+    act: str
+    key: Key
+
+
+def _plan_due(due: Due) -> Plan:
+    return step(Act(due.act, due.key))
 
 
 def plan_pod(seen: PodSeen) -> Plan:
@@ -117,7 +127,7 @@ def plan_pod(seen: PodSeen) -> Plan:
     if seen.verdict is not None:
         reason, message = seen.verdict
         worker = replace(seen.worker, verdict=(reason, f"Pod was rejected: {message}"), rejected=True)
-        return Plan(note={"workers": {seen.uid: worker}}, again_ns=0, events=(sync.pod_event(seen.pod, "Warning", reason, message),))
+        return Plan(note={"workers": {seen.uid: worker}}, again_ns=0, events=(pod_event(seen.pod, "Warning", reason, message),))
     if ending.is_ending(seen):
         return ending.plan(seen)
     if seen.worker.done:
@@ -167,7 +177,7 @@ def _forget(scope: Scope, pod: Object) -> Plan:
     return stopping.forget(scope, pod)
 
 
-_ACTS: dict[str, Any] = {
+_ACTS: dict[str, Callable[..., Plan]] = {
     "run": _run,
     "request-pull": _request_pull,
     "pull": pulling.pull,
@@ -175,11 +185,19 @@ _ACTS: dict[str, Any] = {
     "tear-down": _tear_down,
     "forget": _forget,
 }
-_KEYED: dict[str, Any] = {
+_KEYED: dict[str, Callable[[Scope, Key], Plan]] = {
     "mount": starting.mount,
     "sandbox": starting.sandbox,
     "probe": probing.probe,
     "post-start": hooks.post_start_ended,
     "term": _hook_ended,
     "kill": _kill,
+}
+_PLANS: dict[type, Callable[[Any], Plan]] = {
+    PodSeen: plan_pod,
+    pulling.PullSeen: pulling.plan,
+    probing.ProbeSeen: probing.plan,
+    node.LeaseSeen: node.plan_lease,
+    node.StatusSeen: node.plan_status,
+    Due: _plan_due,
 }

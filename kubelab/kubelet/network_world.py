@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubelab.cri.api import HttpAnswer, PeerView
+from kubelab.cri.effects import HttpAnswer, PeerView
 from kubelab.cri.runtime import TABLES, SimulatedRuntime
 from kubelab.engine.component import Scope, Tables
 from kubelab.engine.plan import Nudge
@@ -117,7 +117,7 @@ class Around:
         out: list[PeerView] = []
         for name, tables in self.scope.machines.items():
             if name and tables.get("groups"):
-                out.extend(self.runtime(tables).members(group))
+                out.extend(peer for _, peer in self.runtime(tables).members(group))
         return tuple(out)
 
     def changed(self, group: str, now_ns: int) -> None:

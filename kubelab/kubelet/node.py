@@ -6,6 +6,7 @@ upstream: pkg/kubelet/kubelet_node_status.go, pkg/kubelet/nodestatus/setters.go,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from kubelab.engine.component import Scope
@@ -103,52 +104,112 @@ def _condition(kind: str, status: str, reason: str, message: str, transition: st
 
 
 # -- the lease ----------------------------------------------------------------------------------------------------------------
-def plan_lease(scope: Scope, node_name: str) -> Plan:
-    """Renew the lease, or make it; and again in ten seconds."""
-    because = RENEW(f"node/{node_name}")
-    lease = scope.view.get(LEASE_RESOURCE, LEASE_NAMESPACE, node_name)
-    spec = {"holderIdentity": node_name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": rfc3339_micro(scope.now_ns)}
-    if lease is not None:
-        body = {**lease, "spec": {**lease["spec"], **spec}}
-        call = Call("update", LEASE_RESOURCE, LEASE_NAMESPACE, node_name, body=body, accept=(404, 409), because=because)
-        return Plan((Batch((call,)),), again_ns=RENEW_NS)
+@dataclass(frozen=True, slots=True)
+class LeaseSeen:
+    """The node's lease (None: not there yet) and the node's uid ("" : no Node object)."""
+
+    node: str
+    uid: str
+    lease: Object | None
+    now_ns: int
+
+
+def observe_lease(scope: Scope, node_name: str) -> LeaseSeen:
     node = scope.view.get("nodes", "", node_name)
-    if node is None:
+    lease = scope.view.get(LEASE_RESOURCE, LEASE_NAMESPACE, node_name)
+    return LeaseSeen(node_name, node["metadata"]["uid"] if node else "", lease, scope.now_ns)
+
+
+def plan_lease(seen: LeaseSeen) -> Plan:
+    """Renew the lease, or make it; and again in ten seconds."""
+    because = RENEW(f"node/{seen.node}")
+    spec = {"holderIdentity": seen.node, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": rfc3339_micro(seen.now_ns)}
+    verb, body = "update", seen.lease
+    if body is not None:
+        body = {**body, "spec": {**body["spec"], **spec}}
+    elif seen.uid:
+        owner = {"apiVersion": "v1", "kind": "Node", "name": seen.node, "uid": seen.uid}
+        meta = {"name": seen.node, "namespace": LEASE_NAMESPACE, "ownerReferences": [owner]}
+        verb, body = "create", {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec}
+    else:
         return Plan(again_ns=RENEW_NS)
-    owner = {"apiVersion": "v1", "kind": "Node", "name": node_name, "uid": node["metadata"]["uid"]}
-    body = {
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "metadata": {"name": node_name, "namespace": LEASE_NAMESPACE, "ownerReferences": [owner]},
-        "spec": spec,
-    }
-    call = Call("create", LEASE_RESOURCE, LEASE_NAMESPACE, node_name, body=body, accept=(404, 409), because=because)
+    call = Call(verb, LEASE_RESOURCE, LEASE_NAMESPACE, seen.node, body=body, accept=(404, 409), because=because)
     return Plan((Batch((call,)),), again_ns=RENEW_NS)
 
 
 # -- the status ---------------------------------------------------------------------------------------------------------------
-def plan_status(scope: Scope, node_name: str) -> Plan:
+@dataclass(frozen=True, slots=True)
+class StatusSeen:
+    """The Node object (None: gone), the images on the machine, how often it was booted, and whether it was schedulable at the last look."""
+
+    node: Object | None
+    images: list[Object]
+    boots: int
+    unschedulable: bool | None
+    starting: bool
+    now_ns: int
+
+
+def observe_status(scope: Scope, node_name: str) -> StatusSeen:
+    memory = scope.table("node")
+    return StatusSeen(
+        scope.view.get("nodes", "", node_name),
+        _images(scope),
+        int(scope.local.get("boot", _NONE).get("count", 0)),
+        memory.get("unschedulable"),
+        "started" not in memory,
+        scope.now_ns,
+    )
+
+
+def plan_status(seen: StatusSeen) -> Plan:
     """Report the node's status if it differs from what the API server has, or every five minutes."""
-    node = scope.view.get("nodes", "", node_name)
+    node = seen.node
     if node is None:
         return Plan(again_ns=STATUS_NS)
     status = node.get("status") or _NONE
-    now = rfc3339(scope.now_ns)
-    conditions, events = _conditions(scope, node, now)
-    images = _images(scope)
     old = {condition["type"]: condition for condition in status.get("conditions") or ()}
-    changed = any(old.get(condition["type"], _NONE).get("status") != condition["status"] for condition in conditions)
-    changed = changed or images != (status.get("images") or []) or not status.get("capacity")
-    if not changed and scope.now_ns - _reported_ns(old) < REPORT_NS:
-        return Plan(again_ns=STATUS_NS)
-    body: Object = {"$setElementOrder/conditions": [{"type": condition["type"]} for condition in conditions], "conditions": conditions}
-    if images != (status.get("images") or []):
-        body["images"] = images
+    conditions, events = _conditions(node, old, rfc3339(seen.now_ns))
+    body: Object = {}
+    if seen.images != (status.get("images") or []):
+        body["images"] = seen.images
     if not status.get("capacity"):
         body.update(capacity=dict(CAPACITY), allocatable=dict(CAPACITY))
-    because = REPORT(f"node/{node_name}")
-    call = Call("patch", "nodes", "", node_name, "status", {"status": body}, "strategic", (404,), because=because)
-    return Plan((Batch((call,)),), again_ns=STATUS_NS, events=events)
+    boot_id = _boot_id(status, seen.boots)
+    if boot_id:
+        body["nodeInfo"] = {"bootID": boot_id}
+        events.append(node_event(node, "Warning", "Rebooted", f"Node {node['metadata']['name']} has been rebooted, boot id: {boot_id}"))
+    note, more = _remembered(seen, node)
+    events = [*more, *events]
+    changed = body or any(old.get(condition["type"], _NONE).get("status") != condition["status"] for condition in conditions)
+    if not changed and seen.now_ns - _reported_ns(old) < REPORT_NS:
+        return Plan(again_ns=STATUS_NS, events=tuple(events), note=note)
+    body = {"$setElementOrder/conditions": [{"type": condition["type"]} for condition in conditions], "conditions": conditions, **body}
+    name = node["metadata"]["name"]
+    call = Call("patch", "nodes", "", name, "status", {"status": body}, "strategic", (404,), because=REPORT(f"node/{name}"))
+    return Plan((Batch((call,)),), again_ns=STATUS_NS, events=tuple(events), note=note)
+
+
+def _remembered(seen: StatusSeen, node: Object) -> tuple[dict[str, dict[str, bool]], list[EventDraft]]:
+    """What the next look compares with, and the events of starting and of cordoning.
+
+    upstream: recordNodeSchedulableEvent, BirthCry.
+    """
+    now = bool((node.get("spec") or _NONE).get("unschedulable"))
+    events = [node_event(node, "Normal", "Starting", "Starting kubelet.")] if seen.starting else []
+    if seen.unschedulable is not None and seen.unschedulable != now:
+        events.append(node_event(node, "Normal", "NodeNotSchedulable" if now else "NodeSchedulable"))
+    known = not seen.starting and seen.unschedulable == now
+    return ({} if known else {"node": {"started": True, "unschedulable": now}}), events
+
+
+def _boot_id(status: Object, boots: int) -> str:
+    """The new boot id after a reboot; "" if the reported one is right."""
+    shown = (status.get("nodeInfo") or _NONE).get("bootID", "")
+    if not boots or not shown:
+        return ""
+    wanted = f"{shown[:-12]}{int(shown[-12:], 16) % (1 << 32) + (boots << 32):012x}"
+    return "" if shown == wanted else wanted
 
 
 def _reported_ns(conditions: Mapping[str, Object]) -> int:
@@ -156,28 +217,37 @@ def _reported_ns(conditions: Mapping[str, Object]) -> int:
     return parse_rfc3339(heartbeat) if heartbeat else 0
 
 
-def _conditions(scope: Scope, node: Object, now: str) -> tuple[list[Object], tuple[EventDraft, ...]]:
+def _conditions(node: Object, old: Mapping[str, Object], now: str) -> tuple[list[Object], list[EventDraft]]:
     """The four conditions; an event for each change of one that was there before."""
-    old = {condition["type"]: condition for condition in (node.get("status") or _NONE).get("conditions") or ()}
     out, events = [], []
     for kind, status, reason, message in HEALTHY:
         before = old.get(kind)
         same = before is not None and before["status"] == status
         out.append(_condition(kind, status, reason, message, before["lastTransitionTime"] if before is not None and same else now, now))
         if before is not None and not same:
-            events.append(node_event(node, "Normal", "NodeReady" if kind == "Ready" else f"NodeHas{reason.removeprefix('KubeletHas')}"))
-    return out, tuple(events)
+            events.append(node_event(node, "Normal", "NodeReady" if kind == "Ready" else reason.replace("Kubelet", "Node", 1)))
+    return out, events
 
 
-def node_event(node: Object, kind: str, reason: str) -> EventDraft:
+def node_event(node: Object, kind: str, reason: str, text: str = "") -> EventDraft:
     """An event about the node, as its kubelet refers to it: by name, which also stands for the uid."""
     name = node["metadata"]["name"]
-    regarding = {"kind": "Node", "name": name, "uid": name}
-    text = "Starting kubelet." if reason == "Starting" else f"Node {name} status is now: {reason}"
-    return EventDraft(regarding, kind, reason, text)
+    return EventDraft({"kind": "Node", "name": name, "uid": name}, kind, reason, text or f"Node {name} status is now: {reason}")
 
 
 def _images(scope: Scope) -> list[Object]:
     """The largest images on the node, as status.images lists them."""
     records = sorted(scope.local.get("images", _NONE).values(), key=lambda record: (-record.size_bytes, record.id))
     return [{"names": [*record.digests, *record.tags], "sizeBytes": record.size_bytes} for record in records[:MOST_IMAGES]]
+
+
+def note_boot(scope: Scope) -> None:
+    """Count a boot of the machine (in place on its tables): containers that the runtime found dead tell of a power cut.
+
+    upstream: containerd internal/cri/server/restart.go leaves them with reason Unknown.
+    """
+    cuts = [container.finished_ns for container in scope.local.get("containers", _NONE).values() if container.reason == "Unknown"]
+    boot = scope.local.setdefault("boot", {})
+    if cuts and max(cuts) > boot.get("at_ns", 0):
+        boot["at_ns"] = max(cuts)
+        boot["count"] = boot.get("count", 0) + 1

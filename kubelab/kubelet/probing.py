@@ -6,7 +6,7 @@ answer is not asked again once it has succeeded: its result is what it would be 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kubelab.cri.api import RUNNING, Container, CriError
@@ -79,11 +79,15 @@ def _next_tick(probe: Object, state: ProbeState, current: Container, now_ns: int
 
 
 # -- one attempt --------------------------------------------------------------------------------------------------------------
-Asked = tuple[Key, str]
+@dataclass(frozen=True, slots=True)
+class ProbeSeen:
+    """A probe that is to be made now."""
+
+    key: Key
 
 
-def observe(scope: Scope, key: Key) -> Asked | None:
-    """The key and subject of a probe that is to be made now; None if its container no longer runs or the probe has done its work."""
+def observe(scope: Scope, key: Key) -> ProbeSeen | None:
+    """None if the probe's container no longer runs, or the probe has done its work."""
     _, uid, namespace, pod_name, name, kind = key
     worker: Worker | None = scope.table("workers").get(uid)
     if worker is None or worker.done:
@@ -98,7 +102,7 @@ def observe(scope: Scope, key: Key) -> Asked | None:
         return None
     if kind == "startup" and state.result == "success":
         return None
-    return key, f"pod/{pod_name}"
+    return ProbeSeen(key)
 
 
 def _current(scope: Scope, uid: str, name: str) -> Container | None:
@@ -107,9 +111,9 @@ def _current(scope: Scope, uid: str, name: str) -> Container | None:
     return scope.local["containers"].get(instances.current) if instances is not None else None
 
 
-def plan(asked: Asked) -> Plan:
-    key, subject = asked
-    return step(Act("probe", key, because=ASK(subject, kind=key[5], container=key[4])))
+def plan(seen: ProbeSeen) -> Plan:
+    key = seen.key
+    return step(Act("probe", key, because=ASK(f"pod/{key[3]}", kind=key[5], container=key[4])))
 
 
 def probe(scope: Scope, key: Key) -> Plan:

@@ -1,15 +1,17 @@
 """Image pulls: one at a time on a node, in the order in which they were asked for.
 
-upstream: pkg/kubelet/images/image_manager.go EnsureImageExists, puller.go serialImagePuller, 1.28. A pull that breaks by a fault reads the
-cluster-wide table ``broken_images``: image → error text.
+upstream: pkg/kubelet/images/image_manager.go EnsureImageExists, puller.go serialImagePuller, 1.28. The cluster-wide table
+``broken_images`` (image → fault) names images whose registry answers with an error.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kubelab.cri.api import CriError
+from kubelab.cri.reference import InvalidReference, Reference, parse
 from kubelab.cri.registry import PullFailure, resolve
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Act, Key, Nudge, Plan, Reason, step
@@ -37,9 +39,17 @@ def request(scope: Scope, key: Key, name: str, image: str) -> Plan:
     )
 
 
-def observe(scope: Scope, key: Key) -> tuple[Key, int, str] | None:
-    """(key, how long the pull takes, subject), or None if nobody waits for it any more."""
-    _, uid, _, pod_name, name, image, _ = key
+@dataclass(frozen=True, slots=True)
+class PullSeen:
+    """A pull whose turn has come, and how long it takes."""
+
+    key: Key
+    duration_ns: int
+
+
+def observe(scope: Scope, key: Key) -> PullSeen | None:
+    """None if nobody waits for it any more."""
+    _, uid, _, _, name, image, _ = key
     worker = scope.table("workers").get(uid)
     if worker is None or worker.busy != name:
         return None
@@ -47,19 +57,19 @@ def observe(scope: Scope, key: Key) -> tuple[Key, int, str] | None:
     duration_ns = timing.pull_ns
     if not isinstance(found, PullFailure) and found.id not in scope.local.get("images", _NONE):
         duration_ns += found.size_bytes * SECOND // timing.pull_bytes_per_second
-    return key, duration_ns, f"pod/{pod_name}"
+    return PullSeen(key, duration_ns)
 
 
-def plan(seen: tuple[Key, int, str]) -> Plan:
-    key, duration_ns, subject = seen
-    return step(Act("pull", (*key[1:], duration_ns), duration_ns, PULLING(subject, image=key[5])))
+def plan(seen: PullSeen) -> Plan:
+    key, duration_ns = seen.key, seen.duration_ns
+    return step(Act("pull", (*key[1:], duration_ns), duration_ns, PULLING(f"pod/{key[3]}", image=key[5])))
 
 
 def pull(scope: Scope, uid: str, namespace: str, pod_name: str, name: str, image: str, asked_ns: int, duration_ns: int) -> Plan:
     """The end of a pull: the image is there, or the container's back-off for it grows."""
     key: Key = ("pod", uid, namespace, pod_name)
     runtime = Around(scope).runtime(scope.local)
-    error = shared(scope, "broken_images").get(image, "")
+    error = _broken(shared(scope, "broken_images"), image)
     if not error:
         try:
             runtime.pull_image(image, scope.now_ns)
@@ -84,3 +94,32 @@ def pull(scope: Scope, uid: str, namespace: str, pod_name: str, name: str, image
     )
     delay_ns = 0 if first else int(RETRY_NS * (1 + scope.streams.uniform(scope.name) / 2))
     return Plan(note={"workers": {uid: worker}}, events=events, nudge=(pod_nudge(scope, key, delay_ns),))
+
+
+def _broken(table: Mapping[str, Any], image: str) -> str:
+    """What containerd says if the registry fails for the image; "" if it does not. An entry without tag stands for all tags.
+
+    upstream: containerd core/remotes/docker/resolver.go.
+    """
+    if not table:
+        return ""
+    try:
+        reference = parse(image)
+        broken = image in table or any(_stands_for(entry, reference) for entry in table)
+    except InvalidReference:
+        return ""
+    if not broken:
+        return ""
+    host, _, path = reference.name.partition("/")
+    host = "registry-1.docker.io" if host == "docker.io" else host
+    where = f"https://{host}/v2/{path}/manifests/{reference.digest or reference.tag}"
+    return (
+        f'rpc error: code = Unknown desc = failed to pull and unpack image "{reference}": failed to resolve reference "{reference}": '
+        f"unexpected status from HEAD request to {where}: 503 Service Unavailable"
+    )
+
+
+def _stands_for(entry: str, reference: Reference) -> bool:
+    wanted = parse(entry)
+    tagged = ":" in entry.rpartition("/")[2]
+    return wanted == reference if tagged else wanted.name == reference.name

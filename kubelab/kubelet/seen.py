@@ -71,12 +71,12 @@ def observe(scope: Scope, key: Key, verdict_of: Any) -> PodSeen | None:
     tables = scope.local
     record = tables.get("records", _NONE).get(uid, NO_RECORD)
     if not present:
-        pod = worker.pod if worker is not None else None
+        pod = worker.pod if worker is not None else _orphan(scope, key, record)
     if pod is None:
         return None
     fresh, verdict = worker is None, None
     if worker is None:
-        verdict = verdict_of(scope, pod) if record is NO_RECORD else None
+        verdict = verdict_of(scope, pod, known=record is not NO_RECORD) if present else None
         started = (pod.get("status") or _NONE).get("startTime") or rfc3339(scope.now_ns)
         worker = Worker(pod, scope.now_ns, started)
     failed = worker.reasons or worker.crashes or worker.images
@@ -99,6 +99,33 @@ def observe(scope: Scope, key: Key, verdict_of: Any) -> PodSeen | None:
         retry_ns,
         verdict,
     )
+
+
+def _orphan(scope: Scope, key: Key, record: PodRecord) -> Object | None:
+    """A pod of which only the machine knows (its object went while no kubelet ran), as far as it takes to stop it."""
+    if record is NO_RECORD:
+        return None
+    _, uid, namespace, name = key
+    containers = [{"name": container, "image": ""} for container in record.containers]
+    node = scope.name.partition("/")[2]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": ""},
+        "spec": {"containers": containers, "nodeName": node, "terminationGracePeriodSeconds": 1},
+    }
+
+
+def orphan_keys(scope: Scope) -> list[Key]:
+    """The pods on the machine whose objects are gone."""
+    present = {pod["metadata"]["uid"] for pod in scope.view.on_node(scope.name.partition("/")[2])}
+    sandboxes = scope.local.get("sandboxes", _NONE)
+    out: list[Key] = []
+    for uid, record in scope.local.get("records", _NONE).items():
+        sandbox = sandboxes.get(record.sandbox)
+        if uid not in present and sandbox is not None:
+            out.append(("pod", uid, sandbox.config.namespace, sandbox.config.name))
+    return out
 
 
 def host_ip(scope: Scope, node_name: str) -> str:

@@ -27,6 +27,7 @@ Object = dict[str, Any]
 GONE = Plan(error="the pod is no longer to run")
 MOUNT_RETRY_NS = SECOND // 2  # upstream: pkg/util/goroutinemap/exponentialbackoff, doubled up to 2m2s
 MOUNT_RETRY_MAX_NS = 122 * SECOND
+MOUNT_POLL_NS = 2 * SECOND
 MOUNT_TIMEOUT_NS = 123 * SECOND  # upstream: podAttachAndMountTimeout 2m3s
 _NONE: dict[str, Any] = {}
 
@@ -58,9 +59,10 @@ def mount(scope: Scope, key: Key) -> Plan:
 def _unmounted(scope: Scope, key: Key, pod: Object, worker: Worker, error: Unmountable) -> Plan:
     tries, since_ns = worker.mounts
     since_ns = since_ns or scope.now_ns
-    delay_ns = min(MOUNT_RETRY_NS << min(tries, 16), MOUNT_RETRY_MAX_NS)
+    delay_ns = min(MOUNT_RETRY_NS << min(tries, 16), MOUNT_POLL_NS)
     events: tuple[EventDraft, ...] = ()
     if str(error).startswith("MountVolume"):
+        delay_ns = min(MOUNT_RETRY_NS << min(tries, 16), MOUNT_RETRY_MAX_NS)
         events = (pod_event(pod, "Warning", "FailedMount", str(error)),)
     if scope.now_ns - since_ns >= MOUNT_TIMEOUT_NS:
         names = " ".join(volume["name"] for volume in pod["spec"].get("volumes") or ())
@@ -89,8 +91,10 @@ def sandbox(scope: Scope, key: Key) -> Plan:
     attempt = record.attempt + 1 if record.sandbox else 0
     if record.sandbox:
         runtime.stop_pod_sandbox(record.sandbox, scope.now_ns)
-    ip = ""
-    if not spec.get("hostNetwork"):
+    if spec.get("hostNetwork"):
+        ip = host_ip(scope, spec["nodeName"])
+        shared(scope, "pod_ips")[ip] = spec["nodeName"]
+    else:
         try:
             ip = allocate(scope, uid, spec["nodeName"])
         except NoAddress as error:
@@ -147,6 +151,12 @@ def run(scope: Scope, key: Key, name: str, pulled: bool) -> Plan:
         note = {"workers": {key[1]: worker}}
     if pod["spec"].get("restartPolicy", "Always") != "Always" or container not in pod["spec"]["containers"]:
         local(scope, "finite")[container_id] = True
+    if scope.local["containers"][container_id].program != "forever":
+        path, policy = (
+            container.get("terminationMessagePath") or "/dev/termination-log",
+            container.get("terminationMessagePolicy") or "File",
+        )
+        local(scope, "messages")[container_id] = (path, policy)
     nudges = [*tick_nudges(scope, runtime, container_id), *around.pokes()]
     plan = hooks.post_start(scope, runtime, key, pod, container, container_id, worker) if "lifecycle" in container else None
     nudges.append(pod_nudge(scope, key, relist_in_ns(scope.local, scope.timing, scope.now_ns)))
@@ -160,7 +170,7 @@ def _remember_instance(scope: Scope, runtime: SimulatedRuntime, uid: str, record
     if before is not None and before.previous:
         runtime.remove_container(before.previous, scope.now_ns)
     if before is not None:
-        for table in ("stops", "finite"):
+        for table in ("stops", "finite", "messages"):
             scope.local.get(table, _NONE).pop(before.current, None)
     local(scope, "records")[uid] = PodRecord(record.sandbox, record.ip, record.attempt, {**record.containers, name: instances})
 

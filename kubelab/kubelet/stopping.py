@@ -75,7 +75,7 @@ def hook_ended(scope: Scope, pod: Object, key: Key) -> Plan:
     if known is None or container is None or container.state != RUNNING or not 0 < known.hook_until_ns <= scope.now_ns:
         return Plan()
     around = Around(scope)
-    events = ()
+    events: tuple[EventDraft, ...] = ()
     if known.hook_error == "deadline":
         events = (container_event(pod, name, "Warning", "FailedPreStopHook", "PreStopHook failed"),)
     nudges = _term(scope, around.runtime(scope.local), around, ("pod", uid, namespace, pod_name), container_id, known.kill_ns)
@@ -111,7 +111,7 @@ def forget(scope: Scope, pod: Object) -> Plan:
     if record is not None:
         runtime = around.runtime(scope.local)
         for container_id in scope.local["members"].get(record.sandbox, ()):
-            for table in ("stops", "finite"):
+            for table in ("stops", "finite", "messages"):
                 scope.local.get(table, _NONE).pop(container_id, None)
         for instances in record.containers.values():
             for container_id in (instances.current, instances.previous):

@@ -29,7 +29,7 @@ START = Reason("start-container", "{subject}: container {container} is to run")
 PULL = Reason("pull-image", "{subject}: container {container} needs image {image}")
 BUSY = Reason("busy", "{subject}: waiting for container {container}")
 BACKING_OFF = Reason("crash-loop-back-off", "{subject}: {text}")
-PROBE_FAILED = Reason("probe-failed", "{subject}: {text}")
+UNFIT = Reason("container-unfit", "{subject}: {text}")
 INITIALIZING = Reason("initializing", "{subject}: waiting for init container {container}")
 ENDED = Reason("ended", "{subject}: all containers have ended, phase {phase}")
 TOO_LONG = Reason("deadline-exceeded", "{subject} was active for longer than {seconds} s")
@@ -190,20 +190,22 @@ def _init_done(seen: PodSeen, draft: Draft, container: Object, sandbox_id: str, 
 
 
 def _kill_if_unhealthy(seen: PodSeen, draft: Draft, container: Object, current: Container, subject: str) -> None:
-    """A failed liveness or startup probe."""
+    """A failed liveness or startup probe, or an image that is no longer the one in the spec."""
     name = container["name"]
+    text, grace_s = "", None
     for kind in ("liveness", "startup"):
         probe = seen.worker.probes.get((name, kind))
-        if probe is None or probe.container != current.id or probe.result != "failure":
-            continue
-        again = "" if seen.pod["spec"].get("restartPolicy") == "Never" else ", will be restarted"
-        text = f"Container {name} failed {kind} probe{again}"
-        grace_s = (container.get(f"{kind}Probe") or {}).get("terminationGracePeriodSeconds")
-        grace_s = _grace_s(seen.pod) if grace_s is None else int(grace_s)
-        because = PROBE_FAILED(subject, text=text)
+        if probe is not None and probe.container == current.id and probe.result == "failure":
+            again = "" if seen.pod["spec"].get("restartPolicy") == "Never" else ", will be restarted"
+            text = f"Container {name} failed {kind} probe{again}"
+            grace_s = (container.get(f"{kind}Probe") or {}).get("terminationGracePeriodSeconds")
+            break
+    if current.spec.image != container["image"]:
+        text = f"Container {name} definition changed, will be restarted"
+    if text:
+        because = UNFIT(subject, text=text)
         draft.because.append(because)
-        draft.acts.append(Act("stop", (*seen.key, name, grace_s, text), because=because))
-        return
+        draft.acts.append(Act("stop", (*seen.key, name, _grace_s(seen.pod) if grace_s is None else int(grace_s), text), because=because))
 
 
 # -- starting one container ---------------------------------------------------------------------------------------------------

@@ -199,6 +199,6 @@ def _take_back(seen: Binding, message: str) -> Plan:
     back = Plan(nudge=(Nudge(NAME, FLUSH_KEY, seen.flush_after_ns),))
     if not message:
         return base.then(back)
-    patched = condition_patch(pod, SCHEDULER_ERROR, message, rfc3339(seen.now_ns))
+    patched = condition_patch(pod, SCHEDULER_ERROR, message, rfc3339(seen.now_ns), REFUSED(f"pod/{queued.name}"))
     told = Plan(() if patched is None else (Batch((patched,)),), events=(failed_event(pod, message),))
     return base.then(back).then(told)

@@ -48,8 +48,8 @@ class Cycle(NamedTuple):
     has_more: bool
     now_ns: int
     schedule_ns: int
+    sync_ns: int
     born_ns: int
-    leftover_ns: int
 
 
 def observe(scope: Scope) -> Cycle | None:
@@ -57,6 +57,7 @@ def observe(scope: Scope) -> Cycle | None:
     queued = head(scope, box)
     if queued is None:
         return None
+    cluster.refresh()
     pod = scope.view.get("pods", queued.namespace, queued.name)
     if pod is not None and (pod["metadata"]["uid"] != queued.uid or pod["spec"].get("nodeName")):
         pod = None
@@ -72,8 +73,8 @@ def observe(scope: Scope) -> Cycle | None:
         len(scope.table(ACTIVE)) > 1,
         scope.now_ns,
         scope.timing.schedule_ns,
+        scope.timing.sync_ns,
         memory.get("born_ns", 0),
-        memory.get("leftover_ns", 0),
     )
 
 
@@ -115,24 +116,21 @@ def _put_back(seen: Cycle, pod: Object, decision: Decision, again: int | None) -
         near=bool(seen.entry and seen.entry.facts.affinity),
     )
     leftover_ns = next_tick_ns(seen.born_ns, LEFTOVER_NS, failed_ns + LONGEST_UNSCHEDULABLE_NS + 1)
-    patched = condition_patch(pod, decision.reason, decision.message, rfc3339(failed_ns))
+    because = UNFIT(f"pod/{queued.name}", message=decision.message)
+    patched = condition_patch(pod, decision.reason, decision.message, rfc3339(failed_ns), because)
     batches = _takes_time(seen)
-    nudge: tuple[Nudge, ...] = ()
-    if leftover_ns > seen.leftover_ns:
-        nudge = (Nudge(NAME, LEFTOVER_KEY, leftover_ns - seen.now_ns),)
     return Plan(
         batches if patched is None else (*batches, Batch((patched,))),
         again_ns=again,
-        because=(UNFIT(f"pod/{queued.name}", message=decision.message),),
+        because=(because,),
         events=(failed_event(pod, decision.message),),
-        note={
-            ACTIVE: {queued.uid: None},
-            UNSCHEDULABLE: {queued.uid: queued},
-            CYCLE: {"start": decision.start, "leftover_ns": max(leftover_ns, seen.leftover_ns)},
-        },
-        nudge=nudge,
+        note={ACTIVE: {queued.uid: None}, UNSCHEDULABLE: {queued.uid: queued}, CYCLE: {"start": decision.start}},
+        nudge=(Nudge(NAME, LEFTOVER_KEY, leftover_ns - seen.now_ns),),
     )
 
 
 def _takes_time(seen: Cycle) -> tuple[Batch, ...]:
-    return (Batch((Act("cycle", (seen.queued.namespace, seen.queued.name), seen.schedule_ns),)),) if seen.schedule_ns else ()
+    """The cycle's own time; a sync's usual time, which comes before any first batch, is part of it."""
+    if not seen.schedule_ns:
+        return ()
+    return (Batch((Act("cycle", (seen.queued.namespace, seen.queued.name), max(0, seen.schedule_ns - seen.sync_ns)),)),)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kubelab.engine.plan import Call, EventDraft, patch, reference
+from kubelab.engine.plan import Because, Call, EventDraft, patch, reference
 from kubelab.scheduler.framework import Status
 
 Object = dict[str, Any]
@@ -47,7 +47,7 @@ def failed_event(pod: Object, message: str) -> EventDraft:
     return EventDraft(reference(pod), "Warning", "FailedScheduling", message, "Scheduling")
 
 
-def condition_patch(pod: Object, reason: str, message: str, now: str) -> Call | None:
+def condition_patch(pod: Object, reason: str, message: str, now: str, because: Because) -> Call | None:
     """The patch that sets PodScheduled to False; None if the pod says so already. A refusal of it is only logged."""
     status = pod.get("status") or {}
     conditions = status.get("conditions") or []
@@ -76,4 +76,4 @@ def condition_patch(pod: Object, reason: str, message: str, now: str) -> Call | 
         body = {}
     if nominated:
         body["nominatedNodeName"] = None
-    return patch("pods", pod, {"status": body}, subresource="status", accept=_ANY_REFUSAL)
+    return patch("pods", pod, {"status": body}, subresource="status", accept=_ANY_REFUSAL, because=because)

@@ -23,7 +23,7 @@ from kubelab.world.codec import value
 
 ASSUMED = "assumed"
 ZONES = "zones"
-CYCLE = "cycle"  # start: next start index; sequence: of queue entries; born_ns: when it started; leftover_ns: tick already asked for
+CYCLE = "cycle"  # start: next start index; sequence: of queue entries; born_ns: when it started
 TOUCHED = "touched"  # uids whose queue or assumption a plan has changed, for the derived cluster to follow
 DERIVED = "derived"
 

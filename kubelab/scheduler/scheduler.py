@@ -30,7 +30,6 @@ class Flush(NamedTuple):
     reason: Reason
     after_ns: tuple[int, ...] = ()
     again_ns: int | None = None
-    leftover_ns: int = 0
 
 
 class Scheduler:
@@ -77,33 +76,35 @@ class Scheduler:
 
 
 def _ended_backoffs(scope: Scope) -> Flush | None:
-    ended = [each for each in scope.table(BACKOFF).values() if each.backoff_until_ns <= scope.now_ns]
-    if not ended:
+    waiting = scope.table(BACKOFF).values()
+    ended = [each for each in waiting if each.backoff_until_ns <= scope.now_ns]
+    others = [each.backoff_until_ns for each in waiting if each.backoff_until_ns > scope.now_ns]
+    again = flush_after_ns(scope, min(others)) if others else None
+    if not ended and again is None:
         return None
     moves = requeued(ended, scope.now_ns)
-    return Flush(moves._replace(tables={**moves.tables, BACKOFF: dict.fromkeys(each.uid for each in ended)}), BACKED_OFF)
+    tables = {**moves.tables, BACKOFF: dict.fromkeys(each.uid for each in ended)} if ended else {}
+    return Flush(moves._replace(tables=tables), BACKED_OFF, again_ns=again)
 
 
 def _leftovers(scope: Scope) -> Flush | None:
     waiting = scope.table(UNSCHEDULABLE).values()
-    old = [each for each in waiting if scope.now_ns - each.timestamp_ns > LONGEST_UNSCHEDULABLE_NS]
-    moves = moved(old, None, scope.now_ns)
-    young = [each.timestamp_ns for each in waiting if not each.gated and each.uid not in moves.tables.get(UNSCHEDULABLE, {})]
-    tick = next_tick_ns(scope.table(CYCLE).get("born_ns", 0), LEFTOVER_NS, min(young) + LONGEST_UNSCHEDULABLE_NS + 1) if young else 0
-    if not moves.tables and not tick:
+    moves = moved([each for each in waiting if scope.now_ns - each.timestamp_ns > LONGEST_UNSCHEDULABLE_NS], None, scope.now_ns)
+    gone = moves.tables.get(UNSCHEDULABLE, {})
+    young = [each.timestamp_ns for each in waiting if not each.gated and each.uid not in gone]
+    born_ns = scope.table(CYCLE).get("born_ns", 0)
+    tick_ns = next_tick_ns(born_ns, LEFTOVER_NS, min(young) + LONGEST_UNSCHEDULABLE_NS + 1) if young else None
+    if not gone and tick_ns is None:
         return None
     after = tuple(flush_after_ns(scope, until) for until in moves.backoff_until_ns)
-    return Flush(moves, LEFT_OVER, after, tick - scope.now_ns if tick else None, tick)
+    return Flush(moves, LEFT_OVER, after, None if tick_ns is None else tick_ns - scope.now_ns)
 
 
 def _flush(seen: Flush) -> Plan:
-    note = note_moves(seen.moves)
-    if seen.leftover_ns:
-        note[CYCLE] = {"leftover_ns": seen.leftover_ns}
     return Plan(
         again_ns=seen.again_ns,
         because=(seen.reason(),),
-        note=note,
+        note=note_moves(seen.moves),
         follow_up=(CYCLE_KEY,) if seen.moves.active else (),
         nudge=tuple(Nudge(cycles.NAME, FLUSH_KEY, after) for after in seen.after_ns),
     )

@@ -41,24 +41,26 @@ class Attributes:
 class Cluster:
     """What a plug-in may read and draw: the newest state, random streams, and a way to write as the server itself.
 
-    ``write(resource, namespace, name, change)`` replaces an object by ``change(old)`` (a new object, or None for no change) in one commit.
+    ``write(resource, namespace, name, object)`` replaces an object in one commit, as the server itself.
     ``authorize(user, verb, kind_resource, subresource, namespace, name) -> bool`` asks the authorizer.
     """
 
     state: State
     streams: Streams
-    write: Callable[[str, str, str, Callable[[Object], Object | None]], None]
+    write: Callable[[str, str, str, Object], None]
     authorize: Callable[[User, str, str, str, str, str], bool]
 
 
 class Plugin(Protocol):
     """An admission plug-in. ``handles`` lists (operation, resource) it wants to see; resource "*" means all; subresources as ``pods/status``.
 
-    A plug-in with no part in a phase sets that method to ``nothing``, and is then not called for it.
+    A plug-in with no part in a phase sets that method to ``nothing``, and is then not called for it. ``needs`` names a resource without which,
+    in the object's namespace, there is nothing to do ("": always called).
     """
 
     name: str
     handles: Iterable[tuple[str, str]]
+    needs: str
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:
         """Mutate ``attributes.object`` in place; raise ``ApiFailure`` to refuse."""

@@ -45,14 +45,12 @@ PLUGINS: tuple[Plugin, ...] = (
     ResourceQuota(),
 )
 
-Step = Callable[[Attributes, Cluster], None]
+Step = tuple[str, Callable[[Attributes, Cluster], None]]
 
 
 def mutate(work: Work) -> None:
     """Let every plug-in change the draft, or refuse; then see that no role or binding gives more than its writer holds."""
-    steps = _steps(work.operation, _resource(work))[0]
-    if steps:
-        _run(work, steps)
+    _run(work, _steps(work.operation, _resource(work))[0])
     if work.kind.group == rbac.GROUP and work.operation != "DELETE":
         escalation.confirm(work)
 
@@ -61,9 +59,7 @@ def review(work: Work) -> None:
     """Let every plug-in refuse the final object."""
     if work.created and work.request.verb != "create":
         check.authorize_creation(work.server, work.request)
-    steps = _steps(work.operation, _resource(work))[1]
-    if steps:
-        _run(work, steps)
+    _run(work, _steps(work.operation, _resource(work))[1])
 
 
 def _resource(work: Work) -> str:
@@ -76,21 +72,32 @@ def _steps(operation: str, resource: str) -> tuple[tuple[Step, ...], tuple[Step,
     """Who mutates and who validates this kind of write."""
     wanted = ((operation, resource), (operation, "*"))
     plugins = [plugin for plugin in PLUGINS if any(each in wanted for each in plugin.handles)]
-    admits = tuple(plugin.admit for plugin in plugins if type(plugin).admit is not nothing)
-    validates = tuple(plugin.validate for plugin in plugins if type(plugin).validate is not nothing)
+    admits = tuple((plugin.needs, plugin.admit) for plugin in plugins if type(plugin).admit is not nothing)
+    validates = tuple((plugin.needs, plugin.validate) for plugin in plugins if type(plugin).validate is not nothing)
     return admits, validates
 
 
 def _run(work: Work, steps: tuple[Step, ...]) -> None:
+    """Call the plug-ins that have something to look at."""
+    attributes: Attributes | None = None
+    for needs, step in steps:
+        if needs and (needs, work.request.namespace) not in work.server.store.head.by_namespace:
+            continue
+        if attributes is None:
+            attributes, cluster = _attributes(work), _cluster(work)
+        step(attributes, cluster)
+
+
+def _attributes(work: Work) -> Attributes:
     request = work.request
     name = request.name
     if not name and request.verb == "create":
         name = work.object["metadata"].get("name") or ""
-    attributes = Attributes(
+    return Attributes(
         work.operation,
         work.kind,
         request.subresource,
-        request.namespace if work.kind.namespaced or work.kind.plural == "namespaces" else "",
+        request.namespace if work.kind.namespaced else "",
         name,
         None if work.operation == "DELETE" else work.object,
         None if work.created else work.old,
@@ -99,10 +106,11 @@ def _run(work: Work, steps: tuple[Step, ...]) -> None:
         work.context,
         work.warnings,
     )
+
+
+def _cluster(work: Work) -> Cluster:
     door = _Door(work)
-    cluster = Cluster(work.server.store.head, work.server.streams, door.write, door.authorize)
-    for step in steps:
-        step(attributes, cluster)
+    return Cluster(work.server.store.head, work.server.streams, door.write, door.authorize)
 
 
 class _Door:
@@ -113,12 +121,8 @@ class _Door:
     def __init__(self, work: Work) -> None:
         self.work = work
 
-    def write(self, resource: str, namespace: str, name: str, change: Callable[[Object], Object | None]) -> None:
-        old = self.work.server.store.head.get(resource, namespace, name)
-        new = change(old) if old is not None else None
-        if new is None:
-            return
-        written = {**new, "metadata": {**new["metadata"]}}
+    def write(self, resource: str, namespace: str, name: str, obj: Object) -> None:
+        written = {**obj, "metadata": {**obj["metadata"]}}
         manager = Manager("kube-apiserver", "Update", written["apiVersion"], "status")
         self.work.commit("MODIFIED", (resource, namespace, name), written, manager)
 

@@ -20,6 +20,7 @@ class DefaultIngressClass:
 
     name = "DefaultIngressClass"
     handles = (("CREATE", "ingresses.networking.k8s.io"),)
+    needs = ""
     validate: Any = nothing
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:

@@ -20,6 +20,7 @@ class DefaultStorageClass:
 
     name = "DefaultStorageClass"
     handles = (("CREATE", "persistentvolumeclaims"),)
+    needs = ""
     validate: Any = nothing
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:

@@ -18,6 +18,7 @@ class DefaultTolerationSeconds:
 
     name = "DefaultTolerationSeconds"
     handles = (("CREATE", "pods"), ("UPDATE", "pods"))
+    needs = ""
     validate: Any = nothing
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:

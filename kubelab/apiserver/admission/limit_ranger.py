@@ -21,6 +21,7 @@ class LimitRanger:
 
     name = "LimitRanger"
     handles = (("CREATE", "pods"), ("CREATE", "persistentvolumeclaims"), ("UPDATE", "persistentvolumeclaims"))
+    needs = "limitranges"
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:
         if attributes.kind.plural == "pods" and attributes.object is not None:
@@ -39,10 +40,7 @@ class LimitRanger:
 
 def _limits(attributes: Attributes, cluster: Cluster) -> list[list[Object]]:
     """The limits of each LimitRange in the namespace."""
-    state = cluster.state
-    if ("limitranges", attributes.namespace) not in state.by_namespace:
-        return []
-    return [each["spec"].get("limits") or [] for each in state.in_namespace("limitranges", attributes.namespace)]
+    return [each["spec"].get("limits") or [] for each in cluster.state.in_namespace("limitranges", attributes.namespace)]
 
 
 # -- defaults ------------------------------------------------------------------------------------------------------------

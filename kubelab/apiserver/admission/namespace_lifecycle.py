@@ -20,6 +20,7 @@ class NamespaceLifecycle:
 
     name = "NamespaceLifecycle"
     handles = (("CREATE", "*"), ("DELETE", "namespaces"))
+    needs = ""
     validate: Any = nothing
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:

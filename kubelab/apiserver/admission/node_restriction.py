@@ -51,6 +51,7 @@ class NodeRestriction:
 
     name = "NodeRestriction"
     handles = tuple((operation, resource) for operation in _OPERATIONS for resource in _RESOURCES)
+    needs = ""
     validate: Any = nothing
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:
@@ -157,7 +158,7 @@ def _check_token(attributes: Attributes, cluster: Cluster, node: str) -> None:
         raise forbidden(attributes, "node requested token with a pod binding without a uid")
     pod = cluster.state.get("pods", attributes.namespace, bound["name"])
     if pod is None:
-        details = {"name": bound["name"], "kind": "pods"}
+        details = {"name": bound["name"], "kind": "pod"}
         raise status.failure(404, "NotFound", f"pod {go_quote(bound['name'])} not found", details)
     if pod["metadata"]["uid"] != bound["uid"]:
         why = f"the UID in the bound object reference ({bound['uid']}) does not match the UID in record. "

@@ -17,6 +17,7 @@ class Priority:
 
     name = "Priority"
     handles = (("CREATE", "pods"), ("UPDATE", "pods"), ("CREATE", CLASSES), ("UPDATE", CLASSES))
+    needs = ""
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:
         if attributes.kind.plural != "pods" or attributes.object is None:

@@ -20,6 +20,7 @@ class PersistentVolumeClaimResize:
 
     name = "PersistentVolumeClaimResize"
     handles = (("UPDATE", "persistentvolumeclaims"),)
+    needs = ""
     admit: Any = nothing
 
     def validate(self, attributes: Attributes, cluster: Cluster) -> None:

@@ -19,6 +19,7 @@ class RuntimeClass:
 
     name = "RuntimeClass"
     handles = (("CREATE", "pods"),)
+    needs = ""
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:
         found = _class(attributes, cluster)

@@ -27,6 +27,7 @@ class ServiceAccount:
 
     name = "ServiceAccount"
     handles = (("CREATE", "pods"), ("UPDATE", "pods/ephemeralcontainers"))
+    needs = ""
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:
         pod = attributes.object

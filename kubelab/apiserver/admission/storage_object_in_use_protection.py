@@ -17,6 +17,7 @@ class StorageObjectInUseProtection:
 
     name = "StorageObjectInUseProtection"
     handles = (("CREATE", "persistentvolumes"), ("CREATE", "persistentvolumeclaims"))
+    needs = ""
     validate: Any = nothing
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:

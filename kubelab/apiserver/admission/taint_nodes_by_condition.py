@@ -17,6 +17,7 @@ class TaintNodesByCondition:
 
     name = "TaintNodesByCondition"
     handles = (("CREATE", "nodes"),)
+    needs = ""
     validate: Any = nothing
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:

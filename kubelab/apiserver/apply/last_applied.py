@@ -73,3 +73,23 @@ def last_applied(applied: Object) -> str:
         rest = {key: value for key, value in annotations.items() if key != ANNOTATION}
         applied = {**applied, "metadata": {**meta, "annotations": rest}}
     return go_json(applied) + "\n"
+
+
+def with_configuration(obj: Object) -> Object:
+    """``obj`` as ``kubectl apply`` sends it: with itself, less the annotation, as the annotation.
+
+    upstream: GetModifiedConfiguration in staging/src/k8s.io/kubectl/pkg/util/apply.go, 1.28.
+    """
+    meta = obj.get("metadata") or {}
+    annotations = {key: value for key, value in (meta.get("annotations") or {}).items() if key != ANNOTATION}
+    bare = {**obj, "metadata": {**meta, "annotations": annotations}}
+    return {**obj, "metadata": {**meta, "annotations": {**annotations, ANNOTATION: go_json(bare) + "\n"}}}
+
+
+def configuration_of(live: Object) -> Object:
+    """What ``kubectl apply`` last applied, from the annotation of a live object; ``{}`` if it never did. Raises ValueError."""
+    text = ((live.get("metadata") or {}).get("annotations") or {}).get(ANNOTATION)
+    configuration = json.loads(text) if text else {}
+    if not isinstance(configuration, dict):
+        raise ValueError("invalid JSON document")
+    return configuration

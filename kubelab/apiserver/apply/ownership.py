@@ -12,8 +12,8 @@ from typing import Any
 
 from kubelab.apiserver.apply.conflicts import Conflict, Conflicts
 from kubelab.apiserver.apply.entries import Entry, Managed, Manager
-from kubelab.apiserver.apply.field_set import FieldSet, difference, from_paths, intersection, paths, recursive_difference, union
-from kubelab.apiserver.apply.prune import pruned, without_emptied
+from kubelab.apiserver.apply.field_set import EMPTY, FieldSet, difference, from_paths, intersection, paths, recursive_difference, union
+from kubelab.apiserver.apply.prune import pruned, pruned_again, with_owned, without_emptied
 from kubelab.apiserver.apply.shapes import Shape, Source, shape_of
 from kubelab.apiserver.apply.typed import Comparison, compare, field_set, merge
 
@@ -55,14 +55,24 @@ class Write:
     reset: FieldSet
     convert: Convert | None
 
+    def at(self, obj: Object, api_version: str) -> tuple[Object, Shape] | None:
+        """An object of the write's version as a manager of ``api_version`` sees it; None if that version is gone."""
+        if api_version == self.api_version or self.convert is None:
+            return obj, self.shape
+        converted = self.convert(obj, api_version)
+        return (converted[0], shape_of(converted[1])) if converted is not None else None
+
+    def back(self, obj: Object, api_version: str) -> Object:
+        """An object of ``api_version`` in the write's version."""
+        converted = self.convert(obj, self.api_version) if self.convert is not None and api_version != self.api_version else None
+        return converted[0] if converted is not None else obj
+
     def compared(self, old: Object, new: Object, api_version: str) -> Comparison | None:
         """The change as a manager of ``api_version`` sees it; None if that version is gone."""
-        if api_version == self.api_version or self.convert is None:
-            return compare(self.shape, old, new).without(self.reset)
-        old_converted, new_converted = self.convert(old, api_version), self.convert(new, api_version)
-        if old_converted is None or new_converted is None:
+        before, after = self.at(old, api_version), self.at(new, api_version)
+        if before is None or after is None:
             return None
-        return compare(shape_of(new_converted[1]), old_converted[0], new_converted[0])
+        return compare(after[1], before[0], after[0]).without(self.reset)
 
 
 def after_update(step: Write, managed: Managed, old: Object, new: Object, me: Manager) -> Managed:
@@ -117,7 +127,7 @@ def after_apply(step: Write, managed: Managed, live: Object, applied: Object, me
     now = Entry(me, fields, last.time if last is not None else None)
     claimed = {**managed, me.identifier: now}
     laid_over = merge(step.shape, live, applied)
-    merged = pruned(step.shape, laid_over, claimed, last)
+    merged = _pruned(step, laid_over, claimed, last)
     change = compare(step.shape, live, merged).without(step.reset)
     if not force:
         _refuse_conflicts(step, claimed, live, merged, change, me)
@@ -130,6 +140,28 @@ def after_apply(step: Write, managed: Managed, live: Object, applied: Object, me
         entry = last if keeps_entry and last is not None else Entry(me, owned, now.time)
         after[me.identifier] = entry if unchanged else entry.at(step.time)
     return (live if unchanged else without_emptied(merged, laid_over)), after
+
+
+def _pruned(step: Write, merged: Object, managed: Managed, last: Entry | None) -> Object:
+    """``merged`` without what only the last apply owned; each owner's fields count in the owner's version."""
+    if last is None or not last.fields:
+        return merged
+    version = last.manager.api_version
+    seen = step.at(merged, version)
+    if seen is None:
+        return merged
+    owned: dict[str, FieldSet] = {version: EMPTY}
+    for entry in managed.values():
+        owned[entry.manager.api_version] = union(owned.get(entry.manager.api_version, EMPTY), entry.fields)
+    left = pruned(seen[1], seen[0], last.fields, owned.pop(version))
+    for other, fields in owned.items():
+        whole, part = step.at(merged, other), step.at(step.back(left, version), other)
+        if whole is None or part is None:
+            continue
+        kept = step.at(step.back(with_owned(whole[1], whole[0], part[0], fields), other), version)
+        if kept is not None:
+            left = pruned_again(seen[1], seen[0], kept[0], last.fields)
+    return step.back(left, version)
 
 
 def _refuse_conflicts(step: Write, managed: Managed, live: Object, merged: Object, change: Comparison, me: Manager) -> None:

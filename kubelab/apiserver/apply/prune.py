@@ -8,38 +8,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubelab.apiserver.apply.entries import Entry, Managed
-from kubelab.apiserver.apply.field_set import EMPTY, FieldSet, difference, intersection, union
+from kubelab.apiserver.apply.field_set import FieldSet, difference, intersection, union
 from kubelab.apiserver.apply.shapes import Shape
 from kubelab.apiserver.apply.typed import field_set, remove_items, with_named_fields
 
 Object = dict[str, Any]
 
 
-def pruned(shape: Shape, merged: Object, managed: Managed, last: Entry | None) -> Object:
-    """``merged`` without the items of ``last`` that no entry of ``managed`` (the present apply's included) owns.
+def pruned(shape: Shape, merged: Object, last: FieldSet, owned: FieldSet) -> Object:
+    """``merged`` without the items of ``last`` that are not in ``owned`` (what everybody owns now, the present apply included).
 
     A container that loses everything is null in the result, as upstream compares it; ``without_emptied`` then drops it.
     """
-    if last is None or not last.fields:
-        return merged
-    before = with_named_fields(shape, last.fields)
-    without = remove_items(shape, merged, before) or {}
-    everything = field_set(shape, merged)
-    owned: FieldSet = EMPTY
-    for entry in managed.values():
-        owned = union(owned, entry.fields)
-    without = _with_owned(shape, merged, without, everything, owned)
-    gone = difference(with_named_fields(shape, everything), with_named_fields(shape, field_set(shape, without)))
-    result: Object = remove_items(shape, merged, intersection(gone, before)) or {}
-    return result
+    without = remove_items(shape, merged, with_named_fields(shape, last)) or {}
+    return pruned_again(shape, merged, with_owned(shape, merged, without, owned), last)
 
 
-def _with_owned(shape: Shape, merged: Object, without: Object, everything: FieldSet, owned: FieldSet) -> Object:
-    """Add back what somebody owns: remove from ``merged`` only what is neither left nor owned."""
-    kept = union(with_named_fields(shape, field_set(shape, without)), with_named_fields(shape, owned))
-    left: Object = remove_items(shape, merged, difference(with_named_fields(shape, everything), kept)) or {}
+def with_owned(shape: Shape, merged: Object, without: Object, owned: FieldSet) -> Object:
+    """``without`` with what somebody owns added back: ``merged`` less what is neither left nor owned."""
+    kept = union(_all_fields(shape, without), with_named_fields(shape, owned))
+    left: Object = remove_items(shape, merged, difference(_all_fields(shape, merged), kept)) or {}
     return left
+
+
+def pruned_again(shape: Shape, merged: Object, without: Object, last: FieldSet) -> Object:
+    """``merged`` less what is not in ``without``, but only where the last apply owned it: the rest was never this applier's to remove."""
+    gone = difference(_all_fields(shape, merged), _all_fields(shape, without))
+    left: Object = remove_items(shape, merged, intersection(gone, with_named_fields(shape, last))) or {}
+    return left
+
+
+def _all_fields(shape: Shape, obj: Object) -> FieldSet:
+    return with_named_fields(shape, field_set(shape, obj))
 
 
 def without_emptied(result: Any, merged: Any) -> Any:

@@ -42,9 +42,7 @@ def decide(state: State, user: User, node: str, verb: str, resource: str, subres
             refusal = _reading(verb, subresource, namespace)
         case "persistentvolumeclaims" if subresource == "status":
             refusal = "" if verb in ("update", "patch") else "can only get/update/patch this type"
-        case (
-            "persistentvolumeclaims" | "persistentvolumes" | "volumeattachments.storage.k8s.io" | "resourceclaims.resource.k8s.io"
-        ):
+        case "persistentvolumeclaims" | "persistentvolumes" | "volumeattachments.storage.k8s.io" | "resourceclaims.resource.k8s.io":
             refusal = _getting(verb, subresource)
         case "serviceaccounts":
             if verb != "create" or not name:

@@ -23,8 +23,9 @@ UNSUPPORTED_FORMAT = "strategic merge patch format is not supported"
 class PatchError(Exception):
     """A patch that cannot be read or does not fit its document.
 
-    ``kind`` says which answer a server gives: ``decode`` 400 with the message, ``apply`` 422 ``the server rejected our request due to an
-    error in our request`` (the message stays in the server), ``too_many`` 413 with the message, ``internal`` 500 with the message and no reason.
+    ``kind`` says which answer a server gives. ``decode``: 400 with the message. ``apply``: 422 ``the server rejected our request due to an
+    error in our request``; the message stays in the server. ``too_many``: 413, ``Request entity too large: `` before the message.
+    ``internal``: 500 with the message and no reason.
     """
 
     def __init__(self, kind: Kind, message: str) -> None:

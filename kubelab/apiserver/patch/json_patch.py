@@ -26,8 +26,7 @@ def apply(doc: Any, ops: Any) -> Any:
         return doc
     _check_shape(ops)
     if len(ops) > MAX_OPERATIONS:
-        message = f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(ops)}"
-        raise PatchError("too_many", f"Request entity too large: {message}")
+        raise PatchError("too_many", f"The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {len(ops)}")
     for op in ops:
         doc = _OPERATIONS.get(_kind(op), _unexpected)(doc, op or {})
     return doc

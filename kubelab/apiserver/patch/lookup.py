@@ -40,7 +40,7 @@ def list_meta(shape: Shape, key: str) -> PatchMeta:
 def _member(shape: Shape, key: str) -> Shape:
     if shape is DEDUCED:
         return DEDUCED
-    if shape.kind != "struct":
+    if shape.kind not in ("struct", "any"):
         raise PatchError("internal", f"merging an object in json but data type is not struct, instead is: {shape.go_kind}")
     member = shape.field(key) or shape.field_ignoring_case(key)
     if member is None:

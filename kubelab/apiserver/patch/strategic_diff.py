@@ -40,6 +40,8 @@ def diff_maps(original: Object, modified: Object, shape: Shape, options: DiffOpt
         if key not in original:
             if options.changes:
                 patch[key] = value
+        elif original[key] is value:
+            continue
         elif key == DIRECTIVE:
             _diff_directive(original[key], value, patch)
         elif go_type(original[key]) != go_type(value):

@@ -18,12 +18,14 @@ from kubelab.apiserver.patch.strategic_merge import INTO_PATCH, merge_map
 Object = dict[str, Any]
 
 
-def patch(original: Object, modified: Object, current: Object, struct: Source | None, *, overwrite: bool = True) -> Object:
+def patch(original: Object | None, modified: Object, current: Object, struct: Source | None, *, overwrite: bool = True) -> Object:
     """The patch that brings ``current`` to ``modified`` and removes what ``original`` had beyond it; ``{}`` if there is nothing to do.
 
+    ``original`` is the last applied configuration, None for an object that was never applied.
     A strategic merge patch where there is a schema, else a merge patch. Without ``overwrite`` PatchConflict is raised where the patch
     would undo what changed between ``original`` and ``current``; a merge patch is refused only where it contradicts itself.
     """
+    original = original or {}
     if struct is None:
         return _merge_patch(original, modified, current)
     shape = shape_of(struct)

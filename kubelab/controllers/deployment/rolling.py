@@ -77,7 +77,7 @@ def shrink_available(draft: Draft, old: list[Object], most: int) -> None:
 def _explain(draft: Draft, new: Object) -> None:
     if draft.batches:
         return
-    if is_complete(draft.deployment, draft.deployment.get("status") or {}):
+    if counted(new, "availableReplicas") >= replicas(draft.deployment) and not active(draft.old):
         draft.because.append(COMPLETE(draft.subject))
         return
     facts = {"available": counted(new, "availableReplicas"), "replicas": replicas(new), "replica_set": new["metadata"]["name"]}

@@ -42,7 +42,8 @@ class Shell(Base):
 
     def claims(self, image: str, command: tuple[str, ...], args: tuple[str, ...]) -> bool:
         base = tools.base_image(image)
-        argv = command or (args if base else ())
+        starts_shell = bool(args) and args[0].rpartition("/")[2] in SHELLS
+        argv = command or (args if base or starts_shell else ())
         if not argv:
             return base
         name = argv[0].rpartition("/")[2]

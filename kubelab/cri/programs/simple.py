@@ -199,7 +199,7 @@ class Perl(Base):
 
 def pi(digits: int) -> str:
     """π to a number of significant digits, by Machin's formula."""
-    unity = 10 ** (digits + 10)
+    unity: int = 10 ** (digits + 10)
 
     def arctan(inverse: int) -> int:
         term = total = unity // inverse

@@ -85,10 +85,7 @@ class _Writer:
             case Simple():
                 self._simple(node, checked)
             case AndOr():
-                self.node(node.left, checked=False)
-                skip = self._emit("jump_fail" if node.operator == "&&" else "jump_ok")
-                self.node(node.right, checked=checked)
-                self._land(skip)
+                self._and_or(node, checked)
             case Pipeline():
                 self._pipeline(node, checked)
             case If():
@@ -148,6 +145,19 @@ class _Writer:
             self.code.append(("unfor",))
         assert loop.leave is not None
         loop.leave.append(self._emit("jump"))
+
+    def _and_or(self, node: AndOr, checked: bool) -> None:
+        """`a && b || c` hangs to the left; a loop, because scripts chain as many as they like."""
+        links: list[AndOr] = []
+        first: Node = node
+        while isinstance(first, AndOr):
+            links.append(first)
+            first = first.left
+        self.node(first, checked=False)
+        for link in reversed(links):
+            skip = self._emit("jump_fail" if link.operator == "&&" else "jump_ok")
+            self.node(link.right, checked=checked and link is node)
+            self._land(skip)
 
     def _pipeline(self, node: Pipeline, checked: bool) -> None:
         if len(node.commands) == 1:

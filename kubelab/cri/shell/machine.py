@@ -25,6 +25,7 @@ STEPS_PER_TURN = 20_000
 _BUSY_PAUSE_NS = 1_000_000_000
 _BUSY_PAUSES = 6
 _OUTPUT_LIMIT = 1 << 20
+_ENDED_KEPT = 256
 _SECOND_NS = 1_000_000_000
 
 
@@ -99,7 +100,8 @@ def signal(state: ShellState, sig: str, now_ns: int) -> ShellState:
     if serving(first) and first.replaced and sig in ("TERM", "INT", "QUIT"):
         ended = replace(first, until_ns=0, status=0, awaiting=())
         return replace(state, processes=(ended, *state.processes[1:]))
-    if sig not in first.traps and state.main:
+    handler = first.traps.get(sig)
+    if handler == "" or (handler is None and state.main):
         return state
     woken = replace(first, pending=(*first.pending, sig))
     return replace(state, processes=(woken, *state.processes[1:]))
@@ -237,6 +239,8 @@ class Machine:
         if parent is None or process.pid not in parent.children:
             del self.processes[process.pid]
             return
+        if len(parent.ended) >= _ENDED_KEPT:
+            del parent.ended[next(iter(parent.ended))]
         parent.ended[process.pid] = process.exit_code
         parent.children = tuple(pid for pid in parent.children if pid != process.pid)
         if process.pid in parent.waiting:
@@ -248,7 +252,7 @@ class Machine:
     def kill(self, process: Live, sig: str) -> None:
         """A signal from inside."""
         if sig in process.traps:
-            process.pending += (sig,)
+            process.pending += (sig,) if process.traps[sig] else ()
         elif sig != "0" and (process.pid != 1 or sig == "KILL") and sig not in ("CHLD", "CONT"):
             process.traps.pop("EXIT", None)
             self.end(process, 128 + SIGNALS.get(sig, 15))

@@ -282,7 +282,10 @@ class Parser(WordParser):
         word = self._bare()
         if word == "elif":
             self.pos += 4
-            return If(condition, then, self._if())
+            self.depth += 1
+            nested = self._if()
+            self.depth -= 1
+            return If(condition, then, nested)
         otherwise = None
         if word == "else":
             self.pos += 4

@@ -15,6 +15,7 @@ from kubelab.kinds.apps.template_selector import (
     validate_read_only_disks,
     validate_runs_for_ever,
 )
+from kubelab.kinds.apps.template_warnings import pod_template_warnings
 from kubelab.kinds.columns import AGE, NAME, at, dig, labels_text, pod_template_columns, selector_cell
 from kubelab.kinds.core.pod_template import default_pod_template, validate_pod_template
 from kubelab.kinds.equality import immutable, same, spec_changed
@@ -154,6 +155,13 @@ def validate_status(obj: Object, old: Object, ctx: Context) -> list[FieldError]:
     return validate_counts(status, _COUNTS) + validate_collision_count(status, old.get("status", {}))
 
 
+def warnings(obj: Object, old: Object | None, ctx: Context) -> list[str]:
+    template = obj["spec"].get("template") or {}
+    if old is not None and same(template, old["spec"].get("template") or {}):
+        return []
+    return pod_template_warnings(template, "spec.template")
+
+
 def _node_selector(obj: Object, now_ns: int) -> str:
     return labels_text(dig(obj, ("spec", "template", "spec", "nodeSelector")))
 
@@ -174,6 +182,7 @@ KIND = Kind(
     validate_status=validate_status,
     validate_name=name_is_dns_subdomain,
     spec_changed=spec_changed,
+    warnings=warnings,
     columns=(
         NAME,
         Column("Desired", at("status", "desiredNumberScheduled", default=0), "integer"),

@@ -14,6 +14,7 @@ from kubelab.kinds.apps.template_selector import (
     validate_replicated_template,
     validate_required_selector,
 )
+from kubelab.kinds.apps.template_warnings import pod_template_warnings
 from kubelab.kinds.columns import AGE, NAME, at, pod_template_columns, selector_cell
 from kubelab.kinds.core.pod_template import default_pod_template
 from kubelab.kinds.equality import immutable, spec_changed
@@ -77,7 +78,10 @@ def validate_status(obj: Object, old: Object, ctx: Context) -> list[FieldError]:
 
 
 def warnings(obj: Object, old: Object | None, ctx: Context) -> list[str]:
-    return name_warnings(obj) if old is None else []
+    if old is not None and not spec_changed(obj, old):
+        return []
+    found = name_warnings(obj) if old is None else []
+    return found + pod_template_warnings(obj["spec"].get("template") or {}, "spec.template")
 
 
 KIND = Kind(

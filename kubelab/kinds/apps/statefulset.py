@@ -19,6 +19,7 @@ from kubelab.kinds.apps.template_selector import (
     validate_runs_for_ever,
     validate_template_labels,
 )
+from kubelab.kinds.apps.template_warnings import claim_warnings, pod_template_warnings
 from kubelab.kinds.columns import AGE, NAME, pod_template_columns
 from kubelab.kinds.core.pod_template import default_pod_template
 from kubelab.kinds.equality import same, spec_changed
@@ -226,6 +227,18 @@ def validate_status(obj: Object, old: Object, ctx: Context) -> list[FieldError]:
     return errors + validate_collision_count(status, old.get("status", {}))
 
 
+def warnings(obj: Object, old: Object | None, ctx: Context) -> list[str]:
+    """Upstream names the claims' specs differently on create and on update."""
+    spec = obj["spec"]
+    found: list[str] = []
+    if old is None or spec_changed(obj, old):
+        found += pod_template_warnings(spec.get("template") or {}, "spec.template")
+    suffix = "" if old is None else ".Spec"
+    for index, claim in enumerate(spec.get("volumeClaimTemplates") or ()):
+        found += claim_warnings(claim.get("spec") or {}, f"spec.volumeClaimTemplates[{index}]{suffix}")
+    return found
+
+
 def _ready(obj: Object, now_ns: int) -> str:
     return f"{obj.get('status', {}).get('readyReplicas', 0)}/{obj['spec'].get('replicas', 0)}"
 
@@ -246,6 +259,7 @@ KIND = Kind(
     validate_status=validate_status,
     validate_name=name_is_dns_label,
     spec_changed=spec_changed,
+    warnings=warnings,
     columns=(
         NAME,
         Column("Ready", _ready, description="Number of the pod with ready state"),

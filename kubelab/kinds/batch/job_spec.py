@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kubelab.kinds.apps.template_selector import validate_optional_count
+from kubelab.kinds.apps.template_warnings import pod_template_warnings
 from kubelab.kinds.core.pod_template import default_pod_template, validate_pod_template
 from kubelab.kinds.field import FieldError, Go, duplicate, invalid, not_supported, required, too_many
 from kubelab.kinds.gates import enabled
@@ -237,10 +238,11 @@ def _validate_conditions(patterns: Sequence[Object], path: str) -> list[FieldErr
 
 
 def job_spec_warnings(spec: Object, path: str) -> list[str]:
-    indexed = spec.get("completionMode") == "Indexed"
-    if not indexed or (spec.get("completions") or 0) <= _SOFT_LIMIT or (spec.get("parallelism") or 0) <= _HIGH_COMPLETIONS_LIMIT:
-        return []
-    return [
-        f"{path}: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not "
-        "be able to track completedIndexes when a big number of indexes fail"
-    ]
+    found: list[str] = []
+    many = (spec.get("completions") or 0) > _SOFT_LIMIT and (spec.get("parallelism") or 0) > _HIGH_COMPLETIONS_LIMIT
+    if spec.get("completionMode") == "Indexed" and many:
+        found.append(
+            f"{path}: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not "
+            "be able to track completedIndexes when a big number of indexes fail"
+        )
+    return found + pod_template_warnings(spec.get("template") or {}, f"{path}.template")

@@ -92,4 +92,4 @@ def _field_holds(expression: Object, name: str) -> bool:
     values = expression.get("values") or ()
     if expression["key"] != "metadata.name" or len(values) != 1:
         return False
-    return (name == values[0]) if expression.get("operator") == "In" else (name != values[0])
+    return (name in values) == (expression.get("operator") == "In")

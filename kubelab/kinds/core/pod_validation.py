@@ -21,7 +21,7 @@ from kubelab.kinds.names import (
     validate_kube_finalizers,
 )
 from kubelab.kinds.podspec.scheduling import validate_added_tolerations
-from kubelab.kinds.podspec.validation import MAX_INT32, validate_pod_annotations
+from kubelab.kinds.podspec.validation import MAX_INT32, validate_pod_annotations, validate_seccomp_agreement
 
 _UPDATABLE = ",".join(
     (
@@ -45,7 +45,7 @@ def validate_pod(pod: Object, ctx: Context) -> list[FieldError]:
         errors.append(forbidden("spec.ephemeralContainers", "cannot be set on create"))
     if spec.get("nodeName") and spec.get("schedulingGates"):
         errors.append(forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared"))
-    return errors
+    return errors + validate_seccomp_agreement(pod["metadata"].get("annotations"), spec, "spec")
 
 
 def _validate_metadata_and_spec(pod: Object, ctx: Context) -> list[FieldError]:

@@ -13,9 +13,9 @@ from kubelab.kinds.field import FieldError, Go, duplicate, invalid
 from kubelab.kinds.go_values import pointer, struct
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import is_dns1123_label, name_is_dns_subdomain, validate_labels
+from kubelab.kinds.node.deprecated_labels import DEPRECATED_NODE_LABELS
 from kubelab.kinds.podspec.resources import validate_resource_requirements
 from kubelab.kinds.podspec.scheduling import validate_tolerations
-from kubelab.kinds.storage.storageclass import DEPRECATED_NODE_LABELS
 
 _KEYS = ("key", "operator", "value", "effect")
 

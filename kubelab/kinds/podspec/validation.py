@@ -41,6 +41,7 @@ def validate_pod_template(template: Object, path: str, ctx: Context) -> list[Fie
         errors += validate_annotations(meta["annotations"], f"{path}.annotations")
         errors += validate_pod_annotations(meta["annotations"], spec, f"{path}.annotations", ctx)
     errors += validate_pod_spec(spec, f"{path}.spec", ctx)
+    errors += validate_seccomp_agreement(meta.get("annotations"), spec, f"{path}.spec")
     if spec.get("ephemeralContainers"):
         errors.append(forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template"))
     return errors
@@ -214,8 +215,9 @@ def validate_pod_annotations(annotations: Mapping[str, str], spec: Object, path:
 
 
 def _is_deletion_cost(text: str) -> bool:
+    """A 32-bit number without plus sign and leading zeros (a minus sign excuses them)."""
     digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit()) or (len(text) > 1 and digits[0] == "0") or text == "-0":
+    if not (digits.isascii() and digits.isdigit()) or (text[0] == "0" and text != "0"):
         return False
     return -(2**31) <= int(text) < 2**31
 
@@ -226,6 +228,35 @@ def _validate_seccomp_annotation(profile: str, path: str) -> list[FieldError]:
     if profile.startswith("localhost/"):
         return validate_descending_path(profile.removeprefix("localhost/"), path)
     return [invalid(path, profile, "must be a valid seccomp profile")]
+
+
+def validate_seccomp_agreement(annotations: Mapping[str, str] | None, spec: Object, path: str) -> list[FieldError]:
+    """Old annotations and the fields that followed them say the same (upstream: validateSeccompAnnotationsAndFields)."""
+    if not annotations:
+        return []
+    holders = [(_SECCOMP_POD, spec, path)]
+    for part in ("initContainers", "containers", "ephemeralContainers"):
+        for index, container in enumerate(spec.get(part) or ()):
+            holders.append((f"{_SECCOMP_CONTAINER}{container.get('name') or ''}", container, f"{path}.{part}[{index}]"))
+    errors: list[FieldError] = []
+    for key, holder, at in holders:
+        profile = (holder.get("securityContext") or {}).get("seccompProfile")
+        if profile is not None and key in annotations:
+            errors += _compare_seccomp(annotations[key], profile, f"{at}.securityContext.seccompProfile")
+    return errors
+
+
+def _compare_seccomp(annotation: str, profile: Object, path: str) -> list[FieldError]:
+    agrees = {
+        "Unconfined": annotation == "unconfined",
+        "RuntimeDefault": annotation in ("runtime/default", "docker/default"),
+        "Localhost": annotation.startswith("localhost/"),
+    }
+    if not agrees.get(profile.get("type") or "", True):
+        return [forbidden(f"{path}.type", "seccomp type in annotation and field must match")]
+    if profile.get("type") == "Localhost" and annotation.removeprefix("localhost/") != profile.get("localhostProfile"):
+        return [forbidden(f"{path}.localhostProfile", "seccomp profile in annotation and field must match")]
+    return []
 
 
 def _validate_app_armor(key: str, profile: str, spec: Object, path: str) -> list[FieldError]:

@@ -11,15 +11,9 @@ from kubelab.kinds.equality import immutable, same
 from kubelab.kinds.field import FieldError, duplicate, forbidden, invalid, not_supported, required, too_long
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import byte_length, is_qualified_name, name_is_dns_subdomain, validate_label_name
+from kubelab.kinds.node.deprecated_labels import DEPRECATED_NODE_LABELS
 
 DEFAULT_ANNOTATIONS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
-DEPRECATED_NODE_LABELS = {
-    "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-    "beta.kubernetes.io/os": 'deprecated since v1.14; use "kubernetes.io/os" instead',
-    "failure-domain.beta.kubernetes.io/region": 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-    "failure-domain.beta.kubernetes.io/zone": 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-    "beta.kubernetes.io/instance-type": 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-}
 _MAX_PARAMETERS = 512
 _MAX_PARAMETER_BYTES = 256 * 1024
 _RECLAIM_POLICIES = ("Delete", "Retain")

@@ -8,7 +8,7 @@ upstream: pkg/scheduler/framework/plugins/podtopologyspread/{common,filtering,sc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -169,7 +169,7 @@ def scores(state: Soft, cluster: Cluster, window: Sequence[int]) -> list[int]:
     return [by_kind[row] for row in rows]
 
 
-def _columns(wish: Wish, cluster: Cluster, take: Callable[[Sequence[Any]], Sequence[Any]]) -> tuple[Sequence[Any], Sequence[Any]]:
+def _columns(wish: Wish, cluster: Cluster, take: Callable[[Sequence[Any]], Sequence[Any]]) -> tuple[Iterable[Any], Iterable[Any]]:
     """What distinguishes the nodes for a wish: the label's value (hosts: whether it is there), and the host's own pods."""
     labels = take(cluster.column(wish.constraint.key))
     if wish.counts is not None:

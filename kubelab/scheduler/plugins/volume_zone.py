@@ -5,7 +5,7 @@ upstream: pkg/scheduler/framework/plugins/volumezone/volume_zone.go, 1.28.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kubelab.scheduler.cluster import Cluster
 from kubelab.scheduler.facts import Entry
@@ -53,7 +53,7 @@ def pre_filter(pod: Entry, cluster: Cluster) -> State | Status | Skip:
     return State(tuple(wanted)) if wanted else SKIP
 
 
-def _volume(namespace: str, claim_name: str, cluster: Cluster) -> dict[str, object] | str | None:
+def _volume(namespace: str, claim_name: str, cluster: Cluster) -> dict[str, Any] | str | None:
     """The claim's volume; None while it waits for a consumer; a text if it cannot be."""
     claim = cluster.view.get("persistentvolumeclaims", namespace, claim_name)
     if claim is None:

@@ -13,7 +13,7 @@ import pytest
 
 from kubelab.apiserver.apply.conflicts import ApplyRejected, Conflict, Conflicts
 from kubelab.apiserver.apply.entries import applier, capped, of_request, read, updater, write
-from kubelab.apiserver.apply.last_applied import ANNOTATION
+from kubelab.apiserver.apply.last_applied import ANNOTATION, configuration_of, with_configuration
 from kubelab.apiserver.apply.managed import apply, fields_of_update
 from kubelab.apiserver.apply.typed import TypedError
 from kubelab.kinds import schema
@@ -338,3 +338,13 @@ def covers(obj: Any, part: Any) -> bool:
     if isinstance(part, list):
         return isinstance(obj, list) and all(any(covers(item, wanted) for item in obj) for wanted in part)
     return bool(obj == part)
+
+
+def test_kubectl_apply_carries_its_configuration_in_an_annotation() -> None:
+    obj = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "c"}, "data": {"b": "<", "a": "1"}}
+    sent = with_configuration(obj)
+    text = '{"apiVersion":"v1","data":{"a":"1","b":"\\u003c"},"kind":"ConfigMap","metadata":{"annotations":{},"name":"c"}}\n'
+    assert sent["metadata"]["annotations"] == {ANNOTATION: text}
+    assert with_configuration(sent) == sent
+    assert configuration_of(sent) == {**obj, "metadata": {"name": "c", "annotations": {}}}
+    assert configuration_of(obj) == {}

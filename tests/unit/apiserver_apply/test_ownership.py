@@ -6,27 +6,20 @@ upstream: sigs.k8s.io/structured-merge-diff/v4/merge/*_test.go, 4.2.3 (the table
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kubelab.apiserver.apply.conflicts import Conflicts
-from kubelab.apiserver.apply.entries import Managed, applier, updater
+from kubelab.apiserver.apply.entries import Entry, Managed, applier, updater
 from kubelab.apiserver.apply.field_set import EMPTY, encode, from_paths
 from kubelab.apiserver.apply.ownership import Write, after_apply, after_update
 from kubelab.apiserver.apply.shapes import Shape
 from kubelab.apiserver.apply.typed import TypedError, compare
 from kubelab.apiserver.apply.validate import check
-
-_spec = importlib.util.spec_from_file_location("apiserver_apply_smd_types", Path(__file__).with_name("smd_types.py"))
-assert _spec is not None and _spec.loader is not None
-smd_types = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = smd_types
-_spec.loader.exec_module(smd_types)
+from tests.unit.apiserver_apply import smd_types
 
 SHAPES = smd_types.shapes("ownership_types.json")
 ROWS = [json.loads(line) for line in Path(__file__).with_name("ownership.jsonl").read_text().splitlines()]
@@ -119,3 +112,44 @@ def test_an_object_outside_its_schema_is_refused_in_upstreams_words(obj: Any, me
     with pytest.raises(TypedError) as refused:
         check(keyed("name"), obj)
     assert str(refused.value) == message
+
+
+TEXT = Shape("scalar", scalar="string")
+V1 = Shape("struct", fields={"apiVersion": TEXT, "name": TEXT, "size": TEXT, "other": TEXT})
+V2 = Shape("struct", fields={"apiVersion": TEXT, "name": TEXT, "length": TEXT, "other": TEXT})
+
+
+def renamed(obj: Any, version: str) -> Any:
+    """Two versions of a type: what v1 calls ``size`` is v2's ``length``; v3 is gone."""
+    if version == "v3":
+        return None
+    new, old = ("length", "size") if version == "v2" else ("size", "length")
+    converted = {new if key == old else key: value for key, value in obj.items()}
+    return {**converted, "apiVersion": version}, V2 if version == "v2" else V1
+
+
+def at(version: str) -> Write:
+    return Write(V2 if version == "v2" else V1, version, "T", EMPTY, renamed)
+
+
+def test_owners_of_another_version_meet_in_their_own_field_names() -> None:
+    live, managed = after_apply(at("v1"), {}, {}, {"apiVersion": "v1", "size": "1", "other": "x"}, applier("one", "v1", ""), force=False)
+    at_v2 = {"apiVersion": "v2", "length": "1", "other": "x"}
+    with pytest.raises(Conflicts) as refused:
+        after_apply(at("v2"), managed, at_v2, {"apiVersion": "v2", "length": "2"}, applier("two", "v2", ""), force=False)
+    assert [conflict.field for conflict in refused.value.conflicts] == [".size"]
+    live, managed = after_apply(at("v2"), managed, at_v2, {"apiVersion": "v2", "length": "1"}, applier("two", "v2", ""), force=False)
+    assert live is at_v2
+    live, managed = after_apply(at("v2"), managed, at_v2, {"apiVersion": "v2", "name": "n"}, applier("one", "v2", ""), force=False)
+    assert live == {"apiVersion": "v2", "length": "1", "name": "n"}
+    assert {entry.manager.name: encode(entry.fields) for entry in managed.values()} == {
+        "one": {"f:name": {}},
+        "two": {"f:length": {}},
+    }
+
+
+def test_managers_of_a_version_that_is_gone_vanish() -> None:
+    old = applier("old", "v3", "")
+    gone = {old.identifier: Entry(old, from_paths([("f:size",)]), "T")}
+    after = after_update(at("v1"), gone, {"apiVersion": "v1"}, {"apiVersion": "v1", "name": "n"}, updater("u", "v1", ""))
+    assert [entry.manager.name for entry in after.values()] == ["u"]

@@ -6,9 +6,7 @@ upstream: sigs.k8s.io/structured-merge-diff/v4/typed/{merge,symdiff,toset,remove
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +14,7 @@ import pytest
 
 from kubelab.apiserver.apply.field_set import encode, from_paths
 from kubelab.apiserver.apply.typed import compare, field_set, merge, remove_items
-
-_spec = importlib.util.spec_from_file_location("apiserver_apply_smd_types", Path(__file__).with_name("smd_types.py"))
-assert _spec is not None and _spec.loader is not None
-smd_types = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = smd_types
-_spec.loader.exec_module(smd_types)
+from tests.unit.apiserver_apply import smd_types
 
 SHAPES = smd_types.shapes("typed_types.json")
 ROWS = [json.loads(line) for line in Path(__file__).with_name("typed.jsonl").read_text().splitlines()]

@@ -110,7 +110,7 @@ def test_ten_thousand_operations_are_the_limit() -> None:
     with pytest.raises(PatchError) as refused:
         json_patch.apply({}, [operation] * 10_001)
     assert refused.value.kind == "too_many"
-    assert refused.value.message.endswith("The allowed maximum operations in a JSON patch is 10000, got 10001")
+    assert refused.value.message == "The allowed maximum operations in a JSON patch is 10000, got 10001"
 
 
 def test_unknown_fields_of_operations_are_named() -> None:

@@ -6,9 +6,6 @@ upstream: staging/src/k8s.io/apimachinery/pkg/util/strategicpatch/patch_test.go,
 from __future__ import annotations
 
 import copy
-import importlib.util
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +13,7 @@ import pytest
 from kubelab.apiserver.patch import strategic_merge, three_way
 from kubelab.apiserver.patch.errors import PatchConflict, PatchError
 from kubelab.kinds import schema
-
-_spec = importlib.util.spec_from_file_location("apiserver_patch_merge_item", Path(__file__).with_name("merge_item.py"))
-assert _spec is not None and _spec.loader is not None
-merge_item = importlib.util.module_from_spec(_spec)
-sys.modules[_spec.name] = merge_item
-_spec.loader.exec_module(merge_item)
+from tests.unit.apiserver_patch import merge_item
 
 MERGE_ITEM = merge_item.MERGE_ITEM
 Object = dict[str, Any]

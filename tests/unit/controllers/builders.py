@@ -24,7 +24,15 @@ def template(image: str = "app:1", **labels: str) -> Object:
 
 
 def meta(name: str, **more: Any) -> Object:
-    return {"name": name, "namespace": "default", "uid": f"uid-{name}", "resourceVersion": "1", "creationTimestamp": NOW, "generation": 1, **more}
+    return {
+        "name": name,
+        "namespace": "default",
+        "uid": f"uid-{name}",
+        "resourceVersion": "1",
+        "creationTimestamp": NOW,
+        "generation": 1,
+        **more,
+    }
 
 
 def owned_by(owner: Object | None) -> Object:
@@ -39,7 +47,12 @@ def replica_set(name: str = "web", replicas: int = 1, *, owner: Object | None = 
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
         "metadata": meta(name, labels=labels, creationTimestamp=more.get("created", NOW), **owned_by(owner), **extra),
-        "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": more.get("template", template(**labels)), **more.get("spec", {})},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": more.get("template", template(**labels)),
+            **more.get("spec", {}),
+        },
         "status": more.get("status", {"replicas": 0}),
     }
 
@@ -68,7 +81,14 @@ def deployment(name: str = "web", replicas: int = 1, *, surge: Any = None, unava
 def pod(name: str, state: str = "ready", *, owner: Object | None = None, labels: Object | None = None, **more: Any) -> Object:
     """``state``: words out of new, pending, running, ready, failed, succeeded, unknown, going."""
     words = state.split()
-    phases = {"pending": "Pending", "running": "Running", "ready": "Running", "failed": "Failed", "succeeded": "Succeeded", "unknown": "Unknown"}
+    phases = {
+        "pending": "Pending",
+        "running": "Running",
+        "ready": "Running",
+        "failed": "Failed",
+        "succeeded": "Succeeded",
+        "unknown": "Unknown",
+    }
     phase = next((phases[word] for word in words if word in phases), "")
     conditions = [{"type": "Ready", "status": "True", "lastTransitionTime": more.get("ready_since", ago(3600))}] if "ready" in words else []
     extra = {key: more[key] for key in ("annotations", "uid") if key in more}
@@ -110,7 +130,10 @@ def stateful_set(replicas: int = 3, **more: Any) -> Object:
 
 def revision(owner: Object, image: str = "app:1", number: int = 1) -> Object:
     body = new_revision(owner, template_data(template(image)), number, 0)
-    return {**body, "metadata": {**body["metadata"], "uid": f"uid-{body['metadata']['name']}", "resourceVersion": "1", "creationTimestamp": NOW}}
+    return {
+        **body,
+        "metadata": {**body["metadata"], "uid": f"uid-{body['metadata']['name']}", "resourceVersion": "1", "creationTimestamp": NOW},
+    }
 
 
 def stateful_pod(owner: Object, ordinal: int, state: str, at: Object, **more: Any) -> Object:
@@ -137,7 +160,9 @@ def seen(states: str, *, replicas: int | None = None, first: int = 0, **more: An
     old = revision(owner, "app:1", 1)
     new = revision(owner, "app:2", 2) if updating else old
     pods = [
-        stateful_pod(owner, at, word.replace("old+", "").replace("+", " "), old if word.startswith("old+") or not updating else new, **pod_options)
+        stateful_pod(
+            owner, at, word.replace("old+", "").replace("+", " "), old if word.startswith("old+") or not updating else new, **pod_options
+        )
         for at, word in enumerate(words, first)
         if word != "-"
     ]
@@ -145,8 +170,13 @@ def seen(states: str, *, replicas: int | None = None, first: int = 0, **more: An
 
 
 def done(plan: Any) -> list[str]:
-    """The calls of a plan in words: ``create pods web-0``; batches are separated by ``|`` where they hold several calls."""
-    return [", ".join(f"{call.verb} {call.resource}{'/' + call.subresource if call.subresource else ''} {call.name}".strip() for call in batch.calls) for batch in plan.batches]
+    """The calls of a plan in words, one text per batch: ``create pods web-0``; several calls of a batch are joined by commas."""
+    return [", ".join(map(in_words, batch.calls)) for batch in plan.batches]
+
+
+def in_words(call: Any) -> str:
+    resource = f"{call.resource}/{call.subresource}" if call.subresource else call.resource
+    return f"{call.verb} {resource} {call.name}".strip()
 
 
 def status_of(plan: Any) -> Object | None:
@@ -162,5 +192,3 @@ def rules(plan: Any) -> list[str]:
     """The rules that a plan follows, in order: of its calls (status writes aside), else of the plan itself."""
     found = [call.because.rule for call in plan.calls if call.because and call.subresource != "status"]
     return found or [because.rule for because in plan.because]
-
-

@@ -1,9 +1,9 @@
 """Which pods go first. Rows: upstream TestSortingActivePodsWithRanks, pkg/controller/controller_utils_test.go, 1.28."""
 
 import pytest
-from tests.unit.controllers.builders import NOW, NOW_NS, ago, pod
 
 from kubelab.controllers.common.deletion_order import deletion_cost, pods_to_delete
+from tests.unit.controllers.builders import NOW, NOW_NS, ago, pod
 
 MONTH, HOUR = 31 * 86400, 3600
 

@@ -1,10 +1,10 @@
 """Names that follow from content: recorded ControllerRevision names, hashes, canonical JSON."""
 
 import pytest
-from tests.unit.controllers.builders import stateful_set, template
 
 from kubelab.controllers.common.history import as_encoded, canonical_json, new_revision, revision_hash, revision_name, template_data
 from kubelab.controllers.common.template_hash import equal_templates, fnv32, fnv32a, template_hash
+from tests.unit.controllers.builders import stateful_set, template
 
 POD_SPEC = {
     "containers": [

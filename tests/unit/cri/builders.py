@@ -110,11 +110,15 @@ class MiniCluster:
         runtime.start_container(container, self.now)
         return container
 
+    def next_wakes(self) -> list[int]:
+        """When the nodes have something to do."""
+        return [wake for runtime in self.runtimes.values() if (wake := runtime.next_wake_ns()) is not None]
+
     def run(self, seconds: float) -> None:
         """Lets virtual time pass."""
         end = self.now + round(seconds * SECOND)
         while True:
-            wakes = [wake for runtime in self.runtimes.values() if (wake := runtime.next_wake_ns()) is not None]
+            wakes = self.next_wakes()
             if not wakes or min(wakes) > end:
                 break
             self.now = max(self.now, min(wakes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.unit.kinds_groups.builders import (
     NOW_NS,
     agree,
@@ -97,7 +98,7 @@ STATEFULSETS = [
     (
         "zero maxUnavailable",
         statefulset(updateStrategy=rolling(maxUnavailable=0)),
-        ["spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: intstr.IntOrString{Type:0, IntVal:0, StrVal:\"\"}: cannot be 0"],
+        ['spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: intstr.IntOrString{Type:0, IntVal:0, StrVal:""}: cannot be 0'],
     ),
     (
         "zero percent maxUnavailable",
@@ -152,7 +153,11 @@ STATUSES = [
     ("StatefulSet", {"replicas": -1}, ["status.replicas: Invalid value: -1", *["status."] * 4]),
     ("StatefulSet", {"replicas": 3, "observedGeneration": -1}, ["status.observedGeneration: Invalid value: -1"]),
     ("StatefulSet", {"replicas": 3, "collisionCount": -1}, ["status.collisionCount: Invalid value: -1"]),
-    ("StatefulSet", {"replicas": 3, "readyReplicas": 4}, ["status.readyReplicas: Invalid value: 4: cannot be greater than status.replicas"]),
+    (
+        "StatefulSet",
+        {"replicas": 3, "readyReplicas": 4},
+        ["status.readyReplicas: Invalid value: 4: cannot be greater than status.replicas"],
+    ),
     ("StatefulSet", {"replicas": 3, "currentReplicas": 4}, ["status.currentReplicas: Invalid value: 4"]),
     ("StatefulSet", {"replicas": 3, "updatedReplicas": 4}, ["status.updatedReplicas: Invalid value: 4"]),
     (
@@ -161,7 +166,11 @@ STATUSES = [
         ["status.availableReplicas: Invalid value: 3: cannot be greater than status.readyReplicas"],
     ),
     ("Deployment", {"replicas": 3, "updatedReplicas": 3, "readyReplicas": 2, "availableReplicas": 1, "observedGeneration": 2}, []),
-    ("Deployment", {"replicas": 3, "readyReplicas": 2, "availableReplicas": 3}, ["status.availableReplicas: Invalid value: 3: cannot be greater than readyReplicas"]),
+    (
+        "Deployment",
+        {"replicas": 3, "readyReplicas": 2, "availableReplicas": 3},
+        ["status.availableReplicas: Invalid value: 3: cannot be greater than readyReplicas"],
+    ),
     ("Deployment", {"replicas": 3, "collisionCount": -3}, ["status.collisionCount: Invalid value: -3"]),
     ("ReplicaSet", {"replicas": 3, "fullyLabeledReplicas": 4}, ["status.fullyLabeledReplicas: Invalid value: 4"]),
     ("ReplicaSet", {"replicas": 3, "fullyLabeledReplicas": 3, "readyReplicas": 2, "availableReplicas": 1}, []),
@@ -194,11 +203,17 @@ def strategy(kind="RollingUpdate", **fields):
 DEPLOYMENTS = [
     ("valid", deployment(), []),
     ("selector", deployment(selector={"matchLabels": {"name": "def"}}), ["spec.template.metadata.labels: Invalid value: "]),
-    ("restart policy", deployment(template=template(restartPolicy="Never")), ['spec.template.spec.restartPolicy: Unsupported value: "Never"']),
+    (
+        "restart policy",
+        deployment(template=template(restartPolicy="Never")),
+        ['spec.template.spec.restartPolicy: Unsupported value: "Never"'],
+    ),
     (
         "strategy type",
         deployment(strategy={"type": "randomType"}),
-        ['spec.strategy: Unsupported value: apps.DeploymentStrategy{Type:"randomType", RollingUpdate:(*apps.RollingUpdateDeployment)(nil)}: '],
+        [
+            'spec.strategy: Unsupported value: apps.DeploymentStrategy{Type:"randomType", RollingUpdate:(*apps.RollingUpdateDeployment)(nil)}: '
+        ],
     ),
     (
         "Recreate with rollingUpdate",
@@ -213,7 +228,7 @@ DEPLOYMENTS = [
     (
         "both zero",
         deployment(strategy=strategy(maxSurge="0%", maxUnavailable=0)),
-        ["spec.strategy.rollingUpdate.maxUnavailable: Invalid value: intstr.IntOrString{Type:0, IntVal:0, StrVal:\"\"}: may not be 0 when"],
+        ['spec.strategy.rollingUpdate.maxUnavailable: Invalid value: intstr.IntOrString{Type:0, IntVal:0, StrVal:""}: may not be 0 when'],
     ),
     (
         "maxUnavailable over 100%",
@@ -367,7 +382,9 @@ def test_status_updates_keep_what_is_not_theirs():
     """upstream: deploymentStatusStrategy.PrepareForUpdate resets labels, the others do not."""
     for kind, labels in (("Deployment", None), ("StatefulSet", {"a": "b"})):
         stored = prepared(workload(kind))
-        obj = merged(stored, {"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}, "spec": {"replicas": 9}, "status": {"readyReplicas": 1}})
+        obj = merged(
+            stored, {"metadata": {"labels": {"a": "b"}, "annotations": {"c": "d"}}, "spec": {"replicas": 9}, "status": {"readyReplicas": 1}}
+        )
         kind_of(obj).prepare_status(obj, stored, context())
         assert obj["spec"] == stored["spec"]
         assert obj["status"]["readyReplicas"] == 1
@@ -419,3 +436,96 @@ def test_cells():
         3,
         "<unknown>",
     ]
+
+
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+def container(**fields):
+    return template(containers=[{"name": "c", "image": "i", **fields}])
+
+
+# upstream: pkg/api/pod/warnings_test.go (TestWarnings)
+WARNINGS = [
+    ("plain", template(), []),
+    (
+        "beta labels",
+        template(nodeSelector={"beta.kubernetes.io/os": "linux"}),
+        ['spec.template.spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead'],
+    ),
+    (
+        "null labelSelector",
+        template(topologySpreadConstraints=[{"topologyKey": "beta.kubernetes.io/arch", "maxSkew": 1}]),
+        [
+            "spec.template.spec.topologySpreadConstraints[0].topologyKey: beta.kubernetes.io/arch is deprecated since v1.14; "
+            'use "kubernetes.io/arch" instead',
+            "spec.template.spec.topologySpreadConstraints[0].labelSelector: a null labelSelector results in matching no pod",
+        ],
+    ),
+    (
+        "null selector in an affinity",
+        template(affinity={"podAntiAffinity": {PREFERRED: [{"weight": 1, "podAffinityTerm": {"topologyKey": "k"}}]}}),
+        [
+            f"spec.template.spec.affinity.podAntiAffinity.{PREFERRED}[0].podAffinityTerm.labelSelector: a null labelSelector results in matching no pod"
+        ],
+    ),
+    (
+        "gitRepo",
+        template(volumes=[{"name": "v", "gitRepo": {"repository": "r"}}]),
+        ["spec.template.spec.volumes[0].gitRepo: deprecated in v1.11"],
+    ),
+    (
+        "duplicate hostAlias",
+        template(hostAliases=[{"ip": "1.1.1.1"}, {"ip": "1.1.1.1"}]),
+        ['spec.template.spec.hostAliases[1].ip: duplicate ip "1.1.1.1"'],
+    ),
+    (
+        "duplicate imagePullSecret",
+        template(imagePullSecrets=[{"name": "a"}, {"name": "a"}]),
+        ['spec.template.spec.imagePullSecrets[1].name: duplicate name "a"'],
+    ),
+    (
+        "duplicate env",
+        container(env=[{"name": "a", "value": "a"}, {"name": "a", "value": "$(a)other"}, {"name": "a", "value": "b"}]),
+        ['spec.template.spec.containers[0].env[2]: hides previous definition of "a"'],
+    ),
+    (
+        "fractional resources",
+        container(resources={"limits": {"memory": "4500m"}}),
+        ['spec.template.spec.containers[0].resources.limits[memory]: fractional byte value "4500m" is invalid, must be an integer'],
+    ),
+    (
+        "negative grace period",
+        template(terminationGracePeriodSeconds=-1),
+        ["spec.template.spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1"],
+    ),
+    (
+        "overlapping ports",
+        container(ports=[{"containerPort": 80, "protocol": "TCP"}, {"containerPort": 80, "protocol": "TCP", "hostPort": 8080}]),
+        ["spec.template.spec.containers[0].ports[1]: overlapping port definition with spec.template.spec.containers[0].ports[0]"],
+    ),
+    (
+        "critical pod",
+        merged(template(), {"metadata": {"annotations": {"scheduler.alpha.kubernetes.io/critical-pod": ""}}}),
+        [
+            "spec.template.metadata.annotations[scheduler.alpha.kubernetes.io/critical-pod]: non-functional in v1.16+; "
+            'use the "priorityClassName" field instead'
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("pod_template", "expected"), [pytest.param(*row[1:], id=row[0]) for row in WARNINGS])
+@pytest.mark.parametrize("kind", ["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"])
+def test_warnings_about_templates(kind, pod_template, expected):
+    body = workload(kind, template=pod_template)
+    assert kind_of(body).warnings(body, None, context()) == expected
+    assert kind_of(body).warnings(body, body, context()) == []
+
+
+def test_claims_for_a_part_of_a_byte_warn():
+    """upstream: statefulSetStrategy.WarningsOnCreate and WarningsOnUpdate"""
+    body = statefulset(volumeClaimTemplates=[{"metadata": {"name": "d"}, "spec": {"resources": {"requests": {"storage": "1500m"}}}}])
+    words = 'resources.requests[storage]: fractional byte value "1500m" is invalid, must be an integer'
+    assert kind_of(body).warnings(body, None, context()) == [f"spec.volumeClaimTemplates[0].{words}"]
+    assert kind_of(body).warnings(body, body, context()) == [f"spec.volumeClaimTemplates[0].Spec.{words}"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+
+from kubelab.kinds.batch import cron
 from tests.unit.kinds_groups.builders import (
     NOW_NS,
     UID,
@@ -17,8 +19,6 @@ from tests.unit.kinds_groups.builders import (
     status_errors,
     update_errors,
 )
-
-from kubelab.kinds.batch import cron
 
 ON = {"JobBackoffLimitPerIndex": True, "JobPodReplacementPolicy": True}
 INDEXED = {"completionMode": "Indexed", "completions": 2, "parallelism": 2}
@@ -46,7 +46,11 @@ JOBS = [
     ("valid FailIndex", job(**INDEXED, backoffLimitPerIndex=1, **policy(exits("FailIndex"))), []),
     ("valid Indexed completion mode", job(**INDEXED), []),
     ("valid parallelism for high completions", job(**HIGH), []),
-    ("neither", job(**policy({"action": "FailJob"})), [f"{RULE}: Invalid value: specifying one of OnExitCodes and OnPodConditions is required"]),
+    (
+        "neither",
+        job(**policy({"action": "FailJob"})),
+        [f"{RULE}: Invalid value: specifying one of OnExitCodes and OnPodConditions is required"],
+    ),
     (
         "both",
         job(**policy({**exits(), **condition()})),
@@ -65,7 +69,11 @@ JOBS = [
         [f"{RULE}.onPodConditions: Too many: 21: must have at most 20 items"],
     ),
     ("unordered", job(**policy(exits(values=[19, 11]))), [f"{RULE}.onExitCodes.values: Invalid value: []int32{{19, 11}}: must be ordered"]),
-    ("no code", job(**policy(exits(values=[]))), [f"{RULE}.onExitCodes.values: Invalid value: []int32{{}}: at least one value is required"]),
+    (
+        "no code",
+        job(**policy(exits(values=[]))),
+        [f"{RULE}.onExitCodes.values: Invalid value: []int32{{}}: at least one value is required"],
+    ),
     (
         "no action",
         job(**policy(exits(""))),
@@ -176,7 +184,11 @@ JOBS = [
         job(manualSelector=True, selector={"matchLabels": {"a": "b"}}),
         ["spec.template.metadata.labels: Invalid value: "],
     ),
-    ("manual selector left out", job(manualSelector=True), ["spec.selector: Required value", "spec.template.metadata.labels: Invalid value: "]),
+    (
+        "manual selector left out",
+        job(manualSelector=True),
+        ["spec.selector: Required value", "spec.template.metadata.labels: Invalid value: "],
+    ),
     (
         "host name too long for the last index",
         merged(job(**{**INDEXED, "completions": 101}), {"metadata": {"name": "a" * 60}}),
@@ -214,9 +226,19 @@ JOB_UPDATES = [
         ["spec.completions: Invalid value: 5: can only be modified in tandem with spec.parallelism"],
     ),
     ("image", job(), pod(containers=[{"name": "c", "image": "y"}]), FIXED_TEMPLATE),
-    ("completion mode", job(completions=2), {"completionMode": "Indexed"}, ['spec.completionMode: Invalid value: "Indexed": field is immutable']),
+    (
+        "completion mode",
+        job(completions=2),
+        {"completionMode": "Indexed"},
+        ['spec.completionMode: Invalid value: "Indexed": field is immutable'],
+    ),
     ("add pod failure policy", job(), policy(exits()), ["spec.podFailurePolicy: Invalid value: batch.PodFailurePolicy{"]),
-    ("remove pod failure policy", job(**policy(exits())), {"podFailurePolicy": None}, ["spec.podFailurePolicy: Invalid value: null: field"]),
+    (
+        "remove pod failure policy",
+        job(**policy(exits())),
+        {"podFailurePolicy": None},
+        ["spec.podFailurePolicy: Invalid value: null: field"],
+    ),
     ("immutable tolerations", job(), pod(tolerations=[{"key": "a", "operator": "Exists"}]), FIXED_TEMPLATE),
     ("mutable tolerations", job(suspend=True), pod(tolerations=[{"key": "a", "operator": "Exists"}]), []),
     ("mutable node selector", job(suspend=True), pod(nodeSelector={"a": "b"}), []),
@@ -293,7 +315,10 @@ CRON_JOBS = [
         cron_job(concurrencyPolicy="x"),
         ['spec.concurrencyPolicy: Unsupported value: "x": supported values: "Allow", "Forbid", "Replace"'],
     ),
-    (merged(cron_job(), {"spec": {"jobTemplate": {"spec": {"parallelism": -1}}}}), ["spec.jobTemplate.spec.parallelism: Invalid value: -1"]),
+    (
+        merged(cron_job(), {"spec": {"jobTemplate": {"spec": {"parallelism": -1}}}}),
+        ["spec.jobTemplate.spec.parallelism: Invalid value: -1"],
+    ),
     (
         merged(cron_job(), {"spec": {"jobTemplate": {"spec": {"selector": {"matchLabels": {"a": "b"}}}}}}),
         ["spec.jobTemplate.spec.selector: Invalid value: v1.LabelSelector{"],

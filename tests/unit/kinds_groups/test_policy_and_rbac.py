@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.unit.kinds_groups.builders import NOW_NS, agree, create_errors, kind_of, object_of, prepared, status_errors, update_errors
 
 from kubelab.kinds.rbac.bootstrap import objects
+from tests.unit.kinds_groups.builders import NOW_NS, agree, create_errors, kind_of, object_of, prepared, status_errors, update_errors
 
 RBAC = "rbac.authorization.k8s.io/v1"
 DATA = Path(__file__).parents[2] / "data" / "real-api" / "rbac-bootstrap.json"
@@ -131,9 +131,18 @@ BINDINGS = [
     (binding("ClusterRoleBinding"), ['roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole"']),
     (binding(name=""), ["roleRef.name: Required value"]),
     (binding(name="a/b"), ["roleRef.name: Invalid value: \"a/b\": may not contain '/'"]),
-    (binding(subject={"kind": "ServiceAccount", "name": "a", "apiGroup": "x"}), ['subjects[0].apiGroup: Unsupported value: "x": supported values: ""']),
-    (binding("ClusterRoleBinding", role_kind="ClusterRole", subject={"kind": "ServiceAccount", "name": "a"}), ["subjects[0].namespace: Required value"]),
-    (binding(subject={"kind": "Robot", "name": "a"}), ['subjects[0].kind: Unsupported value: "Robot": supported values: "ServiceAccount", "User", "Group"']),
+    (
+        binding(subject={"kind": "ServiceAccount", "name": "a", "apiGroup": "x"}),
+        ['subjects[0].apiGroup: Unsupported value: "x": supported values: ""'],
+    ),
+    (
+        binding("ClusterRoleBinding", role_kind="ClusterRole", subject={"kind": "ServiceAccount", "name": "a"}),
+        ["subjects[0].namespace: Required value"],
+    ),
+    (
+        binding(subject={"kind": "Robot", "name": "a"}),
+        ['subjects[0].kind: Unsupported value: "Robot": supported values: "ServiceAccount", "User", "Group"'],
+    ),
     (binding(subject={"kind": "Group"}), ["subjects[0].name: Required value"]),
 ]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.unit.kinds_groups.builders import create_errors, kind_of, merged, prepared, summary, update_errors
 
 FOLDER = Path(__file__).parents[2] / "data" / "transcripts"

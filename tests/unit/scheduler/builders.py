@@ -21,7 +21,9 @@ START_NS = 1_767_225_600_000_000_000
 MANAGER = Manager("test", "Update", "v1")
 
 
-def node(name: str, *, cpu="4", memory="16Gi", pods="110", zone="", labels=None, taints=None, cordoned=False, images=None, **allocatable) -> Object:
+def node(
+    name: str, *, cpu="4", memory="16Gi", pods="110", zone="", labels=None, taints=None, cordoned=False, images=None, **allocatable
+) -> Object:
     spec: Object = {}
     if taints:
         spec["taints"] = [dict(zip(("key", "value", "effect"), taint, strict=True)) for taint in taints]
@@ -46,7 +48,20 @@ def node(name: str, *, cpu="4", memory="16Gi", pods="110", zone="", labels=None,
     }
 
 
-def pod(name: str, *, cpu=None, memory=None, node="", labels=None, namespace="default", owner=None, image="nginx:1", port=0, requests=None, **spec) -> Object:
+def pod(
+    name: str,
+    *,
+    cpu=None,
+    memory=None,
+    node="",
+    labels=None,
+    namespace="default",
+    owner=None,
+    image="nginx:1",
+    port=0,
+    requests=None,
+    **spec,
+) -> Object:
     """``requests`` adds to cpu and memory. ``owner``: (kind, name) of its controller. Further keywords go into the spec."""
     wanted = {key: text for key, text in {"cpu": cpu, "memory": memory, **(requests or {})}.items() if text is not None}
     container: Object = {"name": "c", "image": image, "resources": {"requests": wanted} if wanted else {}}
@@ -58,7 +73,9 @@ def pod(name: str, *, cpu=None, memory=None, node="", labels=None, namespace="de
     meta: Object = {"name": name, "namespace": namespace, "uid": f"uid-{namespace}-{name}", "labels": labels or {}}
     if owner:
         kind, owner_name = owner
-        meta["ownerReferences"] = [{"apiVersion": "apps/v1", "kind": kind, "name": owner_name, "uid": f"uid-{owner_name}", "controller": True}]
+        meta["ownerReferences"] = [
+            {"apiVersion": "apps/v1", "kind": kind, "name": owner_name, "uid": f"uid-{owner_name}", "controller": True}
+        ]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": body, "status": {"phase": "Pending"}}
 
 
@@ -67,7 +84,9 @@ def replica_set(name: str, labels: dict[str, str], kind="ReplicaSet") -> Object:
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": meta, "spec": {"selector": {"matchLabels": labels}}}
 
 
-def claim(name: str, *, storage_class="standard", volume="", size="1Gi", modes=("ReadWriteOnce",), annotations=None, phase="Pending") -> Object:
+def claim(
+    name: str, *, storage_class="standard", volume="", size="1Gi", modes=("ReadWriteOnce",), annotations=None, phase="Pending"
+) -> Object:
     spec: Object = {"storageClassName": storage_class, "accessModes": list(modes), "resources": {"requests": {"storage": size}}}
     notes = dict(annotations or {})
     if volume:
@@ -91,7 +110,13 @@ def volume(name: str, *, hosts=(), zone="", size="1Gi", storage_class="standard"
 
 def storage_class(name="standard", *, mode="WaitForFirstConsumer", provisioner="lab.kubelab.dev/disk") -> Object:
     meta = {"name": name, "uid": f"uid-class-{name}"}
-    return {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": meta, "provisioner": provisioner, "volumeBindingMode": mode}
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": meta,
+        "provisioner": provisioner,
+        "volumeBindingMode": mode,
+    }
 
 
 RESOURCES = {
@@ -144,7 +169,7 @@ class World:
         self.timing = timing or Timing.preset("instant")
         self.memory: dict[str, dict[Any, Any]] = {}
         self.heap: list[tuple[int, int, tuple[Any, ...]]] = []
-        self.waiting: dict[tuple[Any, ...], None] = {}
+        self.waiting: dict[tuple[Any, ...], int] = {}
         self.sequence = 0
         self.events: list[EventDraft] = []
         self.calls: list[Call] = []
@@ -178,18 +203,20 @@ class World:
         while self.heap and self.heap[0][0] <= end:
             time_ns, _, key = heappop(self.heap)
             self.now_ns = max(self.now_ns, time_ns)
-            self.waiting.pop((time_ns, key), None)
-            self._step(key)
+            if self.waiting.get(key) == time_ns:
+                del self.waiting[key]
+                self._step(key)
         self.now_ns = end
 
     def _queue(self, key, after_ns=0) -> None:
         if isinstance(key, Later):
             after_ns, key = key.after_ns, key.key
-        at = (self.now_ns + after_ns, key)
-        if at not in self.waiting:
-            self.waiting[at] = None
-            self.sequence += 1
-            heappush(self.heap, (at[0], self.sequence, key))
+        due_ns = self.now_ns + after_ns
+        if self.waiting.get(key, due_ns + 1) <= due_ns:
+            return  # as in the engine: the earlier time for a key wins
+        self.waiting[key] = due_ns
+        self.sequence += 1
+        heappush(self.heap, (due_ns, self.sequence, key))
 
     def _step(self, key, attempt=0) -> None:
         plan = SCHEDULER.plan(SCHEDULER.observe(self.scope(key, attempt), key))
@@ -234,4 +261,7 @@ class World:
         if call.subresource == "binding":
             self.put({**found, "spec": {**found["spec"], "nodeName": call.body["target"]["name"]}})
         else:
-            self.put({**found, "status": {**found["status"], "conditions": call.body["status"].get("conditions", [])}})
+            [changed] = call.body["status"].get("conditions") or [{}]
+            others = [each for each in found["status"].get("conditions", []) if each["type"] != changed.get("type")]
+            old = next((each for each in found["status"].get("conditions", []) if each["type"] == changed.get("type")), {})
+            self.put({**found, "status": {**found["status"], "conditions": [*others, {**old, **changed}]}})
