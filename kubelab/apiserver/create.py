@@ -6,7 +6,8 @@ upstream: apiserver/pkg/endpoints/handlers/create.go, registry/rest/create.go Be
 from __future__ import annotations
 
 from kubelab.apiserver import allocate, decoding, status
-from kubelab.apiserver.managed import manager_of
+from kubelab.apiserver.copying import private
+from kubelab.apiserver.managed import manager_of, sent
 from kubelab.apiserver.request import Response
 from kubelab.apiserver.work import Work
 from kubelab.kinds import names
@@ -22,6 +23,7 @@ def draft(work: Work) -> None:
     work.created = True
     work.object = obj = decoding.body(work)
     start(work, obj)
+    work.sent = work.request.body if work.request.origin.typed else private(obj)
 
 
 def start(work: Work, obj: dict) -> None:  # type: ignore[type-arg]
@@ -94,6 +96,6 @@ def commit(work: Work) -> Response:
     if work.request.options.dry_run:
         return work.answer(obj, 201)
     assert work.manager is not None
-    work.commit("ADDED", key, obj, work.manager)
+    work.commit("ADDED", key, obj, work.manager if work.manager.entries is not None else work.manager._replace(seen=sent(work)))
     allocate.after_create(work)
     return work.answer(obj, 201)

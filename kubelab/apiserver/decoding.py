@@ -9,7 +9,8 @@ import json
 from typing import Any
 
 from kubelab.apiserver import status
-from kubelab.apiserver.work import Work, private
+from kubelab.apiserver.copying import private
+from kubelab.apiserver.work import Work
 from kubelab.kinds import decode, schema
 from kubelab.kinds.kind import Kind
 from kubelab.store.log import Object

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubelab.apiserver.apply import managed
+from kubelab.apiserver.copying import private
 from kubelab.kinds import registry, schema
+from kubelab.kinds.kind import Context
 from kubelab.store.log import Commit, Manager, Object, ObjectKey
 from kubelab.world.clock import rfc3339
 
@@ -68,21 +71,35 @@ class ManagedFields:
 
     @staticmethod
     def _after(entries: list[Object], commit: Commit) -> list[Object]:
-        from kubelab.apiserver.apply import managed
-
         manager = commit.manager
         if manager.entries is not None:
             return manager.entries
         kind = registry.by_resource(commit.key[0])
         group, _, version = manager.api_version.rpartition("/")
         shape = schema.for_kind(group, version, kind.kind)
+        new = commit.object
+        if manager.seen is not None:
+            new = private(manager.seen)
+            kind.default(new, Context(rfc3339(commit.time_ns), commit.time_ns))
         return managed.fields_of_update(
             entries,
             commit.old,
-            commit.object,
+            new,
             manager.name,
             manager.api_version,
             rfc3339(commit.time_ns),
             manager.subresource,
             shape,
         )
+
+
+def sent(work: Work) -> Object | None:
+    """What to keep of a creation as it was sent: nothing if what is stored says the same."""
+    seen, obj = work.sent, work.object
+    if seen is None:
+        return None
+    for name in (*seen, *obj):
+        if name not in ("metadata", "status", "apiVersion", "kind") and seen.get(name) != obj.get(name):
+            return seen
+    meta, stored = seen["metadata"], obj["metadata"]
+    return seen if any(meta.get(name) != stored.get(name) for name in ("labels", "annotations", "finalizers")) else None

@@ -13,10 +13,13 @@ import yaml
 from kubelab.apiserver import decoding, status
 from kubelab.apiserver.apply import managed
 from kubelab.apiserver.apply.conflicts import ApplyRejected, Conflicts
+from kubelab.apiserver.apply.entries import of_request
+from kubelab.apiserver.apply.typed import TypedError
 from kubelab.apiserver.managed import manager_of
 from kubelab.apiserver.patch import json_patch, merge_patch, strategic_merge
 from kubelab.apiserver.patch.errors import PatchError
-from kubelab.apiserver.work import Work, private
+from kubelab.apiserver.copying import private
+from kubelab.apiserver.work import Work
 from kubelab.kinds import decode, schema
 from kubelab.kinds.field import Go, invalid
 from kubelab.store.log import Manager, Object
@@ -44,8 +47,9 @@ def draft(work: Work) -> None:
     obj = work.object = private(patched)
     if not typed:
         _retype(work, obj, shape)
-        _reset_managed(work, obj, base)
-    obj["metadata"].pop("managedFields", None)
+    sent = obj["metadata"].pop("managedFields", None)
+    if not typed and sent != base["metadata"].get("managedFields"):
+        own_entries(work, obj, sent if sent is not None else [], shape)
     if not request.subresource:
         work.kind.default(obj, work.context)
 
@@ -112,14 +116,17 @@ def _invalid_patch(work: Work, value: Any, detail: str) -> status.ApiFailure:
     return status.invalid(work.kind, "", [invalid("patch", value, detail)], kind_name="", group="")
 
 
-def _reset_managed(work: Work, obj: Object, base: Object) -> None:
-    """managedFields changed by a client: an empty list (or one empty entry) resets them."""
-    given = obj["metadata"].get("managedFields")
-    if given == base["metadata"].get("managedFields"):
+def own_entries(work: Work, obj: Object, sent: list[Object] | None, shape: schema.Struct | None) -> None:
+    """managedFields that a client sends count as the ones to start from; an empty list (or one empty entry) resets them."""
+    live = work.server.managed.of(work.key)
+    before = of_request(live, sent, work.request.subresource)
+    if before is live or before == live:
         return
-    if given in ([], [{}], None):
-        manager = manager_of(work)
-        work.manager = Manager(manager.name, manager.operation, manager.api_version, manager.subresource, [])
+    manager = work.manager = manager_of(work)
+    entries = managed.fields_of_update(
+        before, work.old, obj, manager.name, manager.api_version, work.context.now, manager.subresource, shape
+    )
+    work.manager = manager._replace(entries=entries)
 
 
 def _apply(work: Work) -> None:
@@ -129,14 +136,11 @@ def _apply(work: Work) -> None:
     version = request.version or kind.versions[0]
     shape = schema.for_kind(kind.group, version, kind.kind)
     if shape is not None:
-        _retype(work, applied, shape)
+        _retype(work, private(applied), shape)
     meta = applied["metadata"]
     if "managedFields" in meta:
         raise status.bad_request("metadata.managedFields must be nil")
-    given = f"{applied.get('apiVersion', '')}, Kind={applied.get('kind', '')}"
     expected = f"{kind.group}/{version}" if kind.group else version
-    if given != f"{expected}, Kind={kind.kind}":
-        raise status.bad_request(f"invalid object type: {_gvk(applied)}")
     live = work.old = server.store.head.get(*work.key)
     if live is None and request.subresource:
         raise status.not_found(kind, request.name)
@@ -161,10 +165,14 @@ def _apply(work: Work) -> None:
         raise status.failure(409, "Conflict", conflicts.message, details) from None
     except ApplyRejected as rejected:
         raise status.bad_request(str(rejected)) from None
+    except TypedError as error:
+        raise status.plain_error(str(error)) from None
     work.object = private(merged)
     work.object["metadata"].setdefault("name", request.name)
     work.object["apiVersion"] = kind.api_version
     work.created = live is None
+    if shape is not None:
+        _decoded(work, shape)
     if not request.subresource:
         kind.default(work.object, work.context)
     if live is None:
@@ -172,8 +180,11 @@ def _apply(work: Work) -> None:
     work.manager = Manager(name, "Apply", expected, request.subresource, entries)
 
 
-def _gvk(obj: Object) -> str:
-    return f"{obj.get('apiVersion', '')}, Kind={obj.get('kind', '')}"
+def _decoded(work: Work, shape: schema.Struct) -> None:
+    """The merged object as Go would have decoded it."""
+    found = decode.check(work.object, shape)
+    if found.errors:
+        raise status.plain_error(found.errors[0])
 
 
 def _apply_body(work: Work) -> Object:

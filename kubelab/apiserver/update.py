@@ -11,7 +11,7 @@ from kubelab.apiserver import allocate, create, decoding, patching, status
 from kubelab.apiserver.managed import manager_of
 from kubelab.apiserver.request import Response
 from kubelab.apiserver.work import Work
-from kubelab.kinds import names
+from kubelab.kinds import names, schema
 from kubelab.kinds.equality import same
 from kubelab.kinds.field import FieldError, invalid
 from kubelab.kinds.kind import Kind
@@ -35,9 +35,13 @@ def draft(work: Work) -> None:
         match_name(work, meta)
         create.match_namespace(work, meta)
         work.old = work.server.store.head.get(*work.key)
+        sent = meta.pop("managedFields", None)
         if work.old is None:
             _create_on_update(work)
             return
+        if sent is not None:
+            group, version = kind.group, request.version or kind.versions[0]
+            patching.own_entries(work, body, sent, schema.for_kind(group, version, kind.kind))
     if request.subresource == "status" and kind.prepare_status is None:
         raise status.no_such_resource()
     if work.manager is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import marshal
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Work:
-    """``object`` is the draft of what will be stored (it belongs to this request); ``old`` what is stored now (shared).
+    """``object`` is the draft of what will be stored (it belongs to this request); ``old`` what is stored now (shared); ``sent`` a
+    creation's object before admission and strategy.
 
     ``finished`` is set by a step that already knows the answer (a no-op, a second delete).
     """
@@ -27,6 +27,7 @@ class Work:
     kind: Kind
     context: Context
     object: Object = field(default_factory=dict)
+    sent: Object | None = None
     old: Object | None = None
     operation: str = ""  # CREATE, UPDATE, DELETE
     manager: Manager | None = None
@@ -61,7 +62,3 @@ class Work:
         self.commits.append(commit)
         return commit
 
-
-def private(obj: Any) -> Any:
-    """A deep copy of JSON-shaped data. ``marshal`` is the fastest copier in the standard library; it sees only our own bytes."""
-    return marshal.loads(marshal.dumps(obj))

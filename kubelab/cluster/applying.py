@@ -5,10 +5,10 @@ upstream: kubectl/pkg/cmd/apply (client-side three-way merge), 1.28.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kubelab.apiserver.apply.last_applied import configuration_of, with_configuration
 from kubelab.apiserver.patch import three_way
 from kubelab.apiserver.request import Options
 from kubelab.cluster import manifests, references
@@ -20,8 +20,6 @@ from kubelab.kinds.kind import Object
 
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
-
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def each(cluster: Cluster, source: Any, namespace: str, verb: str, options: Options) -> Any:
@@ -105,8 +103,7 @@ def _client_side(cluster: Cluster, reference: Reference, document: Document, opt
         return dict(
             cluster._call("create", target, body=modified, options=options, place=document.place, agent="kubectl").object
         )
-    annotations = current["metadata"].get("annotations") or {}
-    original = json.loads(annotations[LAST_APPLIED]) if LAST_APPLIED in annotations else None
+    original = configuration_of(current) or None
     kind = reference.kind
     version = str(modified["apiVersion"]).rpartition("/")[2]
     shape = schema.for_kind(kind.group, version, kind.kind)
@@ -128,10 +125,7 @@ def _client_side(cluster: Cluster, reference: Reference, document: Document, opt
 
 def _annotated(obj: Object, reference: Reference) -> Object:
     """The object with its own text as annotation, as kubectl leaves it."""
-    meta = {name: item for name, item in (obj.get("metadata") or {}).items()}
+    meta = dict(obj.get("metadata") or {})
     if reference.kind.namespaced:
         meta["namespace"] = meta.get("namespace") or reference.namespace
-    annotations = {name: item for name, item in (meta.get("annotations") or {}).items() if name != LAST_APPLIED}
-    plain = {**obj, "metadata": {**meta, "annotations": annotations}}
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return {**plain, "metadata": {**plain["metadata"], "annotations": {**annotations, LAST_APPLIED: text + "\n"}}}
+    return with_configuration({**obj, "metadata": meta})

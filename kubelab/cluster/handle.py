@@ -20,6 +20,7 @@ from kubelab.engine.engine import Engine
 from kubelab.engine.plan import Plan
 from kubelab.kinds.kind import Object
 from kubelab.world.clock import parse_rfc3339, to_datetime
+from kubelab.world.collector import held_off
 from kubelab.world.timing import Timing
 
 START = "2026-01-01T00:00:00Z"
@@ -319,7 +320,9 @@ class Cluster:
     # -- futures ---------------------------------------------------------------------------------------------------------
     def fork(self) -> Cluster:
         """Another future of the same past: it shares nothing that can change."""
-        return Cluster._of(World(self._engine.fork(), self._world.start_ns), self._user, self._agent)
+        with held_off():
+            engine = self._engine.fork()
+        return Cluster._of(World(engine, self._world.start_ns), self._user, self._agent)
 
 
 def _authenticated(name: str, groups: Sequence[str] | None) -> tuple[str, ...]:

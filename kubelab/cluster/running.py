@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kubelab.cluster import until as conditions
 from kubelab.cluster.errors import Unsettled
 from kubelab.engine.engine import Engine
+from kubelab.world.collector import held_off
 from kubelab.world.clock import format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 def advance(engine: Engine, to_ns: int) -> None:
     """Process every wake up to an instant; the clock stands there afterwards."""
     heap, run_one = engine.wakes.heap, engine.run_one
-    while heap and heap[0][0] <= to_ns:
-        run_one()
+    with held_off():
+        while heap and heap[0][0] <= to_ns:
+            run_one()
     engine.now_ns = max(engine.now_ns, to_ns)
 
 
@@ -68,12 +70,13 @@ def _until(engine: Engine, met: Callable[[], bool], limit_ns: int) -> bool:
         return True
     heap, run_one, store = engine.wakes.heap, engine.run_one, engine.store
     revision = store.revision
-    while heap and heap[0][0] <= limit_ns:
-        run_one()
-        if store.revision != revision:
-            revision = store.revision
-            if met():
-                return True
+    with held_off():
+        while heap and heap[0][0] <= limit_ns:
+            run_one()
+            if store.revision != revision:
+                revision = store.revision
+                if met():
+                    return True
     engine.now_ns = max(engine.now_ns, limit_ns)
     return met()
 
@@ -83,8 +86,9 @@ def settle(cluster: Cluster, timeout: str | float) -> None:
     engine = cluster._engine
     limit_ns = engine.now_ns + parse_duration(timeout)
     heap, run_one = engine.wakes.heap, engine.run_one
-    while engine.moving > 0 and heap and heap[0][0] <= limit_ns:
-        run_one()
+    with held_off():
+        while engine.moving > 0 and heap and heap[0][0] <= limit_ns:
+            run_one()
     if engine.moving > 0:
         engine.now_ns = max(engine.now_ns, limit_ns)
         raise Unsettled(f"after {_shown(timeout)} something is still moving at {cluster.elapsed:.3f} s", moving(engine))

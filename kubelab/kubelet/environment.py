@@ -18,7 +18,7 @@ from kubelab.store.view import View
 
 Object = dict[str, Any]
 _NONE: dict[str, Any] = {}
-_REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
+_REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
 
 class ConfigError(Exception):
@@ -49,7 +49,7 @@ def expand(text: str, env: Mapping[str, str]) -> str:
 
 def variables(place: Place, container: Object) -> dict[str, str]:
     """The environment of a container. Raises ConfigError."""
-    env: dict[str, str] = {}
+    env = service_variables(place.view, place.pod)
     for source in container.get("envFrom") or ():
         env.update(_all_of(place, source))
     for entry in container.get("env") or ():
@@ -61,8 +61,7 @@ def variables(place: Place, container: Object) -> dict[str, str]:
             env[name] = value
         else:
             env[name] = expand(entry.get("value") or "", env)
-    services = service_variables(place.view, place.pod)
-    return {**services, **env} if services else env
+    return env
 
 
 def _all_of(place: Place, source: Object) -> dict[str, str]:

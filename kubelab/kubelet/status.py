@@ -132,10 +132,10 @@ def _conditions(pod: Object, inits: list[Object], mains: list[Object], phase: st
     old = (pod.get("status") or _NONE).get("conditions") or ()
     kept = [condition for condition in old if condition["type"] not in OWN_CONDITIONS]
     before = {condition["type"]: condition for condition in old}
-    containers = _containers_ready(spec, inits, mains, phase)
+    containers = containers_ready(spec, inits, mains, phase)
     own = (
-        ("Initialized", *_initialized(spec, inits, mains, phase)),
-        ("Ready", *_ready(spec, kept, containers, phase)),
+        ("Initialized", *initialized(spec, inits, mains, phase)),
+        ("Ready", *pod_ready(spec, kept, containers, phase)),
         ("ContainersReady", *containers),
         ("PodScheduled", "True", "", ""),
     )
@@ -160,7 +160,7 @@ def _condition(before: Object | None, kind: str, status: str, reason: str, messa
 Verdict = tuple[str, str, str]  # status, reason, message
 
 
-def _initialized(spec: Object, inits: list[Object], mains: list[Object], phase: str) -> Verdict:
+def initialized(spec: Object, inits: list[Object], mains: list[Object], phase: str) -> Verdict:
     """upstream: GeneratePodInitializedCondition."""
     if phase == "Succeeded":
         return ("True", "PodCompleted", "")
@@ -176,7 +176,7 @@ def _initialized(spec: Object, inits: list[Object], mains: list[Object], phase: 
     return ("False", "ContainersNotInitialized", f"containers with incomplete status: [{' '.join(incomplete)}]")
 
 
-def _containers_ready(spec: Object, inits: list[Object], mains: list[Object], phase: str) -> Verdict:
+def containers_ready(spec: Object, inits: list[Object], mains: list[Object], phase: str) -> Verdict:
     """upstream: GenerateContainersReadyCondition."""
     if phase == "Succeeded":
         return ("False", "PodCompleted", "")
@@ -197,7 +197,7 @@ def _containers_ready(spec: Object, inits: list[Object], mains: list[Object], ph
     return ("True", "", "")
 
 
-def _ready(spec: Object, conditions: list[Object], containers: Verdict, phase: str) -> Verdict:
+def pod_ready(spec: Object, conditions: list[Object], containers: Verdict, phase: str) -> Verdict:
     """upstream: GeneratePodReadyCondition."""
     if containers[0] != "True":
         return containers

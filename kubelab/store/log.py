@@ -14,13 +14,15 @@ ObjectKey = tuple[str, str, str]  # (resource, namespace, name)
 
 
 class Manager(NamedTuple):
-    """Who wrote, as managedFields record it; ``entries`` is set where the writer decided the list itself (apply, reset)."""
+    """Who wrote, as managedFields record it. ``entries`` is set where the write decided the whole list (apply, a client's own list);
+    ``seen`` is the object as it was sent, where admission or the strategy has changed it since: only what was sent is owned."""
 
     name: str
     operation: str  # "Update" or "Apply"
     api_version: str
     subresource: str = ""
     entries: list[Object] | None = None
+    seen: Object | None = None
 
 
 class Commit(NamedTuple):

@@ -58,9 +58,14 @@ class Plugin(Protocol):
     in the object's namespace, there is nothing to do ("": always called).
     """
 
-    name: str
-    handles: Iterable[tuple[str, str]]
-    needs: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def handles(self) -> Iterable[tuple[str, str]]: ...
+
+    @property
+    def needs(self) -> str: ...
 
     def admit(self, attributes: Attributes, cluster: Cluster) -> None:
         """Mutate ``attributes.object`` in place; raise ``ApiFailure`` to refuse."""

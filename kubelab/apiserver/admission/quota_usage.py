@@ -85,7 +85,7 @@ def _is_charged(pod: Object, now_ns: int) -> bool:
     meta = pod["metadata"]
     if not meta.get("deletionTimestamp") or meta.get("deletionGracePeriodSeconds") is None:
         return True
-    return now_ns <= parse_rfc3339(meta["deletionTimestamp"]) + meta["deletionGracePeriodSeconds"] * SECOND
+    return bool(now_ns <= parse_rfc3339(meta["deletionTimestamp"]) + meta["deletionGracePeriodSeconds"] * SECOND)
 
 
 def compute_usage(requests: Resources, limits: Resources) -> Resources:

@@ -32,7 +32,7 @@ class ResourceQuota:
 
     def validate(self, attributes: Attributes, cluster: Cluster) -> None:
         obj, kind = attributes.object, attributes.kind
-        if obj is None or kind.resource in _IGNORED or not kind.namespaced:
+        if obj is None or attributes.subresource or kind.resource in _IGNORED or not kind.namespaced:
             return
         name = obj["metadata"].get("name", "")
         if attributes.operation == "CREATE" and cluster.state.get(kind.resource, attributes.namespace, name) is not None:

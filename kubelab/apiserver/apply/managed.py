@@ -3,8 +3,9 @@
 upstream: staging/src/k8s.io/apimachinery/pkg/util/managedfields/internal (fieldmanager.go and the managers it stacks), 1.28.
 Spec: apimachinery, section 6.
 
-``new`` and ``applied`` are objects as decoded and defaulted, before mutating admission and before the strategy prepares them: what those
-add belongs to nobody. Objects carry no ``metadata.managedFields``; entries come and go beside them.
+``new`` is the object as decoded and defaulted, before mutating admission and before the strategy prepares it: what those add belongs to
+nobody. ``applied`` is the object as it was sent: an empty struct or a default that decoding adds would be owned. Objects carry no
+``metadata.managedFields``; entries come and go beside them.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def matches_verb(rule: Object, verb: str) -> bool:
 
 
 def _has(values: Sequence[str] | None, wanted: str) -> bool:
-    return bool(values) and (wanted in values or ALL in values)
+    return values is not None and (wanted in values or ALL in values)
 
 
 def _matches_resource(rule: Object, resource: str, subresource: str) -> bool:

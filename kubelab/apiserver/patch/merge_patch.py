@@ -35,7 +35,7 @@ def _merged(doc: Object, patch: Object) -> Object:
             continue
         current = merged.get(key)
         if not isinstance(current, dict):
-            merged[key] = _without_nulls(value)
+            merged[key] = without_nulls(value)
         elif isinstance(value, dict):
             merged[key] = _merged(current, value)
         else:
@@ -43,12 +43,12 @@ def _merged(doc: Object, patch: Object) -> Object:
     return merged
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     """A new value without null members; null items of lists stay."""
     if isinstance(value, dict):
-        return {key: _without_nulls(member) for key, member in value.items() if member is not None}
+        return {key: without_nulls(member) for key, member in value.items() if member is not None}
     if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
+        return [without_nulls(item) for item in value]
     return value
 
 

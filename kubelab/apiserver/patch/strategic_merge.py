@@ -35,6 +35,7 @@ from kubelab.apiserver.patch.errors import (
 )
 from kubelab.apiserver.patch.json_patch import same
 from kubelab.apiserver.patch.lookup import list_meta, map_meta
+from kubelab.apiserver.patch.merge_patch import without_nulls
 
 Object = dict[str, Any]
 
@@ -130,15 +131,6 @@ def _take(merged: Object, key: str, value: Any) -> None:
         merged[key] = value
     else:
         merged.pop(key, None)
-
-
-def without_nulls(value: Any) -> Any:
-    """A value without null members; null items of lists stay."""
-    if isinstance(value, dict):
-        return {key: without_nulls(member) for key, member in value.items() if member is not None}
-    if isinstance(value, list):
-        return [without_nulls(item) for item in value]
-    return value
 
 
 def without_directives(value: Any) -> tuple[bool, Any]:

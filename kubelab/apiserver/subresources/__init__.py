@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kubelab.apiserver.request import Response
-from kubelab.apiserver.subresources import binding
+from kubelab.apiserver.subresources import binding, eviction, finalize, kubelet, scale, token
 from kubelab.apiserver.work import Work
 
 SUBRESOURCES: dict[tuple[str, str], Callable[[Work], Response]] = {
     ("pods", "binding"): binding.bind,
+    ("pods", "eviction"): eviction.evict,
+    ("pods", "log"): kubelet.log,
+    ("pods", "exec"): kubelet.exec_,
+    ("pods", "attach"): kubelet.attach,
+    ("pods", "portforward"): kubelet.port_forward,
+    ("namespaces", "finalize"): finalize.finalize,
+    ("serviceaccounts", "token"): token.request,
+    ("*", "scale"): scale.scale,
+    ("*", "proxy"): kubelet.proxy,
 }

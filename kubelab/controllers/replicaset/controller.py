@@ -17,13 +17,12 @@ from kubelab.controllers.common.pod_facts import is_active
 from kubelab.controllers.common.refusal import after_refusal
 from kubelab.controllers.replicaset.replicas import manage_replicas
 from kubelab.controllers.replicaset.status import STATUS, Counts, count_pods, failure_status, new_status, same_status
+from kubelab.controllers.replicaset.tallies import RESOURCE, TABLE, note_pod, note_replica_set, tally_of
 from kubelab.engine.component import Change, Controller, Later, Scope, Watch, service_account
 from kubelab.engine.plan import NOTHING, Batch, Because, Key, Plan, Reason, update_status
 from kubelab.kinds.selectors import matches_selector
 from kubelab.store.log import Object
 from kubelab.world.clock import SECOND
-
-RESOURCE = "replicasets.apps"
 
 SETTLED = Reason("Settled", "{subject} has its {replicas} pods")
 DELETING = Reason("OwnerDeleting", "{subject} is being deleted: its pods are left to the garbage collector")
@@ -31,7 +30,10 @@ DELETING = Reason("OwnerDeleting", "{subject} is being deleted: its pods are lef
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """``pods``: the active ones it manages. ``on_node``: active pods of all its owner's ReplicaSets per node, if some must be chosen."""
+    """``pods``: the active ones it manages; ``counts`` in their place where their number is all that matters.
+
+    ``on_node``: active pods of all its owner's ReplicaSets per node, if some must be chosen.
+    """
 
     replica_set: Object
     pods: Sequence[Object]
@@ -39,6 +41,7 @@ class Seen:
     claimed: Claimed = field(default_factory=lambda: Claimed([]))
     on_node: Mapping[str, int] = field(default_factory=dict)
     release: str = "1.28"
+    counts: Counts | None = None
 
 
 def observe(scope: Scope, key: Key) -> Seen | None:
@@ -47,12 +50,26 @@ def observe(scope: Scope, key: Key) -> Seen | None:
     replica_set = view.get(RESOURCE, namespace, name)
     if replica_set is None:
         return None
+    counts = _counts_without_pods(scope, replica_set)
+    if counts is not None:
+        return Seen(replica_set, (), scope.now_ns, release=scope.release, counts=counts)
     owned = [pod for pod in view.owned("pods", replica_set["metadata"]["uid"]) if is_active(pod)]
     free = [pod for pod in orphans(scope, "pods", namespace) if is_active(pod)]
     claimed = claim(replica_set, RESOURCE, "pods", owned, free)
     pods = claimed.objects
     on_node = related_on_node(scope, replica_set) if 0 < len(pods) - _replicas(replica_set) < len(pods) else {}
     return Seen(replica_set, pods, scope.now_ns, claimed, on_node, scope.release)
+
+
+def _counts_without_pods(scope: Scope, replica_set: Object) -> Counts | None:
+    """The counts alone, where no pod must be looked at: none to claim, to release or to delete, and no age to know."""
+    tally = tally_of(scope.view, scope.memory.get(TABLE, {}), replica_set)
+    if tally is None or tally.mismatched or tally.active > _replicas(replica_set) or replica_set["spec"].get("minReadySeconds"):
+        return None
+    free = orphans(scope, "pods", replica_set["metadata"]["namespace"])
+    if free and any(matches_selector(replica_set["spec"]["selector"], pod["metadata"].get("labels")) for pod in free):
+        return None
+    return Counts(tally.active, tally.fully_labelled, tally.ready, tally.ready)
 
 
 def related_on_node(scope: Scope, replica_set: Object) -> dict[str, int]:
@@ -81,8 +98,10 @@ def plan(seen: Seen) -> Plan:
     if seen.claimed.calls:
         return claiming_plan(seen.claimed.calls)
     deleting = seen.replica_set["metadata"].get("deletionTimestamp") is not None
-    managed = NOTHING if deleting else manage_replicas(seen.replica_set, seen.pods, seen.on_node, seen.now_ns, seen.release)
-    counts = count_pods(seen.replica_set, seen.pods, seen.now_ns)
+    counts = seen.counts or count_pods(seen.replica_set, seen.pods, seen.now_ns)
+    managed = (
+        NOTHING if deleting else manage_replicas(seen.replica_set, seen.pods, counts.replicas, seen.on_node, seen.now_ns, seen.release)
+    )
     status = status_batches(seen, counts, failing=bool(managed.batches))
     batches = managed.batches + status
     because = () if batches else (_because(seen.replica_set, deleting=deleting),)
@@ -126,14 +145,20 @@ def _subject(replica_set: Object) -> str:
     return f"replicaset/{replica_set['metadata']['name']}"
 
 
+def replica_set_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
+    note_replica_set(change, scope)
+    return itself(change, scope)
+
+
 def pod_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
+    note_pod(change, scope)
     return manager_keys(change, scope, "ReplicaSet", RESOURCE)
 
 
 CONTROLLER = Controller(
     name="replicaset-controller",
     identity=service_account("replicaset-controller"),
-    watches=(Watch(RESOURCE, itself), Watch("pods", pod_keys)),
+    watches=(Watch(RESOURCE, replica_set_keys), Watch("pods", pod_keys)),
     observe=observe,
     plan=plan,
     workers=5,

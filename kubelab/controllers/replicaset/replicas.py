@@ -22,14 +22,16 @@ TOO_FEW = Reason("TooFewPods", "{subject} has {pods} pods and wants {replicas}")
 TOO_MANY = Reason("TooManyPods", "{subject} has {pods} pods and wants {replicas}")
 
 
-def manage_replicas(replica_set: Object, pods: Sequence[Object], on_node: Mapping[str, int], now_ns: int, release: str) -> Plan:
-    """The creations or deletions of one sync."""
-    missing = int(replica_set["spec"].get("replicas", 1)) - len(pods)
+def manage_replicas(
+    replica_set: Object, pods: Sequence[Object], present: int, on_node: Mapping[str, int], now_ns: int, release: str
+) -> Plan:
+    """The creations or deletions of one sync. ``present``: how many active pods there are; ``pods``: which, if some must go."""
+    missing = int(replica_set["spec"].get("replicas", 1)) - present
     if missing > 0:
-        return _create_pods(replica_set, min(missing, BURST_REPLICAS), len(pods), release)
+        return _create_pods(replica_set, min(missing, BURST_REPLICAS), present, release)
     if missing < 0:
         surplus = pods_to_delete(pods, min(-missing, BURST_REPLICAS), on_node=on_node, now_ns=now_ns, release=release)
-        return _delete_pods(replica_set, surplus, len(pods))
+        return _delete_pods(replica_set, surplus, present)
     return NOTHING
 
 

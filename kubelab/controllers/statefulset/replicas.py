@@ -53,6 +53,8 @@ IDLE = Work()
 
 
 def process_replicas(seen: Seen, slots: Sequence[Slot], *, monotonic: bool) -> Stage:
+    if not seen.set["spec"].get("volumeClaimTemplates") and all(slot.settled for slot in slots):
+        return Stage()
     if monotonic:
         return _in_order(seen, slots)
     return _in_bursts(seen, slots)
@@ -96,6 +98,8 @@ def _in_bursts(seen: Seen, slots: Sequence[Slot]) -> Stage:
 
 
 def process_replica(seen: Seen, slot: Slot, *, monotonic: bool) -> Work:
+    if slot.settled and not seen.set["spec"].get("volumeClaimTemplates"):
+        return IDLE
     if slot.pod is None or slot.phase in ("Failed", ""):
         return _make(seen, slot, monotonic=monotonic)
     pending = _claims_of_pending(seen, slot) if slot.phase == "Pending" else IDLE

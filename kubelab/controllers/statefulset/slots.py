@@ -15,6 +15,7 @@ REVISION_LABEL = "controller-revision-hash"
 POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name"
 POD_INDEX_LABEL = "apps.kubernetes.io/pod-index"
 _NONE: dict[str, Any] = {}
+_KNOWN_LIMIT = 1 << 18
 
 
 class Slot(NamedTuple):
@@ -28,6 +29,7 @@ class Slot(NamedTuple):
     available: bool  # Ready for minReadySeconds, whatever the phase
     terminating: bool
     revision: str
+    settled: bool  # nothing to wait for, and called as it should be
 
     @property
     def healthy(self) -> bool:
@@ -36,6 +38,9 @@ class Slot(NamedTuple):
     @property
     def subject(self) -> str:
         return f"pod/{self.name}"
+
+
+_KNOWN: dict[str, Slot] = {}
 
 
 def start_ordinal(set_: Object) -> int:
@@ -53,8 +58,8 @@ def pod_name(set_: Object, ordinal: int) -> str:
 
 def is_member(set_name: str, pod: Object) -> bool:
     """Whether a pod is called as a pod of the set."""
-    parent, dash, ordinal = pod["metadata"]["name"].rpartition("-")
-    return parent == set_name and bool(dash) and ordinal.isascii() and ordinal.isdigit()
+    name = pod["metadata"]["name"]
+    return name.startswith(set_name) and name[len(set_name) : len(set_name) + 1] == "-" and name[len(set_name) + 1 :].isdigit()
 
 
 def by_ordinal(set_: Object, pods: Sequence[Object], min_ready_ns: int, now_ns: int) -> tuple[list[Slot], list[Slot]]:
@@ -64,7 +69,11 @@ def by_ordinal(set_: Object, pods: Sequence[Object], min_ready_ns: int, now_ns: 
     filled: dict[int, Slot] = {}
     condemned: list[Slot] = []
     for pod in pods:
-        slot = slot_of(pod, int(pod["metadata"]["name"][prefix:]), min_ready_ns, now_ns)
+        slot = _KNOWN.get(pod["metadata"]["uid"])
+        if slot is None or slot.pod is not pod or min_ready_ns:
+            slot = slot_of(pod, int(pod["metadata"]["name"][prefix:]), min_ready_ns, now_ns)
+            if not min_ready_ns:
+                _remember(slot)
         if start <= slot.ordinal < end:
             filled[slot.ordinal] = slot
         else:
@@ -86,20 +95,22 @@ def slot_of(pod: Object, ordinal: int, min_ready_ns: int, now_ns: int) -> Slot:
                 since = condition.get("lastTransitionTime") if min_ready_ns else None
                 available = not min_ready_ns or (since is not None and parse_rfc3339(since) + min_ready_ns < now_ns)
             break
-    return Slot(
-        ordinal,
-        meta["name"],
-        pod,
-        phase,
-        ready and phase == "Running",
-        available,
-        meta.get("deletionTimestamp") is not None,
-        (meta.get("labels") or _NONE).get(REVISION_LABEL, ""),
-    )
+    labels, name, running = meta.get("labels") or _NONE, meta["name"], ready and phase == "Running"
+    terminating = meta.get("deletionTimestamp") is not None
+    settled = running and available and not terminating and labels.get(POD_NAME_LABEL) == name
+    return Slot(ordinal, name, pod, phase, running, available, terminating, labels.get(REVISION_LABEL, ""), settled)
+
+
+def _remember(slot: Slot) -> None:
+    """Facts of a pod are read once per version of it: a memo, bounded, of which no result depends."""
+    if len(_KNOWN) >= _KNOWN_LIMIT:
+        _KNOWN.clear()
+    if slot.pod is not None:
+        _KNOWN[slot.pod["metadata"]["uid"]] = slot
 
 
 def missing_slot(set_: Object, ordinal: int) -> Slot:
-    return Slot(ordinal, pod_name(set_, ordinal), None, "", False, False, False, "")
+    return Slot(ordinal, pod_name(set_, ordinal), None, "", False, False, False, "", False)
 
 
 def first_unhealthy(slots: Sequence[Slot], condemned: Sequence[Slot]) -> Slot | None:

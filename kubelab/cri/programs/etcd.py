@@ -69,10 +69,11 @@ class Etcd(QuorumProgram):
         if not self.probe_tcp(spec, state, port, now_ns, world) or port == 2380:
             return None
         member = self.look(spec, state, now_ns, world)
-        if not member.joined:
+        # The metrics listener answers from the start, the client's only once the member has joined a cluster.
+        if not member.joined and port == 2379:
             return None
         if path.split("?")[0] in ("/health", "/readyz"):
-            if member.in_quorum:
+            if member.in_quorum or "serializable=true" in path:
                 return HttpAnswer(200, '{"health":"true","reason":""}')
             return HttpAnswer(503, '{"health":"false","reason":"RAFT NO LEADER"}')
         if path.startswith("/metrics"):

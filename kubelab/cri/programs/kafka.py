@@ -122,14 +122,15 @@ class Kafka(Base):
     def exec(
         self, spec: ContainerSpec, state: Broker, argv: tuple[str, ...], now_ns: int, world: World
     ) -> tuple[ExecResult, Any, tuple[Effect, ...]]:
-        inside = Inside(world, lambda words: self.command(spec, state, words, now_ns, world))
+        up = (0 if now_ns >= state.ready_ns else 1, "")
+        inside = Inside(world, lambda words: self.command(spec, state, words, now_ns, world) or (up if tuple(words) == argv else None))
         result, files, effects = run_command(spec, state.files, argv, now_ns, inside)
         return result, state if files == state.files else replace(state, files=files), effects
 
     def command(self, spec: ContainerSpec, state: Broker, words: list[str], now_ns: int, world: World) -> Answer | None:
         name = words[0].rpartition("/")[2].removesuffix(".sh")
         if not name.startswith("kafka-"):
-            return None
+            return tools.answer(spec.image, words)
         if now_ns < state.ready_ns:
             return 1, "Connection to node -1 (localhost/127.0.0.1:9092) could not be established. Broker may not be available.\n"
         if name == "kafka-broker-api-versions":

@@ -86,7 +86,8 @@ class QuorumProgram(Base):
     ) -> tuple[ExecResult, Any, tuple[Effect, ...]]:
         member, seen = (state, ()) if state.ending else self.advance(spec, state, now_ns, world)
         desk = self.desk(spec, member, now_ns, world)
-        result, files, effects = run_command(spec, member.files, argv, now_ns, Inside(world, desk.answer))
+        inside = Inside(world, lambda words: desk.answer(words) or desk.otherwise(words, argv))
+        result, files, effects = run_command(spec, member.files, argv, now_ns, inside)
         after = desk.member if files == member.files else replace(desk.member, files=files | desk.member.files)
         return result, after, (*seen, *effects, *desk.effects)
 
@@ -240,6 +241,10 @@ class Desk:
     def answer(self, words: list[str]) -> Answer | None:
         """Exit code and output; None: no such command."""
         raise NotImplementedError
+
+    def otherwise(self, words: list[str], argv: tuple[str, ...]) -> Answer | None:
+        """A script of the image that somebody asks for directly says whether the server is up; others do not exist."""
+        return (0 if self.up else 1, "") if tuple(words) == argv else None
 
     def write(self, key: str, text: str | None) -> None:
         """Appends to the replicated log."""

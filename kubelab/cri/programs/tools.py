@@ -62,6 +62,8 @@ def answer(image: str, words: list[str]) -> Answer | None:
     found = known.get(name)
     if found is None and "docker-entrypoint.sh" in known and name == "entrypoint.sh":
         return _SERVES
+    if name == "nginx" and "-s" in words:
+        return 0, ""
     if found == _SERVES and any(word in ("--version", "-v", "-V", "-t", "--help") for word in words[1:2]):
         return 0, ""
     if name == "ncat" and found is not None and any(word in ("-l", "--listen") for word in words):

@@ -14,6 +14,7 @@ from kubelab.cri.shell.call import Call
 from kubelab.cri.shell.conditions import BadTest
 from kubelab.cri.shell.conditions import evaluate as evaluate_test
 from kubelab.cri.shell.files import Denied
+from kubelab.cri.shell.filters import FILTERS
 from kubelab.cri.shell.network import NETWORK
 from kubelab.cri.shell.state import FOREVER, Frame
 from kubelab.cri.shell.utilities import UTILITIES
@@ -296,6 +297,7 @@ def shell(call: Call) -> int | None:
 COMMANDS: dict[str, Callable[[Call], int | None]] = {
     **UTILITIES,
     **NETWORK,
+    **FILTERS,
     "sleep": sleep, "exit": exit_, "return": return_, "trap": trap, "wait": wait, "kill": kill, ".": source, "source": source,
     "eval": eval_, "set": set_, "export": export, "readonly": export, "local": export, "declare": export, "unset": unset,
     "env": env, "printenv": env, "cd": cd, "pwd": pwd, "shift": shift, "read": read, "let": let, "test": test, "[": test,

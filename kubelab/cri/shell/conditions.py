@@ -17,6 +17,9 @@ _NUMERIC = ("-eq", "-ne", "-lt", "-le", "-gt", "-ge")
 _UNARY = ("-z", "-n", "-e", "-f", "-d", "-r", "-w", "-x", "-s", "-L", "-h")
 _TEXTUAL = ("=", "==", "!=", "<", ">", "=~")
 _MAX_WORDS = 200
+_TEXT_MAX = 4096
+_CLASS = re.compile(r"\[:(\w+):\]")
+_CLASSES = {"space": r"\s", "digit": "0-9", "alpha": "a-zA-Z", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "blank": r" \t"}
 
 
 class BadTest(ValueError):
@@ -140,7 +143,7 @@ class _Reader:
 
     def _regex(self, text: str, expression: str) -> bool:
         try:
-            found = re.search(expression, text)
+            found = re.search(_CLASS.sub(lambda name: _CLASSES.get(name[1], name[0]), expression), text[:_TEXT_MAX])
         except re.error as error:
             raise BadTest(str(error)) from error
         groups = [found[0], *(group or "" for group in found.groups())] if found else []

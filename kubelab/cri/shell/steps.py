@@ -129,6 +129,9 @@ def _simple(machine: Machine, process: Live, node: Simple, checked: bool) -> Non
     if not words:
         if not process.substituted:
             process.status = 0
+        if not node.assignments and [item.operator for item in node.redirects] == ["<"] and process.out.startswith("capture:"):
+            # `$(<file)` is short for `$(cat file)`.
+            machine.write(process.out, process.input)
         _assign(process, expander, node)
         process.substituted.clear()
         restore_streams(process, saved)

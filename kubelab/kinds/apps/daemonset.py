@@ -6,15 +6,9 @@ The template's generation, a field of upstream's internal type, lives in an anno
 
 from __future__ import annotations
 
+from kubelab.kinds.apps.counts import validate_collision_count, validate_counts, validate_optional_count
 from kubelab.kinds.apps.deployment import amount
-from kubelab.kinds.apps.template_selector import (
-    MISMATCH,
-    validate_collision_count,
-    validate_counts,
-    validate_optional_count,
-    validate_read_only_disks,
-    validate_runs_for_ever,
-)
+from kubelab.kinds.apps.template_selector import MISMATCH, validate_read_only_disks, validate_runs_for_ever
 from kubelab.kinds.apps.template_warnings import pod_template_warnings
 from kubelab.kinds.columns import AGE, NAME, at, dig, labels_text, pod_template_columns, selector_cell
 from kubelab.kinds.core.pod_template import default_pod_template, validate_pod_template

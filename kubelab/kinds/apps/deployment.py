@@ -5,17 +5,9 @@ upstream: pkg/apis/apps/v1/{defaults,conversion}.go, pkg/apis/apps/validation/va
 
 from __future__ import annotations
 
-from kubelab.kinds.apps.template_selector import (
-    compiled_or_error,
-    name_warnings,
-    validate_at_most,
-    validate_collision_count,
-    validate_counts,
-    validate_optional_count,
-    validate_replicated_template,
-    validate_required_selector,
-)
-from kubelab.kinds.apps.template_warnings import pod_template_warnings
+from kubelab.kinds.apps.counts import validate_at_most, validate_collision_count, validate_counts, validate_optional_count
+from kubelab.kinds.apps.template_selector import compiled_or_error, validate_replicated_template, validate_required_selector
+from kubelab.kinds.apps.template_warnings import name_warnings, pod_template_warnings
 from kubelab.kinds.columns import AGE, NAME, at, pod_template_columns
 from kubelab.kinds.core.pod_template import default_pod_template
 from kubelab.kinds.equality import immutable, same

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubelab.kinds.apps.counts import validate_at_most, validate_collision_count, validate_counts, validate_optional_count
 from kubelab.kinds.apps.deployment import amount
 from kubelab.kinds.apps.template_selector import (
     compiled_or_error,
-    validate_at_most,
-    validate_collision_count,
-    validate_counts,
-    validate_optional_count,
     validate_required_selector,
     validate_runs_for_ever,
     validate_template_labels,

@@ -1,4 +1,4 @@
-"""What the workload kinds share: a selector that must match its template, and counts in a status.
+"""What the workload kinds share: a selector that is required and must match the labels of its template.
 
 upstream: pkg/apis/apps/validation/validation.go, pkg/apis/core/validation/validation.go, 1.28.
 """
@@ -11,7 +11,6 @@ from kubelab.kinds.core.pod_template import validate_pod_template
 from kubelab.kinds.field import FieldError, forbidden, invalid, not_supported, required
 from kubelab.kinds.go_values import label_selector, string_map
 from kubelab.kinds.kind import Context, Object
-from kubelab.kinds.names import NEGATIVE, is_dns1123_label, validate_nonnegative
 from kubelab.kinds.selectors import LabelSelector, SelectorError, compile_selector, validate_label_selector
 
 MISMATCH = "`selector` does not match template `labels`"
@@ -84,40 +83,3 @@ def _volumes(template: Object | None) -> Iterable[Object]:
 def _is_writable_disk(volume: Object) -> bool:
     disk = volume.get("gcePersistentDisk")
     return disk is not None and not disk.get("readOnly", False)
-
-
-def validate_counts(status: Object, names: Iterable[str]) -> list[FieldError]:
-    """Each named field of a status, where present, is not negative."""
-    errors: list[FieldError] = []
-    for name in names:
-        if (value := status.get(name)) is not None:
-            errors += validate_nonnegative(value, f"status.{name}")
-    return errors
-
-
-def validate_at_most(status: Object, names: Iterable[str], bound: str, shown: str) -> list[FieldError]:
-    """No named count exceeds the count ``bound``, which messages call ``shown``."""
-    limit = status.get(bound, 0)
-    counts = ((name, status.get(name, 0)) for name in names)
-    return [invalid(f"status.{name}", count, f"cannot be greater than {shown}") for name, count in counts if count > limit]
-
-
-def validate_collision_count(status: Object, old_status: Object) -> list[FieldError]:
-    new, old = status.get("collisionCount"), old_status.get("collisionCount")
-    if old is None or (new is not None and new >= old):
-        return []
-    return [invalid("status.collisionCount", new or 0, "cannot be decremented")]
-
-
-def validate_optional_count(spec: Object, name: str, path: str = "spec") -> list[FieldError]:
-    value = spec.get(name)
-    return [invalid(f"{path}.{name}", value, NEGATIVE)] if value is not None and value < 0 else []
-
-
-def name_warnings(obj: Object) -> list[str]:
-    """A name that is no DNS label makes odd host names for its pods."""
-    complaints = is_dns1123_label(obj["metadata"].get("name", ""))
-    if not complaints:
-        return []
-    advice = "this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended"
-    return [f"metadata.name: {advice}: [{' '.join(complaints)}]"]

@@ -1,4 +1,4 @@
-"""What upstream warns about in a pod template: obsolete labels and volumes, odd duplicates, selectors that match nothing.
+"""What upstream warns about in a workload's name and pod template: obsolete labels and volumes, odd duplicates, selectors that match nothing.
 
 upstream: pkg/api/pod/warnings.go (warningsForPodSpecAndMeta), pkg/api/node/util.go, pkg/api/persistentvolumeclaim/util.go, 1.28.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from kubelab.kinds.field import go_quote
 from kubelab.kinds.kind import Object
+from kubelab.kinds.names import is_dns1123_label
 from kubelab.kinds.node.deprecated_labels import DEPRECATED_NODE_LABELS
 from kubelab.kinds.quantity import parse
 
@@ -206,3 +207,12 @@ def _affinity_warnings(affinity: Object, path: str) -> list[str]:
             if (weighted.get("podAffinityTerm") or {}).get("labelSelector") is None:
                 found.append(f"{path}.{kind}.{preferred}[{index}].podAffinityTerm.labelSelector: {_NULL_SELECTOR}")
     return found
+
+
+def name_warnings(obj: Object) -> list[str]:
+    """A name that is no DNS label makes odd host names for its pods."""
+    complaints = is_dns1123_label(obj["metadata"].get("name", ""))
+    if not complaints:
+        return []
+    advice = "this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended"
+    return [f"metadata.name: {advice}: [{' '.join(complaints)}]"]

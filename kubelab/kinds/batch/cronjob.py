@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import zoneinfo
 
-from kubelab.kinds.apps.template_selector import name_warnings, validate_optional_count
+from kubelab.kinds.apps.counts import validate_optional_count
+from kubelab.kinds.apps.template_warnings import name_warnings
 from kubelab.kinds.batch import cron
 from kubelab.kinds.batch.job_spec import default_job_template, job_spec_warnings, validate_job_spec
 from kubelab.kinds.columns import AGE, NAME, at, dig, pod_template_columns, selector_cell, since, yes_no

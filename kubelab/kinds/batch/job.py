@@ -5,7 +5,9 @@ upstream: pkg/apis/batch/v1/{defaults,conversion}.go, pkg/apis/batch/validation/
 
 from __future__ import annotations
 
-from kubelab.kinds.apps.template_selector import MISMATCH, name_warnings, validate_counts
+from kubelab.kinds.apps.counts import validate_counts
+from kubelab.kinds.apps.template_selector import MISMATCH
+from kubelab.kinds.apps.template_warnings import name_warnings
 from kubelab.kinds.batch.job_spec import default_job_spec, drop_disabled, job_spec_warnings, validate_job_spec
 from kubelab.kinds.columns import AGE, NAME, human_duration, pod_template_columns, selector_cell
 from kubelab.kinds.equality import immutable, same, spec_changed

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kubelab.kinds.apps.template_selector import validate_optional_count
+from kubelab.kinds.apps.counts import validate_optional_count
 from kubelab.kinds.apps.template_warnings import pod_template_warnings
 from kubelab.kinds.core.pod_template import default_pod_template, validate_pod_template
 from kubelab.kinds.field import FieldError, Go, duplicate, invalid, not_supported, required, too_many

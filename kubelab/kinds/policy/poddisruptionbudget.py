@@ -2,6 +2,7 @@
 
 upstream: pkg/apis/policy/validation/validation.go, pkg/registry/policy/poddisruptionbudget/strategy.go,
 apimachinery/pkg/apis/meta/v1/validation/validation.go (conditions), 1.28. policy/v1beta1 (until 1.24) differs in nothing checked here.
+The strategy leaves names to the generic check, which asks for no more than a segment of a path.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from kubelab.kinds.gates import enabled
 from kubelab.kinds.go_values import pointer, struct
 from kubelab.kinds.intstr import validate_at_most_100_percent, validate_nonnegative_int_or_percent
 from kubelab.kinds.kind import Column, Context, Kind, Object
-from kubelab.kinds.names import name_is_dns_subdomain, regex_error, validate_label_name, validate_nonnegative
+from kubelab.kinds.names import name_is_path_segment, regex_error, validate_label_name, validate_nonnegative
 from kubelab.kinds.path_copy import keep, own
 from kubelab.kinds.selectors import validate_label_selector
 
@@ -161,7 +162,7 @@ KIND = Kind(
     validate=validate,
     validate_update=validate_update,
     validate_status=validate_status,
-    validate_name=name_is_dns_subdomain,
+    validate_name=name_is_path_segment,
     spec_changed=spec_changed,
     update_needs_resource_version=True,
     columns=(

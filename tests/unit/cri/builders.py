@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from kubelab.cri import shell
 from kubelab.cri.api import ContainerSpec, Mount, SandboxConfig
 from kubelab.cri.effects import Answer, Exit, HttpAnswer, Log, PeerView
-from kubelab.cri.fabric import Fabric
 from kubelab.cri.runtime import SimulatedRuntime, empty_tables
 
 SECOND = 1_000_000_000
@@ -75,6 +74,69 @@ def story(
         now = max(now, min(moments))
         if now in due:
             state = shell.signal(state, due.pop(now), now)
+
+
+class Fabric:
+    """`Surroundings` over all runtimes: `resolve` names, `reaches` says whether packets pass between two pod addresses."""
+
+    def __init__(
+        self,
+        runtimes: Mapping[str, SimulatedRuntime],
+        *,
+        resolve: Callable[[str], str | None],
+        rand: Callable[[str], float],
+        reaches: Callable[[str, str], bool] | None = None,
+    ) -> None:
+        self._runtimes = runtimes
+        self._resolve = resolve
+        self._rand = rand
+        self._reaches = reaches
+        self._stale: list[str] = []
+
+    def resolve(self, name: str) -> str | None:
+        return self._resolve(name)
+
+    def http(self, source: str, host: str, port: int, path: str, now_ns: int) -> HttpAnswer | None:
+        found = self._behind(source, host, port)
+        return None if found is None else found[0].http(found[1], found[2], path, now_ns)
+
+    def tcp(self, source: str, host: str, port: int, now_ns: int) -> bool:
+        found = self._behind(source, host, port)
+        return found is not None and found[0].tcp(found[1], found[2], now_ns)
+
+    def peers(self, source: str, group: str) -> tuple[PeerView, ...]:
+        found: list[PeerView] = []
+        for runtime in self._runtimes.values():
+            for address, peer in runtime.members(group):
+                if self._reaches is not None and address != source and not self._reaches(source, address):
+                    peer = PeerView(peer.pod_name, peer.container_id, peer.up, False, peer.started_ns, peer.state)
+                found.append(peer)
+        return tuple(found)
+
+    def rand(self, name: str) -> float:
+        return self._rand(name)
+
+    def changed(self, group: str, now_ns: int) -> None:
+        """Every member of the group looks again; what that changes in turn is looked at afterwards, not in between."""
+        if group in self._stale:
+            return
+        self._stale.append(group)
+        if len(self._stale) > 1:
+            return
+        while self._stale:
+            current = self._stale[0]
+            self._stale[0] = ""
+            for runtime in self._runtimes.values():
+                runtime.poke(current, now_ns)
+            del self._stale[0]
+
+    def _behind(self, source: str, host: str, port: int) -> tuple[SimulatedRuntime, str, int] | None:
+        if self._reaches is not None and source != host and not self._reaches(source, host):
+            return None
+        for runtime in self._runtimes.values():
+            if runtime.has_address(host):
+                return runtime, host, port
+        return None
 
 
 class MiniCluster:

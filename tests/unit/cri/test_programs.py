@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.cri.builders import SECOND, MiniCluster
 
 from kubelab.cri import programs
 from kubelab.cri.api import ContainerSpec, Mount, World
 from kubelab.cri.effects import HttpAnswer
 from kubelab.cri.runtime import SimulatedRuntime
+from tests.unit.cri.builders import SECOND, MiniCluster
 
 ZK = "registry.k8s.io/kubernetes-zookeeper:1.0-3.4.10"
 
@@ -117,7 +117,9 @@ def test_memory_runs_into_its_limit(image: str, fields: dict[str, Any], end: flo
     cluster = MiniCluster()
     cluster.start("m", image, **fields)
     exits = cluster.runtimes["node-1"].tick(3600 * SECOND)
-    assert [(item.exit_code, item.reason, item.finished_ns / SECOND) for item in exits] == ([] if end is None else [(137, "OOMKilled", end)])
+    assert [(item.exit_code, item.reason, item.finished_ns / SECOND) for item in exits] == (
+        [] if end is None else [(137, "OOMKilled", end)]
+    )
 
 
 def test_leak_shows_its_curve() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.cri.builders import MiniCluster
 
 from kubelab.cri import programs
 from kubelab.cri.api import ContainerSpec, Mount
 from kubelab.cri.programs.etcd import Etcd
 from kubelab.cri.programs.zookeeper import ZooKeeper
 from kubelab.world import codec
+from tests.unit.cri.builders import MiniCluster
 
 PEERS = ",".join(f"etcd-{number}=http://etcd-{number}.etcd:2380" for number in range(3))
 
@@ -158,7 +158,9 @@ def test_etcd_answers_health_by_quorum() -> None:
     cluster.run(2)
     assert [cluster.http(f"etcd-{number}", 2379, "/health") for number in range(3)] == [200, 200, 200]
     assert cluster.exec("etcd-0", "sh", "-c", "etcdctl put foo bar && etcdctl get foo") == (0, "OK\nfoo\nbar\n")
-    assert cluster.exec("etcd-2", "etcdctl", "endpoint", "health")[1].startswith("127.0.0.1:2379 is healthy: successfully committed proposal")
+    assert cluster.exec("etcd-2", "etcdctl", "endpoint", "health")[1].startswith(
+        "127.0.0.1:2379 is healthy: successfully committed proposal"
+    )
     cluster.kill("etcd-1")
     cluster.kill("etcd-2")
     cluster.run(5)
@@ -225,7 +227,11 @@ def test_a_broker_that_comes_back_is_out_of_sync_until_it_has_caught_up() -> Non
     assert cluster.exec("kafka-0", "kafka-console-producer.sh")[0] == 0
     kafka(cluster, 1)
     cluster.run(5)
-    assert (cluster.tcp("kafka-1", 9092), cluster.about("kafka-1")["role"], cluster.about("kafka-0")["under_replicated"]) == (True, "catching up", 3)
+    assert (cluster.tcp("kafka-1", 9092), cluster.about("kafka-1")["role"], cluster.about("kafka-0")["under_replicated"]) == (
+        True,
+        "catching up",
+        3,
+    )
     cluster.run(11)
     assert (cluster.about("kafka-1")["role"], cluster.about("kafka-0")["under_replicated"]) == ("in sync", 0)
 

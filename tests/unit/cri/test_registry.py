@@ -98,5 +98,9 @@ def test_the_same_contents_have_the_same_id() -> None:
 
 
 def test_sizes_differ_by_repository_and_default_to_fifty_megabytes() -> None:
-    sizes = {image: found.size_bytes for image in ("pause-none", "busybox", "confluentinc/cp-kafka:7.5.0") if isinstance(found := resolve(image), Image)}
+    sizes = {
+        image: found.size_bytes
+        for image in ("pause-none", "busybox", "confluentinc/cp-kafka:7.5.0")
+        if isinstance(found := resolve(image), Image)
+    }
     assert sizes["busybox"] < sizes["pause-none"] == 50_000_000 < sizes["confluentinc/cp-kafka:7.5.0"]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.cri.builders import SECOND, MiniCluster
 
 from kubelab.cri import api
 from kubelab.cri.api import ContainerSpec, CriError, SandboxConfig
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.world import codec
+from tests.unit.cri.builders import SECOND, MiniCluster
 
 
 def node() -> SimulatedRuntime:
@@ -215,7 +215,9 @@ def test_exec_may_signal_the_main_process() -> None:
 def test_termination_message_can_be_read_after_the_end() -> None:
     runtime = node()
     script = "sleep 10 && echo Sleep expired > /dev/termination-log"
-    container = running(runtime, sandbox(runtime), image="debian" if runtime.pull_image("debian", 0) else "", command=("/bin/sh",), args=("-c", script))
+    container = running(
+        runtime, sandbox(runtime), image="debian" if runtime.pull_image("debian", 0) else "", command=("/bin/sh",), args=("-c", script)
+    )
     (gone,) = runtime.tick(10 * SECOND)
     assert (gone.exit_code, runtime.read_file(container, "/dev/termination-log", 11 * SECOND)) == (0, "Sleep expired\n")
 

@@ -6,10 +6,10 @@ Sources: POSIX.1-2017 Shell Command Language; busybox ash for messages; Linux fo
 from __future__ import annotations
 
 import pytest
-from tests.unit.cri.builders import FakeWorld, story
 
 from kubelab.cri.api import Mount
 from kubelab.cri.effects import HttpAnswer
+from tests.unit.cri.builders import FakeWorld, story
 
 
 def outcome(script: str, **given: object) -> tuple[str, str, int]:
@@ -121,7 +121,19 @@ def test_script_complains_and_fails(script: str, err: str, code: int) -> None:
     assert outcome(script) == ("", err, code)
 
 
-@pytest.mark.parametrize("script", ["(" * 5000, "$(" * 5000, "`" * 999, "${a:-" * 900, "echo $((" + "(" * 3000 + "))", "if " * 3000, "{ " * 3000, "if :; then :; el" * 3000])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "(" * 5000,
+        "$(" * 5000,
+        "`" * 999,
+        "${a:-" * 900,
+        "echo $((" + "(" * 3000 + "))",
+        "if " * 3000,
+        "{ " * 3000,
+        "if :; then :; el" * 3000,
+    ],
+)
 def test_absurd_scripts_are_syntax_errors(script: str) -> None:
     _, err, code = outcome(script)
     assert code == 2
@@ -139,9 +151,7 @@ def test_time_passes_only_in_sleep() -> None:
     assert story(script) == [(0, "0: 0\n"), (1, "1: 1\n"), (2, "2: 2\n"), (3, "exit 0")]
 
 
-@pytest.mark.parametrize(
-    ("words", "seconds"), [("0.5", 0.5), ("2m", 120), ("1h", 3600), ("1 2", 3), ("5s", 5)]
-)
+@pytest.mark.parametrize(("words", "seconds"), [("0.5", 0.5), ("2m", 120), ("1h", 3600), ("1 2", 3), ("5s", 5)])
 def test_sleep_takes(words: str, seconds: float) -> None:
     assert story(f"sleep {words}", until=5000) == [(seconds, "exit 0")]
 
@@ -227,6 +237,8 @@ def test_mounted_volume_is_read_and_written() -> None:
     world = FakeWorld()
     world.contents["config"] = {"app.conf": "k=v\n"}
     mounts = (Mount("/etc/app", "config", readonly=True), Mount("/data", "pv", sub_path="web"))
-    out, err, code = outcome("cat /etc/app/app.conf; ls /etc/app; echo x > /data/f; cat /data/f; touch /etc/app/y", world=world, mounts=mounts)
+    out, err, code = outcome(
+        "cat /etc/app/app.conf; ls /etc/app; echo x > /data/f; cat /data/f; touch /etc/app/y", world=world, mounts=mounts
+    )
     assert (out, code) == ("k=v\napp.conf\nx\n", 1)
     assert err == "touch: /etc/app/y: Read-only file system\n"

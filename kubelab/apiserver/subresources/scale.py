@@ -1,0 +1,89 @@
+"""The scale subresource: read a workload's replicas, or change them, as an autoscaling/v1 Scale.
+
+upstream: pkg/registry/apps/{deployment,replicaset,statefulset}/storage/storage.go (ScaleREST), 1.28.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kubelab.apiserver import decoding, patching, status, update
+from kubelab.apiserver.admission import chain
+from kubelab.apiserver.managed import manager_of
+from kubelab.apiserver.request import Response
+from kubelab.apiserver.copying import private
+from kubelab.apiserver.work import Work
+from kubelab.kinds import registry, schema
+from kubelab.kinds.scale import scale_of, validate_scale, with_replicas
+from kubelab.store.log import Object
+
+VERBS = ("get", "update", "patch")
+
+
+def scale(work: Work) -> Response:
+    """get, update, patch."""
+    if work.request.verb not in VERBS:
+        raise status.method_not_allowed()
+    old = work.server.store.head.get(*work.key)
+    if old is None:
+        raise _not_found(work)
+    if work.request.verb == "get":
+        return work.answer(scale_of(old, work.kind))
+    work.operation = "UPDATE"
+    if work.request.patch_type == "apply":
+        _draft_apply(work)
+    else:
+        _draft(work, old)
+    chain.mutate(work)
+    update.prepare(work)
+    update.validate(work)
+    chain.review(work)
+    written = update.commit(work).object
+    return work.answer(scale_of(written, work.kind))
+
+
+def _not_found(work: Work) -> status.ApiFailure:
+    kind, name = work.kind, work.request.name
+    plural = f"{kind.plural}/scale"
+    shown = f"{plural}.{kind.group}" if kind.group else plural
+    details = {"name": name, "group": kind.group, "kind": plural} if kind.group else {"name": name, "kind": plural}
+    return status.failure(404, "NotFound", f'{shown} "{name}" not found', details)
+
+
+def _draft(work: Work, old: Object) -> None:
+    """The workload with the replicas that the Scale of the request asks for."""
+    wanted = _wanted(work, old)
+    meta = wanted.get("metadata") or {}
+    if errors := validate_scale(wanted):
+        kind = registry.by_kind("Scale", "autoscaling")
+        assert kind is not None
+        raise status.invalid(kind, meta.get("name", ""), errors)
+    if meta.get("uid") and meta["uid"] != old["metadata"]["uid"]:
+        why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['metadata']['uid']}"
+        raise status.conflict(work.kind, work.request.name, why)
+    work.old = old
+    work.manager = manager_of(work)
+    work.object = private(with_replicas(old, (wanted.get("spec") or {}).get("replicas") or 0))
+    if meta.get("resourceVersion"):
+        work.object["metadata"]["resourceVersion"] = meta["resourceVersion"]
+        work.options = {"resourceVersion": meta["resourceVersion"]}
+
+
+def _wanted(work: Work, old: Object) -> Object:
+    """The Scale that the request asks for: its body, or the present one with its patch applied."""
+    request = work.request
+    if request.verb == "patch":
+        shape = schema.for_kind("autoscaling", "v1", "Scale")
+        return patching._patched(work, request.patch_type, scale_of(old, work.kind), patching._parsed(request.body), shape)
+    kind = registry.by_kind("Scale", "autoscaling")
+    assert kind is not None
+    return decoding.body(Work(work.server, replace(request, version="v1", subresource=""), kind, work.context))
+
+
+def _draft_apply(work: Work) -> None:
+    """An applied Scale is an applied workload of which nothing is said but its replicas."""
+    body = patching._apply_body(work)
+    spec = {"replicas": (body.get("spec") or {}).get("replicas")}
+    applied = {"apiVersion": work.kind.api_version, "kind": work.kind.kind, "metadata": body["metadata"], "spec": spec}
+    work.request = replace(work.request, body=applied)
+    patching.draft(work)

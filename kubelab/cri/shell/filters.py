@@ -1,0 +1,130 @@
+"""Filters that probes and hooks of real manifests put behind a pipe: `grep`, `head`, `wc`, `cut`, and `mv` beside them.
+
+Upstream: busybox findutils/grep.c, coreutils.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from kubelab.cri.shell.call import Call
+from kubelab.cri.shell.files import Denied
+
+_BASIC = re.compile(r"\\([(){}|+?])|([(){}|+?])")
+_LINE_MAX = 8192
+
+
+def grep(call: Call) -> int:
+    """`grep [-qivcEFoxw] PATTERN [FILE…]`: 0 if a line was selected, 1 if none, 2 for errors."""
+    flags = call.flags("qivcEFoxwHhnsar")
+    if not call.arguments:
+        return call.fail("usage: grep [-qivcEFoxw] PATTERN [FILE]...", 2)
+    pattern, *names = call.arguments
+    if "F" in flags:
+        pattern = re.escape(pattern)
+    elif "E" not in flags:
+        # In basic expressions the plain characters are literal and the escaped ones special.
+        pattern = _BASIC.sub(lambda found: found[1] or "\\" + found[2], pattern)
+    pattern = rf"\b(?:{pattern})\b" if "w" in flags else pattern
+    try:
+        matcher = re.compile(rf"^(?:{pattern})$" if "x" in flags else pattern, re.IGNORECASE if "i" in flags else 0)
+    except re.error as error:
+        return call.fail(f"bad regex '{call.arguments[0]}': {error}", 2)
+    text = _text(call, names)
+    if text is None:
+        return 2
+    chosen = [line for line in text.splitlines() if bool(matcher.search(line[:_LINE_MAX])) != ("v" in flags)]
+    if "c" in flags:
+        call.out(f"{len(chosen)}\n")
+    elif "q" not in flags:
+        lines = [found[0] for line in chosen for found in matcher.finditer(line[:_LINE_MAX])] if "o" in flags else chosen
+        call.out("".join(f"{line}\n" for line in lines))
+    return int(not chosen)
+
+
+def head(call: Call) -> int:
+    """`head [-n N] [FILE…]`."""
+    words = call.arguments
+    count = 10
+    if words and (found := re.fullmatch(r"-n?(\d{1,9})", words[0])):
+        count, words = int(found[1]), words[1:]
+    elif words[:1] == ["-n"] and len(words) > 1 and words[1].isdigit():
+        count, words = int(words[1]), words[2:]
+    text = _text(call, words)
+    if text is None:
+        return 1
+    call.out("".join(text.splitlines(keepends=True)[:count]))
+    return 0
+
+
+def wc(call: Call) -> int:
+    """`wc [-lwc] [FILE]`."""
+    flags = call.flags("lwc") or "lwc"
+    text = _text(call, call.arguments)
+    if text is None:
+        return 1
+    counts = {"l": text.count("\n"), "w": len(text.split()), "c": len(text.encode())}
+    call.out(" ".join(str(counts[flag]) for flag in "lwc" if flag in flags) + "".join(f" {name}" for name in call.arguments) + "\n")
+    return 0
+
+
+def cut(call: Call) -> int:
+    """`cut -d C -f N[-M]…`."""
+    found = re.search(r"-d\s*(.)", " ".join(call.arguments), re.DOTALL)
+    fields = re.search(r"-f\s*([\d,-]+)", " ".join(call.arguments))
+    if fields is None:
+        return call.fail("expected a list of bytes, characters, or fields")
+    separator = found[1] if found else "\t"
+    text = _text(call, []) or ""
+    for line in text.splitlines():
+        pieces = line.split(separator)
+        call.out((separator.join(_fields(pieces, fields[1])) if len(pieces) > 1 else line) + "\n")
+    return 0
+
+
+def mv(call: Call) -> int:
+    """`mv SOURCE… TARGET`."""
+    call.flags("finv")
+    files = call.machine.files
+    *sources, target = call.arguments if len(call.arguments) > 1 else [*call.arguments, ""]
+    if not sources or not target:
+        return call.fail("missing file operand")
+    into = files.is_directory(call.path(target))
+    for word in sources:
+        path = call.path(word)
+        try:
+            text = files.read(path)
+            files.write(call.path(f"{target}/{path.rpartition('/')[2]}" if into else target), text)
+            files.remove(path)
+        except Denied as error:
+            return call.fail(f"can't rename '{word}': {error}")
+    return 0
+
+
+def _fields(pieces: list[str], wanted: str) -> list[str]:
+    chosen: list[str] = []
+    for item in wanted.split(","):
+        first, dash, last = item.partition("-")
+        start = int(first) if first else 1
+        end = int(last) if last else (len(pieces) if dash else start)
+        chosen.extend(pieces[start - 1 : end])
+    return chosen
+
+
+def _text(call: Call, names: list[str]) -> str | None:
+    """Text of the files named, or of standard input; None (and a message) if one cannot be read."""
+    if not names or names == ["-"]:
+        text, call.process.input = call.process.input, ""
+        return text
+    texts: list[str] = []
+    for word in names:
+        try:
+            texts.append(call.machine.files.read(call.path(word)))
+        except Denied as error:
+            call.fail(f"{word}: {error}")
+            return None
+    return "".join(texts)
+
+
+FILTERS: dict[str, Callable[[Call], int | None]] = {"grep": grep, "head": head, "wc": wc, "cut": cut, "mv": mv}

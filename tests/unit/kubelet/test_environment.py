@@ -1,0 +1,159 @@
+"""Variables of containers.
+
+upstream: third_party/forked/golang/expansion/expand_test.go, pkg/kubelet/kubelet_pods_test.go TestMakeEnvironmentVariables,
+pkg/kubelet/envvars/envvars_test.go, 1.28.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kubelab.kubelet.environment import ConfigError, Place, expand, variables
+from kubelab.store.log import Commit, Manager
+from kubelab.store.state import State
+from kubelab.store.view import View
+
+Object = dict[str, Any]
+CONTEXT = {"VAR_A": "A", "VAR_B": "B", "VAR_C": "C", "VAR_REF": "$(VAR_A)", "VAR_EMPTY": ""}
+EXPANSIONS = [
+    # expand_test.go doExpansionTest
+    ("$(VAR_A)", "A"),
+    ("$(VAR_A)-$(VAR_A)", "A-A"),
+    ("___$(VAR_B)___", "___B___"),
+    ("$(VAR_A)_$(VAR_B)_$(VAR_C)", "A_B_C"),
+    ("$$(VAR_B)_$(VAR_A)", "$(VAR_B)_A"),
+    ("$$(VAR_A)_$$(VAR_B)", "$(VAR_A)_$(VAR_B)"),
+    ("f000-$$VAR_A", "f000-$VAR_A"),
+    ("foo\\$(VAR_C)bar", "foo\\Cbar"),
+    ("$(VAR_A$(VAR_B))", "$(VAR_A$(VAR_B))"),
+    ("$(VAR_A$(VAR_B)", "$(VAR_A$(VAR_B)"),
+    ("$(VAR_REF)", "$(VAR_A)"),
+    ("foo$(VAR_EMPTY)bar", "foobar"),
+    ("foo$(VAR_Awhoops!", "foo$(VAR_Awhoops!"),
+    ("f00__(VAR_A)__", "f00__(VAR_A)__"),
+    ("$?_boo_$!", "$?_boo_$!"),
+    ("$VAR_A", "$VAR_A"),
+    ("$(VAR_DNE)", "$(VAR_DNE)"),
+    ("$$$$$$(BIG_MONEY)", "$$$(BIG_MONEY)"),
+    ("$$$$$$$(GOOD_ODDS)", "$$$$(GOOD_ODDS)"),
+    ("$$$$$$$(VAR_A)", "$$$A"),
+    ("${VAR_A}", "${VAR_A}"),
+    ("$(VAR_B)_______$(A", "B_______$(A"),
+    ("$(VAR_A)foobarzab$", "Afoobarzab$"),
+    ("--$($($($($--", "--$($($($($--"),
+    ("$(foo$$var)", "$(foo$$var)"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), EXPANSIONS)
+def test_references_are_expanded_once(text: str, expected: str) -> None:
+    assert expand(text, CONTEXT) == expected
+
+
+def view(*objects: tuple[str, Object]) -> View:
+    state = State()
+    for number, (resource, obj) in enumerate(objects, 1):
+        meta = obj["metadata"]
+        key = (resource, meta.get("namespace", ""), meta["name"])
+        state.apply(Commit(number, 0, "ADDED", key, obj, None, 0, 0, Manager("test", "Update", "v1")))
+    return View(state, {}, 0)
+
+
+def named(name: str, namespace: str = "ns", **more: Any) -> Object:
+    return {"metadata": {"name": name, "namespace": namespace}, **more}
+
+
+def service(name: str, ip: str, *ports: Object, namespace: str = "ns") -> tuple[str, Object]:
+    return ("services", named(name, namespace, spec={"clusterIP": ip, "ports": list(ports)}))
+
+
+def env_of(container: Object, *objects: tuple[str, Object], **spec: Any) -> dict[str, str]:
+    meta = {"name": "p", "namespace": "ns", "uid": "u", "labels": {"app": "web"}, "annotations": {"a": "b"}}
+    pod = {"metadata": meta, "spec": {"containers": [container], "nodeName": "n0", "serviceAccountName": "sa", **spec}}
+    node = {"status": {"allocatable": {"cpu": "4", "memory": "16Gi"}}}
+    return variables(Place(view(*objects), pod, "10.244.0.2", "192.168.0.2", node), container)
+
+
+def ref(**source: Object) -> Object:
+    return {"name": "c", "env": [{"name": "A", "valueFrom": source}]}
+
+
+DATA = ("configmaps", named("cm", data={"k": "v", "bad key": "x"}))
+SECRET = ("secrets", named("s", data={"k": "cGFzcw=="}))
+VALUES = [
+    (ref(fieldRef={"fieldPath": "metadata.name"}), "p"),
+    (ref(fieldRef={"fieldPath": "metadata.namespace"}), "ns"),
+    (ref(fieldRef={"fieldPath": "metadata.labels['app']"}), "web"),
+    (ref(fieldRef={"fieldPath": "metadata.annotations['a']"}), "b"),
+    (ref(fieldRef={"fieldPath": "spec.nodeName"}), "n0"),
+    (ref(fieldRef={"fieldPath": "spec.serviceAccountName"}), "sa"),
+    (ref(fieldRef={"fieldPath": "status.podIP"}), "10.244.0.2"),
+    (ref(fieldRef={"fieldPath": "status.hostIP"}), "192.168.0.2"),
+    (ref(configMapKeyRef={"name": "cm", "key": "k"}), "v"),
+    (ref(secretKeyRef={"name": "s", "key": "k"}), "pass"),
+    (ref(resourceFieldRef={"resource": "limits.cpu"}), "4"),
+    (ref(resourceFieldRef={"resource": "limits.memory", "divisor": "1Gi"}), "16"),
+    ({**ref(resourceFieldRef={"resource": "requests.cpu"}), "resources": {"requests": {"cpu": "1500m"}}}, "2"),
+    ({**ref(resourceFieldRef={"resource": "requests.cpu", "divisor": "1m"}), "resources": {"requests": {"cpu": "1500m"}}}, "1500"),
+]
+
+
+@pytest.mark.parametrize(("container", "expected"), VALUES)
+def test_a_value_can_come_from_elsewhere(container: Object, expected: str) -> None:
+    assert env_of(container, DATA, SECRET)["A"] == expected
+
+
+MISSING = [
+    (ref(configMapKeyRef={"name": "no", "key": "k"}), 'configmap "no" not found'),
+    (ref(configMapKeyRef={"name": "cm", "key": "no"}), "couldn't find key no in ConfigMap ns/cm"),
+    (ref(secretKeyRef={"name": "no", "key": "k"}), 'secret "no" not found'),
+    (ref(secretKeyRef={"name": "s", "key": "no"}), "couldn't find key no in Secret ns/s"),
+    ({"name": "c", "envFrom": [{"configMapRef": {"name": "no"}}]}, 'configmap "no" not found'),
+]
+
+
+@pytest.mark.parametrize(("container", "message"), MISSING)
+def test_a_missing_source_is_an_error_in_upstreams_words(container: Object, message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        env_of(container, DATA, SECRET)
+    assert str(raised.value) == message
+
+
+def test_an_optional_source_may_be_missing() -> None:
+    optional = {"name": "no", "key": "k", "optional": True}
+    assert "A" not in env_of(ref(configMapKeyRef=optional))
+
+
+def test_later_variables_see_earlier_ones_and_env_wins_over_env_from() -> None:
+    container = {
+        "name": "c",
+        "envFrom": [{"prefix": "P_", "configMapRef": {"name": "cm"}}],
+        "env": [{"name": "X", "value": "$(P_k)/$(Y)"}, {"name": "Y", "value": "$(X)"}, {"name": "P_k", "value": "mine"}],
+    }
+    env = env_of(container, DATA)
+    assert env == {"P_k": "mine", "X": "v/$(Y)", "Y": "v/$(Y)"}
+
+
+def test_services_of_the_namespace_and_the_api_server_are_announced() -> None:
+    web = service("my-web", "10.96.0.7", {"name": "http", "port": 80, "protocol": "TCP"}, {"name": "dns-x", "port": 53, "protocol": "UDP"})
+    api = service("kubernetes", "10.96.0.1", {"name": "https", "port": 443}, namespace="default")
+    headless = service("quiet", "None", {"port": 1})
+    other = service("else", "10.96.0.9", {"port": 1}, namespace="other")
+    env = env_of({"name": "c"}, web, api, headless, other)
+    assert env["MY_WEB_SERVICE_HOST"] == "10.96.0.7"
+    assert env["MY_WEB_SERVICE_PORT"] == env["MY_WEB_SERVICE_PORT_HTTP"] == "80"
+    assert env["MY_WEB_SERVICE_PORT_DNS_X"] == "53"
+    assert env["MY_WEB_PORT"] == env["MY_WEB_PORT_80_TCP"] == "tcp://10.96.0.7:80"
+    assert env["MY_WEB_PORT_53_UDP"] == "udp://10.96.0.7:53"
+    assert env["MY_WEB_PORT_53_UDP_PROTO"] == "udp"
+    assert env["KUBERNETES_SERVICE_HOST"] == "10.96.0.1"
+    assert not [name for name in env if name.startswith(("QUIET", "ELSE"))]
+
+
+def test_without_service_links_only_the_api_server_is_announced() -> None:
+    web = service("web", "10.96.0.7", {"port": 80})
+    api = service("kubernetes", "10.96.0.1", {"port": 443}, namespace="default")
+    env = env_of({"name": "c"}, web, api, enableServiceLinks=False)
+    assert "KUBERNETES_SERVICE_HOST" in env and "WEB_SERVICE_HOST" not in env
