@@ -57,12 +57,35 @@ class Allocations:
 
 def on_create(work: Work) -> None:
     if work.kind.resource == "services":
-        _assign(work)
+        _assign(work, with_ip=True)
 
 
 def on_update(work: Work) -> None:
-    if work.kind.resource == "services":
-        _assign(work)
+    """What was allocated stays with a Service that does not mention it; an address is allocated only to a former ExternalName."""
+    if work.kind.resource != "services":
+        return
+    assert work.old is not None
+    new, old = work.object["spec"], work.old["spec"]
+    had_ip, needs_ip = old.get("type") != "ExternalName", new.get("type") != "ExternalName"
+    if had_ip and needs_ip:
+        for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
+            if not new.get(name) and old.get(name):
+                new[name] = old[name]
+    _keep_ports(new, old)
+    _assign(work, with_ip=needs_ip and not had_ip)
+
+
+def _keep_ports(new: Object, old: Object) -> None:
+    """Node ports stay with the port of the same name (upstream: patchAllocatedValues)."""
+    if any(spec.get("type") not in ("NodePort", "LoadBalancer") for spec in (new, old)):
+        return
+    wanted = {port["nodePort"] for port in new.get("ports") or () if port.get("nodePort")}
+    used = wanted & {port["nodePort"] for port in old.get("ports") or () if port.get("nodePort")}
+    known = {port.get("name", ""): port.get("nodePort", 0) for port in old.get("ports") or ()}
+    for port in new.get("ports") or ():
+        found = known.get(port.get("name", ""), 0)
+        if not port.get("nodePort") and found and found not in used:
+            port["nodePort"] = found
 
 
 def after_create(work: Work) -> None:
@@ -81,11 +104,12 @@ def after_update(work: Work, old: Object) -> None:
         work.server.allocations.take(work.object)
 
 
-def _assign(work: Work) -> None:
+def _assign(work: Work, *, with_ip: bool) -> None:
     """Fill clusterIP(s) and nodePorts of a Service, or refuse those asked for."""
     service, spec = work.object, work.object["spec"]
     uid = service["metadata"]["uid"]
-    errors = _assign_ip(work, spec, uid) + _assign_ports(work, spec, uid)
+    errors = _assign_ip(work, spec, uid) if with_ip else []
+    errors += _assign_ports(work, spec, uid)
     if errors:
         raise status.invalid(work.kind, service["metadata"]["name"], errors)
 

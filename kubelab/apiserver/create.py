@@ -34,7 +34,8 @@ def start(work: Work, obj: dict) -> None:  # type: ignore[type-arg]
     for name in SERVER_SET:
         meta.pop(name, None)
     match_namespace(work, meta)
-    work.manager = manager_of(work)
+    if work.manager is None:
+        work.manager = manager_of(work)
 
 
 def match_namespace(work: Work, meta: dict) -> None:  # type: ignore[type-arg]

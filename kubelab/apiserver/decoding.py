@@ -166,14 +166,15 @@ def _no_match(kind: str, api_version: str) -> status.ApiFailure:
     return status.bad_request(f'no kind "{kind}" is registered for version "{api_version}" in scheme "{SCHEME}"')
 
 
-SCHEME = "pkg/api/legacyscheme/scheme.go:30"  # upstream: the place of the scheme's construction, as its name says
+SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"  # upstream: the place of the scheme's construction, as its name says
 
 
 def _cannot_be_handled(kind: str, api_version: str, wanted: str, cause: str = "") -> status.ApiFailure:
     version = api_version.rpartition("/")[2]
     text = f'{kind} in version "{version}" cannot be handled as a {wanted}'
     if not cause:
-        cause = f"converting ({api_version}.{kind}) to ({api_version}.{wanted}): unknown conversion"
+        package = api_version.rpartition("/")[0].partition(".")[0] or "core"
+        cause = f"converting ({version}.{kind}) to ({package}.{wanted}): unknown conversion"
     return status.bad_request(f"{text}: {cause}")
 
 

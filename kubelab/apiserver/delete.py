@@ -59,11 +59,11 @@ def check_preconditions(work: Work, old: Object) -> None:
     if uid is not None and uid != meta["uid"]:
         why = f"the UID in the precondition ({uid}) does not match the UID in record ({meta['uid']}). "
         why += "The object might have been deleted and then recreated"
-        raise status.conflict(kind, meta["name"], why, named=kind.qualified())
+        raise status.conflict(kind, meta["name"], why, plural=kind.kind)
     if version is not None and version != meta["resourceVersion"]:
         why = f"the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record "
         why += f"({meta['resourceVersion']}). The object might have been modified"
-        raise status.conflict(kind, meta["name"], why, named=kind.qualified())
+        raise status.conflict(kind, meta["name"], why, plural=kind.kind)
 
 
 def _check_namespace(work: Work, old: Object) -> None:

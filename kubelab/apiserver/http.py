@@ -194,19 +194,30 @@ def _one(query: Mapping[str, list[str]], name: str) -> str:
 def _list_options(query: Mapping[str, list[str]]) -> ListOptions:
     if not query:
         return ListOptions()
-    limit = _one(query, "limit")
+    limit = _integer(query, "limit")
     initial = query.get("sendInitialEvents")
     return ListOptions(
         _one(query, "labelSelector"),
         _one(query, "fieldSelector"),
-        int(limit) if limit.isdigit() else 0,
+        limit,
         _one(query, "continue"),
         _one(query, "resourceVersion"),
         _one(query, "resourceVersionMatch"),
         _truth(query, "sendInitialEvents") if initial else None,
         _truth(query, "allowWatchBookmarks"),
-        int(_one(query, "timeoutSeconds") or 0) if _one(query, "timeoutSeconds").isdigit() else 0,
+        _integer(query, "timeoutSeconds"),
     )
+
+
+def _integer(query: Mapping[str, list[str]], name: str) -> int:
+    """upstream: apimachinery/pkg/runtime/converter.go by strconv.ParseInt."""
+    text = _one(query, name)
+    if not text:
+        return 0
+    try:
+        return int(text)
+    except ValueError:
+        raise status.bad_request(f"strconv.ParseInt: parsing {go_quote(text)}: invalid syntax") from None
 
 
 def _delete_options(body: Any, query: Mapping[str, list[str]]) -> Any:

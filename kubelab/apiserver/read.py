@@ -14,7 +14,7 @@ from typing import Any
 from kubelab.apiserver import status
 from kubelab.apiserver.request import ListOptions, Response
 from kubelab.apiserver.work import Work
-from kubelab.kinds.field import FieldError, forbidden, not_supported
+from kubelab.kinds.field import FieldError, forbidden, go_quote, not_supported
 from kubelab.kinds.field_selectors import FieldSelector, parse_field_selector, unsupported_field
 from kubelab.kinds.kind import Kind
 from kubelab.kinds.selectors import LabelSelector, SelectorError, parse_label_selector
@@ -136,7 +136,8 @@ def _not_in_the_future(work: Work, version: str) -> int:
     if not version:
         return 0
     if not version.isdigit():
-        raise status.plain_error(f'strconv.ParseUint: parsing "{version}": invalid syntax')
+        why = f'strconv.ParseUint: parsing "{version}": invalid syntax'
+        raise status.plain_error(f"resourceVersion: Invalid value: {go_quote(version)}: {why}")
     wanted = int(version)
     if wanted > work.server.store.revision:
         raise status.too_large_resource_version(wanted, work.server.store.revision)
@@ -173,18 +174,33 @@ def _token(work: Work, options: ListOptions) -> tuple[str, int]:
     """upstream: apiserver/pkg/storage/continue.go."""
     if options.resource_version and options.resource_version != "0":
         raise status.bad_request("specifying resource version is not allowed when using continue")
-    text = options.continue_
-    try:
-        token = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        start, revision = str(token["start"]), int(token["rv"])
-        if token["v"] != "meta.k8s.io/v1":
-            raise ValueError
-    except (ValueError, KeyError, TypeError):
-        raise status.bad_request("continue key is not valid: illegal base64 data") from None
+    start, revision = _decoded_token(options.continue_)
     if revision < work.server.store.oldest_watchable(work.context.now_ns):
         message = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter."
         raise status.expired(message)
     return start, revision
+
+
+def _decoded_token(text: str) -> tuple[str, int]:
+    """upstream: apiserver/pkg/storage/continue.go DecodeContinue; the key's prefix is the resource's, so none may climb out of it."""
+    why = "illegal base64 data at input byte 0"
+    try:
+        data = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        why = f"invalid character {_first_character(data)} looking for beginning of value"
+        token = json.loads(data)
+        start, revision = str(token["start"]), int(token["rv"])
+    except (ValueError, KeyError, TypeError):
+        raise status.bad_request(f"invalid continue token: continue key is not valid: {why}") from None
+    if token.get("v") != "meta.k8s.io/v1":
+        raise status.bad_request(f'invalid continue token: continue key is not valid: server does not recognize this encoded version "{token.get("v")}"')
+    return start, revision
+
+
+def _first_character(data: bytes) -> str:
+    """The first byte as Go quotes it in a JSON error."""
+    if not data:
+        return "''"
+    return f"'{chr(data[0])}'" if 32 <= data[0] < 127 else f"'\\u{data[0]:04x}'"
 
 
 # -- watch ----------------------------------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ from typing import Any
 from kubelab.apiserver import create, decoding, status, tokens
 from kubelab.apiserver.apply import managed
 from kubelab.apiserver.authorization import check
+from kubelab.apiserver.copying import private
 from kubelab.apiserver.managed import manager_of
 from kubelab.apiserver.request import Response, User
-from kubelab.apiserver.copying import private
 from kubelab.apiserver.work import Work
 from kubelab.kinds import schema
 from kubelab.store.log import Object

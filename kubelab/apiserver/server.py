@@ -89,14 +89,15 @@ class ApiServer:
         return response
 
     def present(self, obj: Any) -> Any:
-        """An object, or a list of them, as it leaves by the raw door: with its managedFields."""
+        """An object, or a list of them (whose items carry neither kind nor version), as it leaves by the raw door: with managedFields."""
         if not isinstance(obj, dict):
             return obj
         if "items" in obj and obj.get("kind", "").endswith("List"):
-            return {**obj, "items": [self._with_managed(item, obj) for item in obj["items"]]}
-        return self._with_managed(obj, None)
+            items = [self._with_managed(item) for item in obj["items"]]
+            return {**obj, "items": [{name: part for name, part in item.items() if name not in ("kind", "apiVersion")} for item in items]}
+        return self._with_managed(obj)
 
-    def _with_managed(self, obj: Object, listed: Object | None) -> Object:
+    def _with_managed(self, obj: Object) -> Object:
         meta = obj.get("metadata") or {}
         version = meta.get("resourceVersion", "")
         if not meta.get("uid") or not version.isdigit():

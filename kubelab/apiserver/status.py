@@ -87,10 +87,12 @@ def no_unique_name(kind: Kind, name: str) -> ApiFailure:
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
-def conflict(kind: Kind, name: str, why: str = MODIFIED, *, named: str = "") -> ApiFailure:
-    """409 Conflict; ``named`` stands in the message where upstream does not use the resource."""
-    message = f'Operation cannot be fulfilled on {named or kind.resource} "{name}": {why}'
-    return failure(409, "Conflict", message, details_of(kind, name))
+def conflict(kind: Kind, name: str, why: str = MODIFIED, *, plural: str = "") -> ApiFailure:
+    """409 Conflict; ``plural`` stands where upstream does not say the kind's plural (``Pod``, ``pods/binding``)."""
+    named = plural or kind.plural
+    details = {**details_of(kind, name), "kind": named}
+    qualified = f"{named}.{kind.group}" if kind.group else named
+    return failure(409, "Conflict", f'Operation cannot be fulfilled on {qualified} "{name}": {why}', details)
 
 
 def invalid(kind: Kind, name: str, errors: Sequence[FieldError], *, kind_name: str | None = None, group: str | None = None) -> ApiFailure:

@@ -18,6 +18,7 @@ from kubelab.cluster.rollout import Rollout
 from kubelab.cluster.why_not import Answer
 from kubelab.engine.engine import Engine
 from kubelab.engine.plan import Plan
+from kubelab.kinds import registry
 from kubelab.kinds.kind import Object
 from kubelab.world.clock import parse_rfc3339, to_datetime
 from kubelab.world.collector import held_off
@@ -154,7 +155,10 @@ class Cluster:
         except ApiFailure as refusal:
             return refusal.code, refusal.status, []
         response = engine.handle(request)
-        return response.code, engine.server.present(response.object), response.warnings
+        answer = engine.server.present(response.object)
+        if request.version and isinstance(answer, dict) and answer.get("apiVersion") == _stored_version(request):
+            answer = {**answer, "apiVersion": _asked_version(request)}
+        return response.code, answer, response.warnings
 
     def _call(self, verb: str, reference: Reference, **more: Any) -> Response:
         """One call by this handle's user; refusals raise ApiError."""
@@ -323,6 +327,18 @@ class Cluster:
         with held_off():
             engine = self._engine.fork()
         return Cluster._of(World(engine, self._world.start_ns), self._user, self._agent)
+
+
+def _stored_version(request: Request) -> str:
+    try:
+        return registry.by_resource(request.resource).api_version
+    except KeyError:
+        return ""
+
+
+def _asked_version(request: Request) -> str:
+    group = request.resource.partition(".")[2]
+    return f"{group}/{request.version}" if group else request.version
 
 
 def _authenticated(name: str, groups: Sequence[str] | None) -> tuple[str, ...]:

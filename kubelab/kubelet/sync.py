@@ -72,7 +72,7 @@ def plan(seen: PodSeen) -> Plan:
         )
     new = status.generate(pod, worker, seen.record, seen.containers, seen.images, seen.host_ip, seen.now_ns)
     draft = Draft(replace(worker, pod=pod, pulled="") if worker.pulled or worker.pod is not pod else worker)
-    if new["phase"] in status.TERMINAL:
+    if new["phase"] in status.TERMINAL or _only_sidecars_left(seen):
         return _end(seen, draft, new, subject)
     if not worker.pulled:
         _report(seen, draft, new, subject)
@@ -93,8 +93,8 @@ def _report(seen: PodSeen, draft: Draft, new: Object, subject: str) -> None:
 
 
 def _end(seen: PodSeen, draft: Draft, new: Object, subject: str) -> Plan:
-    """A pod that has run to its end: report it, and take down what is left."""
-    if seen.running():
+    """A pod that has run to its end: stop what is left of it; or report it and take it down."""
+    if seen.running() or new["phase"] not in status.TERMINAL:
         return Plan(note={"workers": {seen.uid: replace(draft.worker, grace_s=_grace_s(seen.pod))}}, again_ns=0)
     body = status.patch_body(seen.pod, new)
     meta = seen.pod["metadata"]
@@ -104,6 +104,18 @@ def _end(seen: PodSeen, draft: Draft, new: Object, subject: str) -> Plan:
         calls.append(Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "strategic", (404,), because=because))
     calls.append(Act("tear-down", (seen.uid,), because=because))
     return Plan((Batch(tuple(calls)),), note={"workers": {seen.uid: replace(draft.worker, done=True)}}, because=(because,))
+
+
+def _only_sidecars_left(seen: PodSeen) -> bool:
+    """upstream: computePodActions, where the regular containers have ended and only restartable init containers run."""
+    spec = seen.pod["spec"]
+    if not any(is_sidecar(container) for container in spec.get("initContainers") or ()):
+        return False
+    ended = [seen.current(container["name"]) for container in spec["containers"]]
+    return all(
+        current is not None and current.state == EXITED and not restarts(seen.pod, container, current)
+        for container, current in zip(spec["containers"], ended, strict=True)
+    )
 
 
 def _grace_s(pod: Object) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kubelab.engine.component import Scope
-from kubelab.engine.plan import NOTHING, Act, Batch, Nudge, Plan, Reason
+from kubelab.engine.plan import NOTHING, Act, Batch, EventDraft, Nudge, Plan, Reason
 from kubelab.scheduler.cluster import Cluster
 from kubelab.scheduler.cycle import Decision, decide
 from kubelab.scheduler.facts import Entry
@@ -118,19 +118,24 @@ def _put_back(seen: Cycle, pod: Object, decision: Decision, again: int | None) -
     leftover_ns = next_tick_ns(seen.born_ns, LEFTOVER_NS, failed_ns + LONGEST_UNSCHEDULABLE_NS + 1)
     because = UNFIT(f"pod/{queued.name}", message=decision.message)
     patched = condition_patch(pod, decision.reason, decision.message, rfc3339(failed_ns), because)
-    batches = _takes_time(seen)
+    event = failed_event(pod, decision.message)
+    batches = _takes_time(seen, event)
     return Plan(
         batches if patched is None else (*batches, Batch((patched,))),
         again_ns=again,
         because=(because,),
-        events=(failed_event(pod, decision.message),),
+        events=() if batches else (event,),
         note={ACTIVE: {queued.uid: None}, UNSCHEDULABLE: {queued.uid: queued}, CYCLE: {"start": decision.start}},
         nudge=(Nudge(NAME, LEFTOVER_KEY, leftover_ns - seen.now_ns),),
     )
 
 
-def _takes_time(seen: Cycle) -> tuple[Batch, ...]:
-    """The cycle's own time; a sync's usual time, which comes before any first batch, is part of it."""
-    if not seen.schedule_ns:
-        return ()
-    return (Batch((Act("cycle", (seen.queued.namespace, seen.queued.name), max(0, seen.schedule_ns - seen.sync_ns)),)),)
+def _takes_time(seen: Cycle, *events: EventDraft) -> tuple[Batch, ...]:
+    """The cycle's own time, at whose end events are told; a sync's usual time, which comes before any first batch, is part of it."""
+    spent = Act("cycle", (seen.queued.namespace, seen.queued.name, *events), max(0, seen.schedule_ns - seen.sync_ns))
+    return (Batch((spent,)),) if seen.schedule_ns else ()
+
+
+def act(done: Act) -> Plan:
+    """The end of a cycle."""
+    return Plan(events=done.arguments[2:]) if len(done.arguments) > 2 else NOTHING

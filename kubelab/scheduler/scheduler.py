@@ -55,7 +55,7 @@ class Scheduler:
         return "cycle" if key == CYCLE_KEY else "bind" if key[0] == "bind" else "queue"
 
     def act(self, scope: Scope, act: Act) -> Plan:
-        return NOTHING
+        return cycles.act(act)
 
     def observe(self, scope: Scope, key: Key) -> cycles.Cycle | binding.Binding | Flush | None:
         match key[0]:

@@ -49,12 +49,12 @@ def _check(work: Work, pod: Object, binding: Object) -> None:
     named = "pods/binding"
     if wanted.get("uid") and wanted["uid"] != meta["uid"]:
         why = f"Precondition failed: UID in precondition: {wanted['uid']}, UID in object meta: {meta['uid']}"
-        raise status.conflict(work.kind, name, why, named=named)
+        raise status.conflict(work.kind, name, why, plural=named)
     if meta.get("deletionTimestamp"):
-        raise status.conflict(work.kind, name, f"pod {name} is being deleted, cannot be assigned to a host", named=named)
+        raise status.conflict(work.kind, name, f"pod {name} is being deleted, cannot be assigned to a host", plural=named)
     if pod["spec"].get("nodeName"):
         why = f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"'
-        raise status.conflict(work.kind, name, why, named=named)
+        raise status.conflict(work.kind, name, why, plural=named)
     if pod["spec"].get("schedulingGates"):
         why = f"pod {name} has non-empty .spec.schedulingGates"
-        raise status.conflict(work.kind, name, why, named=named)
+        raise status.conflict(work.kind, name, why, plural=named)

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from kubelab.apiserver import decoding, patching, status, update
 from kubelab.apiserver.admission import chain
+from kubelab.apiserver.copying import private
 from kubelab.apiserver.managed import manager_of
 from kubelab.apiserver.request import Response
-from kubelab.apiserver.copying import private
 from kubelab.apiserver.work import Work
 from kubelab.kinds import registry, schema
 from kubelab.kinds.scale import scale_of, validate_scale, with_replicas

@@ -66,9 +66,10 @@ def observe(scope: Scope, key: Key) -> Seen | None:
     if set_ is None:
         return None
     uid = set_["metadata"]["uid"]
+    prefix = f"{name}-"
     revisions, claiming = _revisions(scope, set_)
     claimed = claim(
-        set_, RESOURCE, "pods", view.owned("pods", uid), orphans(scope, "pods", namespace), accepts=lambda pod: is_member(name, pod)
+        set_, RESOURCE, "pods", view.owned("pods", uid), orphans(scope, "pods", namespace), accepts=lambda pod: is_member(prefix, pod)
     )
     collisions = max((set_.get("status") or {}).get("collisionCount") or 0, scope.memory.get(COLLISIONS, {}).get(key, 0))
     resolved = resolve_revision(

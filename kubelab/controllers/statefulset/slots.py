@@ -56,10 +56,10 @@ def pod_name(set_: Object, ordinal: int) -> str:
     return f"{set_['metadata']['name']}-{ordinal}"
 
 
-def is_member(set_name: str, pod: Object) -> bool:
-    """Whether a pod is called as a pod of the set."""
+def is_member(prefix: str, pod: Object) -> bool:
+    """Whether a pod is called as a pod of the set; ``prefix`` is the set's name with a dash."""
     name = pod["metadata"]["name"]
-    return name.startswith(set_name) and name[len(set_name) : len(set_name) + 1] == "-" and name[len(set_name) + 1 :].isdigit()
+    return name.startswith(prefix) and name[len(prefix) :].isdigit()
 
 
 def by_ordinal(set_: Object, pods: Sequence[Object], min_ready_ns: int, now_ns: int) -> tuple[list[Slot], list[Slot]]:

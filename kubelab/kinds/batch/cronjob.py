@@ -6,7 +6,6 @@ upstream: pkg/apis/batch/v1/defaults.go, pkg/apis/batch/validation/validation.go
 from __future__ import annotations
 
 import re
-import zoneinfo
 
 from kubelab.kinds.apps.counts import validate_optional_count
 from kubelab.kinds.apps.template_warnings import name_warnings
@@ -106,6 +105,9 @@ def _validate_time_zone(zone: str | None) -> list[FieldError]:
 def _zone_exists(zone: str) -> bool:
     if zone == "UTC":
         return True
+    # The time zone machinery is slow to load and rarely asked for.
+    import zoneinfo
+
     try:
         zoneinfo.ZoneInfo(zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from kubelab.kinds.core.pod_template import validate_pod_spec
 from kubelab.kinds.equality import same
-from kubelab.kinds.field import FieldError, duplicate, forbidden, invalid, required
+from kubelab.kinds.field import FieldError, Go, duplicate, forbidden, go_quote, invalid, required
 from kubelab.kinds.go_diff import spec_diff
 from kubelab.kinds.kind import Context, Object
 from kubelab.kinds.names import (
@@ -234,8 +234,16 @@ def _validate_addresses(status: Object) -> list[FieldError]:
             continue
         families = [found.version for found in map(parse_ip, addresses) if found is not None]
         if len(addresses) > 2 or sorted(families) != [4, 6]:
-            errors.append(invalid(f"status.{field}", addresses, "may specify no more than one IP for each IP family"))
+            shown = Go(f"[]core.{_ADDRESS_TYPES[field]}{{{', '.join(_go_address(field, each) for each in addresses)}}}")
+            errors.append(invalid(f"status.{field}", shown, "may specify no more than one IP for each IP family"))
         for index, address in enumerate(addresses):
             if address in addresses[:index]:
-                errors.append(duplicate(f"status.{field}[{index}]", address))
+                errors.append(duplicate(f"status.{field}[{index}]", Go(_go_address(field, address))))
     return errors
+
+
+def _go_address(field: str, address: str) -> str:
+    return f"core.{_ADDRESS_TYPES[field]}{{IP:{go_quote(address)}}}"
+
+
+_ADDRESS_TYPES = {"podIPs": "PodIP", "hostIPs": "HostIP"}

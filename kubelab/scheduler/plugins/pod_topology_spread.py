@@ -8,8 +8,7 @@ upstream: pkg/scheduler/framework/plugins/podtopologyspread/{common,filtering,sc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from kubelab.kinds.core.node_selectors import matches_required, untolerated
@@ -137,7 +136,8 @@ def score(state: Soft, node: NodeInfo) -> int | None:
 
 def _seen(wish: Wish, node: NodeInfo) -> int | None:
     """How many matching pods the wish counts for a node; None if the node lacks the label."""
-    return _count(wish, node.labels.get(wish.constraint.key), wish.counter.by_node[node.index])
+    value = node.labels.get(wish.constraint.key)
+    return None if value is None else _count(wish, value if wish.counts is not None else wish.counter.by_node[node.index])
 
 
 def _raw(state: Soft, counts: tuple[int | None, ...]) -> int | None:
@@ -162,27 +162,29 @@ def normalize(raw: Sequence[int | None]) -> list[int]:
 def scores(state: Soft, cluster: Cluster, window: Sequence[int]) -> list[int]:
     """The normalised scores of the feasible nodes at once: nodes with equal labels and counts share one calculation."""
     take = taker(window)
-    rows = list(zip(*[column for wish in state.wishes for column in _columns(wish, cluster, take)], strict=True))
+    rows = list(zip(*[_column(wish, cluster, take) for wish in state.wishes], strict=True))
     kinds = list(dict.fromkeys(rows))
-    raw = [_raw(state, tuple(_count(wish, *kind[2 * at : 2 * at + 2]) for at, wish in enumerate(state.wishes))) for kind in kinds]
+    raw = [_raw(state, tuple(map(_count, state.wishes, kind))) for kind in kinds]
     by_kind = dict(zip(kinds, normalize(raw), strict=True))
     return [by_kind[row] for row in rows]
 
 
-def _columns(wish: Wish, cluster: Cluster, take: Callable[[Sequence[Any]], Sequence[Any]]) -> tuple[Iterable[Any], Iterable[Any]]:
-    """What distinguishes the nodes for a wish: the label's value (hosts: whether it is there), and the host's own pods."""
+def _column(wish: Wish, cluster: Cluster, take: Callable[[Sequence[Any]], Sequence[Any]]) -> Sequence[Any]:
+    """What distinguishes the nodes for a wish: the label's value, for hosts the number of their own pods; None if the label is missing."""
     labels = take(cluster.column(wish.constraint.key))
     if wish.counts is not None:
-        return labels, repeat(0, len(labels))
-    return repeat("", len(labels)) if None not in labels else [None if each is None else "" for each in labels], take(wish.counter.by_node)
+        return labels
+    pods = take(wish.counter.by_node)
+    return pods if None not in labels else [None if label is None else count for label, count in zip(labels, pods, strict=True)]
 
 
-def _count(wish: Wish, value: str | None, pods: int) -> int | None:
-    if value is None:
+def _count(wish: Wish, seen: str | int | None) -> int | None:
+    """Matching pods, of what a column holds."""
+    if seen is None:
         return None
-    if wish.counts is None:
-        return 0 if wish.constraint.selector.empty else pods
-    return wish.counts.get(value, 0)
+    if isinstance(seen, int):
+        return 0 if wish.constraint.selector.empty else seen
+    return (wish.counts or {}).get(seen, 0)
 
 
 # -- what both use -------------------------------------------------------------------------------------------------------

@@ -201,7 +201,7 @@ def test_pods_beyond_the_configured_ensemble_do_not_vote() -> None:
         (Etcd(), {"args": ("--initial-cluster", PEERS)}, 3, "/default.etcd"),
         (Etcd(), {"env": {"ETCD_INITIAL_CLUSTER": PEERS, "ETCD_DATA_DIR": "/d"}}, 3, "/d"),
         # upstream: test/e2e/testing-manifests/statefulset/etcd/statefulset.yaml, 1.20
-        (Etcd(), {"env": {"INITIAL_CLUSTER_SIZE": "3"}, "args": ("exec etcd --initial-cluster ${PEERS} --data-dir /var/run/etcd/default.etcd",)}, 3, "/var/run/etcd/default.etcd"),
+        (Etcd(), {"env": {"INITIAL_CLUSTER_SIZE": "3"}, "args": ("exec etcd --initial-cluster ${PEERS} --data-dir /run/e",)}, 3, "/run/e"),
         (Etcd(), {"args": ("for i in $(seq 0 4); do PEERS=x; done; exec etcd --initial-cluster ${PEERS}",), "mounts": (Mount("/v", "v"),)}, 5, "/v"),
         (Etcd(), {}, 1, "/default.etcd"),
     ],

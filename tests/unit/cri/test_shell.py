@@ -80,6 +80,11 @@ def outcome(script: str, **given: object) -> tuple[str, str, int]:
         ("eval 'x=1; echo $x'", "1\n", 0),
         ("echo 'echo sourced $1' > /tmp/s.sh; . /tmp/s.sh; sh /tmp/s.sh arg; /tmp/s.sh two", "sourced\nsourced arg\nsourced two\n", 0),
         ("sh -c 'echo $0 $1' a b", "a b\n", 0),
+        ("printf 'a:b\\nc:d\\n' | cut -d: -f2 | head -n 1; printf 'x\\ny\\n' | wc -l", "b\n2\n", 0),
+        ("printf 'ab\\ncd\\n' | grep -v a; echo imok | grep -q imok && echo yes; echo x | grep -c y", "cd\nyes\n0\n", 1),
+        ("touch /tmp/m; mv /tmp/m /tmp/n; ls /tmp", "n\n", 0),
+        ("echo a > /tmp/f; echo $(</tmp/f)", "a\n", 0),
+        ("[[ 'a  b' =~ ^(.*?)[[:space:]]+(.*?)$ ]] && echo ${BASH_REMATCH[2]}", "b\n", 0),
         ("command -v echo; command -v nope || echo none", "echo\nnone\n", 0),
         ("trap 'echo bye' EXIT; echo a; exit 2", "a\nbye\n", 2),
         ("export A=1; B=2; env | while read l; do case $l in A=*|B=*) echo $l;; esac; done", "A=1\n", 0),
@@ -121,19 +126,19 @@ def test_script_complains_and_fails(script: str, err: str, code: int) -> None:
     assert outcome(script) == ("", err, code)
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        "(" * 5000,
-        "$(" * 5000,
-        "`" * 999,
-        "${a:-" * 900,
-        "echo $((" + "(" * 3000 + "))",
-        "if " * 3000,
-        "{ " * 3000,
-        "if :; then :; el" * 3000,
-    ],
-)
+ABSURD = [
+    "(" * 5000,
+    "$(" * 5000,
+    "`" * 999,
+    "${a:-" * 900,
+    "echo $((" + "(" * 3000 + "))",
+    "if " * 3000,
+    "{ " * 3000,
+    "if :; then :; el" * 3000,
+]
+
+
+@pytest.mark.parametrize("script", ABSURD)
 def test_absurd_scripts_are_syntax_errors(script: str) -> None:
     _, err, code = outcome(script)
     assert code == 2

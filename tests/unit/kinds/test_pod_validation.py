@@ -474,5 +474,6 @@ def test_pod_addresses() -> None:
     status = {"hostIP": "10.0.0.1", "hostIPs": [{"ip": "10.0.0.2"}], "podIPs": [{"ip": "10.1.0.1"}, {"ip": "10.1.0.2"}]}
     assert status_errors(pod(), status) == [
         'status.hostIPs[0].ip: Invalid value: "10.0.0.2": must be equal to `hostIP`',
-        'status.podIPs: Invalid value: []string{"10.1.0.1", "10.1.0.2"}: may specify no more than one IP for each IP family',
+        'status.podIPs: Invalid value: []core.PodIP{core.PodIP{IP:"10.1.0.1"}, core.PodIP{IP:"10.1.0.2"}}: may specify no more than one IP '
+        "for each IP family",
     ]

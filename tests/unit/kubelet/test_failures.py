@@ -112,7 +112,12 @@ def test_a_crashing_container_restarts_at_once_and_then_backs_off() -> None:
     pod_name = f"web_default({node.pod()['metadata']['uid']})"  # type: ignore[index]
     assert ("BackOff", f"Back-off restarting failed container c in pod {pod_name}") in node.events()
     assert reasons(node)[:6] == ["ContainerCreating", "running", "Error", "running", "Error", "CrashLoopBackOff"]
-    waiting = [status["state"]["waiting"] for patch in node.patches() for status in patch.get("containerStatuses", ()) if "waiting" in status["state"]]
+    waiting = [
+        status["state"]["waiting"]
+        for patch in node.patches()
+        for status in patch.get("containerStatuses", ())
+        if "waiting" in status["state"]
+    ]
     messages = [state["message"] for state in waiting if state["reason"] == "CrashLoopBackOff"]
     assert messages[:2] == [f"back-off {delay} restarting failed container=c pod={pod_name}" for delay in ("10s", "20s")]
 

@@ -55,7 +55,7 @@ def test_pulls_wait_for_each_other() -> None:
     node.run("10s")
     assert node.events("Pulled") == [
         ("Pulled", 'Successfully pulled image "nginx:1.25" in 2.14s (2.14s including waiting)'),
-        ("Pulled", 'Successfully pulled image "redis:7" in 1.7s (3.84s including waiting)'),
+        ("Pulled", 'Successfully pulled image "redis:7" in 1.7s (3.841s including waiting)'),
     ]
 
 

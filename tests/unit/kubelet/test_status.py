@@ -152,7 +152,11 @@ NO_GATE = 'corresponding condition of pod readiness gate "{}" does not exist.'
 GATES = [
     # TestGeneratePodReadyCondition
     (["gate1"], {}, ("False", "ReadinessGatesNotReady", NO_GATE.format("gate1"))),
-    (["gate1"], {"gate1": "False"}, ("False", "ReadinessGatesNotReady", 'the status of pod readiness gate "gate1" is not "True", but False')),
+    (
+        ["gate1"],
+        {"gate1": "False"},
+        ("False", "ReadinessGatesNotReady", 'the status of pod readiness gate "gate1" is not "True", but False'),
+    ),
     (["gate1"], {"gate1": "True"}, ("True", "", "")),
     (["gate1", "gate2"], {"gate1": "True"}, ("False", "ReadinessGatesNotReady", NO_GATE.format("gate2"))),
     (["gate1", "gate2"], {"gate1": "True", "gate2": "True"}, ("True", "", "")),

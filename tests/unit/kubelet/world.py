@@ -82,7 +82,9 @@ def merged(old: Object, change: Object) -> Object:
             both = {**by_type.get(condition["type"], {}), **condition}
             by_type[condition["type"]] = {name: item for name, item in both.items() if item is not None}
         order = [entry["type"] for entry in change.get("$setElementOrder/conditions", ())]
-        new["conditions"] = sorted(by_type.values(), key=lambda condition: order.index(condition["type"]) if condition["type"] in order else -1)
+        new["conditions"] = sorted(
+            by_type.values(), key=lambda condition: order.index(condition["type"]) if condition["type"] in order else -1
+        )
     return new
 
 

@@ -227,6 +227,7 @@ class World:
             self._queue(nudge.key, nudge.after_ns)
         for call in plan.calls:
             if isinstance(call, Act):
+                self.events.extend(SCHEDULER.act(self.scope(key), call).events)
                 continue
             self.calls.append(call)
             if self.refuse.get(call.subresource or call.verb, 0) > 0:

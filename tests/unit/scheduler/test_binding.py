@@ -74,7 +74,10 @@ def test_a_refused_binding_lets_others_try_again():
     world.refuse["binding"] = 1
     world.put(b.pod("a", cpu="1", priority=1))
     world.put(b.pod("b", cpu="1"))
-    world.run()
+    world._step(("cycle",))
+    world._step(("cycle",))
+    assert explain.standing(world.memory, "uid-default-b").queue == "unschedulable"
+    world._step(("bind", "default", "a", "uid-default-a"))
 
     assert explain.standing(world.memory, "uid-default-b").queue == "backoff"
 

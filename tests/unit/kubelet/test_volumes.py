@@ -1,0 +1,131 @@
+"""Volumes: what must be there before a pod starts, what containers find in them, what stays.
+
+upstream: pkg/kubelet/volumemanager/volume_manager_test.go, pkg/volume/{configmap,secret,projected,downwardapi}, 1.28.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.kubelet.world import Node, pod, shell
+
+Object = dict[str, Any]
+
+
+def reader(path: str, volume: Object, script: str = "", **mount: Any) -> Object:
+    """A pod that prints a file of its volume."""
+    mounted = [{"name": "v", "mountPath": "/v", **mount}]
+    return pod(shell(script or f"cat {path}; sleep 1000", volumeMounts=mounted), volumes=[{"name": "v", **volume}])
+
+
+def named(name: str, **more: Any) -> Object:
+    return {"metadata": {"name": name, "namespace": "default"}, **more}
+
+
+def with_data() -> Node:
+    node = Node()
+    node.create("configmaps", named("cm", data={"k": "text\n"}))
+    node.create("secrets", named("s", data={"k": "cGFzcwo="}))
+    return node
+
+
+ITEMS = [{"key": "k", "path": "sub/name"}]
+CONTENTS = [
+    ({"configMap": {"name": "cm"}}, "/v/k", "text\n"),
+    ({"configMap": {"name": "cm", "items": ITEMS}}, "/v/sub/name", "text\n"),
+    ({"secret": {"secretName": "s"}}, "/v/k", "pass\n"),
+    ({"downwardAPI": {"items": [{"path": "n", "fieldRef": {"fieldPath": "metadata.name"}}]}}, "/v/n", "web"),
+    ({"projected": {"sources": [{"configMap": {"name": "cm"}}, {"secret": {"name": "s", "items": ITEMS}}]}}, "/v/sub/name", "pass\n"),
+]
+
+
+@pytest.mark.parametrize(("volume", "path", "expected"), CONTENTS)
+def test_a_container_finds_what_the_kubelet_wrote(volume: Object, path: str, expected: str) -> None:
+    node = with_data()
+    node.start(reader(path, volume))
+    node.run("5s")
+    assert node.output() == expected
+
+
+MISSING = [
+    ({"configMap": {"name": "no"}}, 'configmap "no" not found'),
+    ({"secret": {"secretName": "no"}}, 'secret "no" not found'),
+    ({"configMap": {"name": "cm", "items": [{"key": "no", "path": "p"}]}}, "configmap references non-existent config key: no"),
+]
+
+
+@pytest.mark.parametrize(("volume", "message"), MISSING)
+def test_a_pod_waits_for_what_it_mounts(volume: Object, message: str) -> None:
+    node = with_data()
+    node.start(reader("/v/k", volume))
+    node.run("20s")
+    assert node.events("FailedMount") == [("FailedMount", f'MountVolume.SetUp failed for volume "v" : {message}')]
+    assert node.state()["state"]["waiting"]["reason"] == "ContainerCreating"
+    node.run("130s")
+    timeout = "unmounted volumes=[v], unattached volumes=[v], failed to process volumes=[]: timed out waiting for the condition"
+    assert ("FailedMount", f"Unable to attach or mount volumes: {timeout}") in node.events()
+
+
+def test_a_pod_starts_when_what_it_mounts_has_come() -> None:
+    node = Node()
+    node.start(reader("/v/k", {"configMap": {"name": "cm"}}))
+    node.run("5s")
+    node.create("configmaps", named("cm", data={"k": "late\n"}))
+    node.run("20s")
+    assert node.output() == "late\n"
+
+
+def test_an_optional_source_is_not_waited_for() -> None:
+    node = Node()
+    node.start(reader("/v/k", {"configMap": {"name": "no", "optional": True}}, "ls /v; sleep 1000"))
+    node.run("5s")
+    assert (node.status()["phase"], node.output()) == ("Running", "")
+
+
+def test_what_is_written_to_a_claim_is_there_on_the_next_node() -> None:
+    node = Node(2)
+    node.create("persistentvolumeclaims", named("data", spec={"volumeName": "pv1"}, status={"phase": "Bound"}))
+    claim = {"persistentVolumeClaim": {"claimName": "data"}}
+    node.start(reader("", claim, "echo kept > /v/f; sleep 1000"))
+    node.run("5s")
+    node.delete("web", 1)
+    node.run("10s")
+    moved = reader("/v/f", claim)
+    node.start({**moved, "spec": {**moved["spec"], "nodeName": "n1"}})
+    node.run("5s")
+    assert node.output(node="n1") == "kept\n"
+
+
+def test_a_claim_that_is_not_bound_holds_the_pod_back() -> None:
+    node = Node()
+    node.start(reader("/v/f", {"persistentVolumeClaim": {"claimName": "data"}}))
+    node.run("20s")
+    assert node.status()["phase"] == "Pending"
+    assert not node.events("Pulling")
+    node.create("persistentvolumeclaims", named("data", spec={"volumeName": "pv1"}, status={"phase": "Bound"}))
+    node.run("10s")
+    assert node.status()["phase"] == "Running"
+
+
+def test_containers_share_an_empty_dir_that_goes_with_the_pod() -> None:
+    node = Node()
+    mounted = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    writer = shell("echo shared > /v/f; sleep 1000", "a", **mounted)
+    node.start(pod(writer, shell("sleep 2; cat /v/f; sleep 1000", **mounted), volumes=[{"name": "v", "emptyDir": {}}]))
+    node.run("10s")
+    assert node.output() == "shared\n"
+    node.delete("web", 1)
+    node.run("10s")
+    assert not node.engine.machines[""]["disks"]
+
+
+def test_the_service_accounts_volume_costs_nothing() -> None:
+    node = Node()
+    sources = [{"serviceAccountToken": {"path": "token"}}, {"configMap": {"name": "kube-root-ca.crt"}}]
+    spec = {"volumes": [{"name": "kube-api-access-x", "projected": {"sources": sources}}]}
+    node.start(pod(**spec))
+    node.run("5s")
+    assert node.status()["phase"] == "Running"
+    assert not node.engine.machines[""].get("disks")
