@@ -67,12 +67,23 @@ def on_update(work: Work) -> None:
     assert work.old is not None
     new, old = work.object["spec"], work.old["spec"]
     had_ip, needs_ip = old.get("type") != "ExternalName", new.get("type") != "ExternalName"
+    _normalize(new, old)
     if had_ip and needs_ip:
         for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if not new.get(name) and old.get(name):
                 new[name] = old[name]
     _keep_ports(new, old)
     _assign(work, with_ip=needs_ip and not had_ip)
+
+
+def _normalize(new: Object, old: Object) -> None:
+    """A client that knows only clusterIP: clusterIPs follow it (upstream: NormalizeClusterIPs)."""
+    if new.get("clusterIP") == old.get("clusterIP") or new.get("clusterIPs") != old.get("clusterIPs"):
+        return
+    if not new.get("clusterIP"):
+        new.pop("clusterIPs", None)
+    else:
+        new["clusterIPs"] = [new["clusterIP"], *(new.get("clusterIPs") or [])[1:]]
 
 
 def _keep_ports(new: Object, old: Object) -> None:

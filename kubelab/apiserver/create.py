@@ -6,6 +6,7 @@ upstream: apiserver/pkg/endpoints/handlers/create.go, registry/rest/create.go Be
 from __future__ import annotations
 
 from kubelab.apiserver import allocate, decoding, status
+from kubelab.apiserver.admission import chain
 from kubelab.apiserver.copying import private
 from kubelab.apiserver.managed import manager_of, sent
 from kubelab.apiserver.request import Response
@@ -23,7 +24,10 @@ def draft(work: Work) -> None:
     work.created = True
     work.object = obj = decoding.body(work)
     start(work, obj)
-    work.sent = work.request.body if work.request.origin.typed else private(obj)
+    if not work.request.origin.typed:
+        work.sent = private(obj)
+    elif chain.changes(work):
+        work.sent = work.request.body
 
 
 def start(work: Work, obj: dict) -> None:  # type: ignore[type-arg]

@@ -76,13 +76,12 @@ def parse_path(url: str) -> Path:
     return Path(group, version, namespace, plural, name, subresource, query, split.path)
 
 
-def request_of(
-    method: str, url: str, body: Any, *, content_type: str = "", user: User, headers: Mapping[str, str] | None = None, user_agent: str = ""
-) -> Request:
+def request_of(method: str, url: str, body: Any, content_type: str, user: User, headers: Mapping[str, str]) -> Request:
     """A ``Request`` from its HTTP form; raises ``ApiFailure`` where upstream refuses before its handlers."""
     path = parse_path(url)
+    agent = headers.get("User-Agent", "kubelab")
     if not path.is_resource:
-        raise status.no_such_resource()
+        return Request(method.lower(), "", user=user, user_agent=agent, uri=url)
     query = path.query
     verb = _verb(method, path, query)
     kind = registry.by_gvr(path.group, path.version, path.plural)
@@ -107,7 +106,7 @@ def request_of(
         options,
         _list_options(query),
         user,
-        user_agent or (headers or {}).get("User-Agent", "kubelab"),
+        agent,
         uri=url,
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubelab.apiserver import create, delete, read, status, update
+from kubelab.apiserver import create, delete, discovery, read, status, update
 from kubelab.apiserver.admission import chain
 from kubelab.apiserver.authorization import check
 from kubelab.apiserver.request import Request, Response
@@ -30,6 +30,8 @@ WRITES = {"create": create, "update": update, "patch": update, "delete": delete}
 def serve(server: ApiServer, request: Request, context: Context) -> Response:
     """One call from its authorization to its answer; raises ``ApiFailure`` for a refusal."""
     check.authorize(server, request)
+    if not request.resource:
+        return discovery.serve(request)
     work = resolve(server, request, context)
     if special := special_handler(request):
         return special(work)

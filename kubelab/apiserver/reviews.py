@@ -60,13 +60,15 @@ def token(work: Work) -> Response:
     try:
         user, audiences = tokens.authenticate(work.server.store.head, spec["token"], spec.get("audiences") or [], work.context.now_ns)
     except tokens.TokenRefused as refused:
-        return _answer(work, obj, {"user": {}, "error": f"[invalid bearer token, {refused}]"})
+        return _answer(work, obj, {"user": {}, **({"error": str(refused)} if str(refused) else {})})
     return _answer(work, obj, {"authenticated": True, "user": _user_info(user), "audiences": audiences})
 
 
 def self_subject(work: Work) -> Response:
     """Who am I?"""
-    return _answer(work, _body(work), {"userInfo": _user_info(work.request.user)})
+    obj = _body(work)
+    head = {"kind": work.kind.kind, "apiVersion": obj["apiVersion"], "metadata": {"creationTimestamp": work.context.now}}
+    return work.answer({**head, "status": {"userInfo": _user_info(work.request.user)}}, 201)
 
 
 REVIEWS: dict[str, Callable[[Work], Response]] = {

@@ -75,7 +75,7 @@ def _signature(body: str) -> str:
 
 
 class TokenRefused(Exception):
-    """A token that is not, or no longer, good; in upstream's words."""
+    """A token that is not, or no longer, good; in upstream's words, which are none for what is no token of this server."""
 
 
 def authenticate(state: State, token: str, audiences: list[str], now_ns: int) -> tuple[User, list[str]]:
@@ -105,7 +105,7 @@ def authenticate(state: State, token: str, audiences: list[str], now_ns: int) ->
 def _claims(token: str) -> Object:
     body, _, signature = token.rpartition(".")
     if not body or not hmac.compare_digest(_signature(body), signature):
-        raise TokenRefused("invalid bearer token")
+        raise TokenRefused("")
     encoded = body.partition(".")[2]
     claims: Object = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
     return claims

@@ -7,9 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from kubelab.apiserver import http
+from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
-from kubelab.apiserver.status import ApiFailure
 from kubelab.cluster import applying, bootstrap, explaining, faults, manifests, node_door, references, running, why_not
 from kubelab.cluster.errors import ApiError
 from kubelab.cluster.explaining import Explanation
@@ -18,7 +17,6 @@ from kubelab.cluster.rollout import Rollout
 from kubelab.cluster.why_not import Answer
 from kubelab.engine.engine import Engine
 from kubelab.engine.plan import Plan
-from kubelab.kinds import registry
 from kubelab.kinds.kind import Object
 from kubelab.world.clock import parse_rfc3339, to_datetime
 from kubelab.world.collector import held_off
@@ -135,30 +133,10 @@ class Cluster:
         headers: dict[str, str] | None = None,
     ) -> tuple[int, Any]:
         """The raw API without a socket: ``(code, object or Status)``. A string or bytes body is sent as it is."""
-        code, answer, _ = self._raw(method, path, body, content_type, user, groups, headers)
-        return code, answer
-
-    def _raw(
-        self,
-        method: str,
-        path: str,
-        body: Any,
-        content_type: str,
-        user: str | None,
-        groups: Sequence[str] | None,
-        headers: dict[str, str] | None,
-    ) -> tuple[int, Any, list[str]]:
         who = self._user if user is None else User(user, _authenticated(user, groups))
         engine = self._engine
-        try:
-            request = http.request_of(method, path, body, content_type=content_type, user=who, headers=headers)
-        except ApiFailure as refusal:
-            return refusal.code, refusal.status, []
-        response = engine.handle(request)
-        answer = engine.server.present(response.object)
-        if request.version and isinstance(answer, dict) and answer.get("apiVersion") == _stored_version(request):
-            answer = {**answer, "apiVersion": _asked_version(request)}
-        return response.code, answer, response.warnings
+        answer = raw.ask(engine.server, engine.handle, engine.now_ns, method, path, body, content_type, who, headers or {})
+        return answer.code, answer.object
 
     def _call(self, verb: str, reference: Reference, **more: Any) -> Response:
         """One call by this handle's user; refusals raise ApiError."""
@@ -327,18 +305,6 @@ class Cluster:
         with held_off():
             engine = self._engine.fork()
         return Cluster._of(World(engine, self._world.start_ns), self._user, self._agent)
-
-
-def _stored_version(request: Request) -> str:
-    try:
-        return registry.by_resource(request.resource).api_version
-    except KeyError:
-        return ""
-
-
-def _asked_version(request: Request) -> str:
-    group = request.resource.partition(".")[2]
-    return f"{group}/{request.version}" if group else request.version
 
 
 def _authenticated(name: str, groups: Sequence[str] | None) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ TABLES = ("sandboxes", "containers", "members", "addresses", "images", "image_re
 KILLED = 137
 START_ERROR = 128
 LOG_ENTRIES_KEPT = 20_000
+ROUNDS_PER_TICK = 1_000_000
 
 
 def empty_tables() -> dict[str, dict[Any, Any]]:
@@ -210,7 +211,7 @@ class SimulatedRuntime(ImageService, Window):
         site = self._site(container, now_ns)
         result, state, effects = program.exec(container.spec, before, argv, now_ns, site)
         if state is not before:
-            self._keep(container_id, container.program, state)
+            self._keep(container_id, container.program, state, now_ns)
         self._apply(container_id, effects, now_ns)
         if timeout_ns > 0 and (result.duration_ns is None or result.duration_ns > timeout_ns):
             command = " ".join(argv)
@@ -221,7 +222,7 @@ class SimulatedRuntime(ImageService, Window):
 
     def tick(self, now_ns: int) -> tuple[Container, ...]:
         """Runs what is due up to `now_ns`; answers the containers that have exited since the last tick, in order."""
-        while True:
+        for _ in range(ROUNDS_PER_TICK):
             due = [(at, item) for item, at in self._wakes.items() if at <= now_ns]
             due += [(at, item) for item, at in self._kills.items() if at <= now_ns]
             if not due:
@@ -232,6 +233,9 @@ class SimulatedRuntime(ImageService, Window):
                 self._kill(container_id, at)
             else:
                 self._advance(container_id, at)
+        else:
+            container = self._containers[container_id]
+            raise RuntimeError(f"program {container.program!r} in pod {container.spec.pod_name!r} never comes to rest at one instant")
         if not self._exits:
             return ()
         gone = sorted((at, item) for item, at in self._exits.items())
@@ -257,13 +261,13 @@ class SimulatedRuntime(ImageService, Window):
             raise CriError("NotFound", f'an error occurred when try to find sandbox "{sandbox_id}": not found')
         return found
 
-    def _keep(self, container_id: str, program_name: str, state: Any) -> None:
+    def _keep(self, container_id: str, program_name: str, state: Any, now_ns: int) -> None:
         self._states[container_id] = state
         wake = programs.get(program_name).next_wake_ns(state)
         if wake is None:
             self._wakes.pop(container_id, None)
         else:
-            self._wakes[container_id] = wake
+            self._wakes[container_id] = max(wake, now_ns)
 
     def _advance(self, container_id: str, now_ns: int) -> None:
         container = self._containers.get(container_id)
@@ -271,10 +275,14 @@ class SimulatedRuntime(ImageService, Window):
             self._wakes.pop(container_id, None)
             return
         program = programs.get(container.program)
-        state, effects = program.advance(container.spec, self._states.get(container_id), now_ns, self._site(container, now_ns))
-        self._keep(container_id, container.program, state)
+        before = self._states.get(container_id)
+        state, effects = program.advance(container.spec, before, now_ns, self._site(container, now_ns))
+        self._keep(container_id, container.program, state, now_ns)
         if effects:
             self._apply(container_id, effects, now_ns)
+        elif self._wakes.get(container_id) == now_ns and state == before:
+            # It asks to be woken for something that it does not do; asking again now would never end.
+            del self._wakes[container_id]
 
     def _signal(self, container_id: str, sig: str, now_ns: int) -> None:
         container = self._containers[container_id]

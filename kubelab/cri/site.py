@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 
 from kubelab.cri.api import Container, SandboxConfig, Surroundings, World
 from kubelab.cri.effects import Answer, HttpAnswer, PeerView
@@ -11,6 +12,9 @@ from kubelab.cri.effects import Answer, HttpAnswer, PeerView
 CLUSTER_DOMAIN = "cluster.local"
 _ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:]*")
 _NDOTS = 5
+_PUBLIC = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:ch|com|dev|edu|io|net|org)")
+_OUTSIDE = "203.0.113."
+_WEB_PORTS = (80, 443)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -40,15 +44,22 @@ class Site:
             found = self._around.resolve(candidate)
             if found is not None:
                 return found
-        return None
+        return outside(name)
 
     def http(self, host: str, port: int, path: str) -> HttpAnswer | None:
         address = self._address_of(host)
-        return None if address is None else self._around.http(self._sandbox.ip, address, port, path, self._now_ns)
+        if address is None:
+            return None
+        answer = self._around.http(self._sandbox.ip, address, port, path, self._now_ns)
+        if answer is None and is_outside(address) and port in _WEB_PORTS:
+            return HttpAnswer(200, f"<html><body>{host}</body></html>\n")
+        return answer
 
     def tcp(self, host: str, port: int) -> bool:
         address = self._address_of(host)
-        return address is not None and self._around.tcp(self._sandbox.ip, address, port, self._now_ns)
+        if address is None:
+            return False
+        return self._around.tcp(self._sandbox.ip, address, port, self._now_ns) or (is_outside(address) and port in _WEB_PORTS)
 
     def peers(self, group: str) -> tuple[PeerView, ...]:
         return self._around.peers(self._sandbox.ip, group)
@@ -101,6 +112,22 @@ class Inside:
 
     def command(self, words: list[str]) -> Answer | None:
         return self._answer(words)
+
+
+def outside(name: str) -> str | None:
+    """Address of a site on the lab's own little internet, which has every name under a few public domains and nothing else.
+
+    The documentation's init container fetches a page from there. Addresses are of TEST-NET-3 (RFC 5737).
+    """
+    name = name.rstrip(".").lower()
+    if not _PUBLIC.fullmatch(name):
+        return None
+    return f"{_OUTSIDE}{1 + sha256(name.encode()).digest()[0] % 254}"
+
+
+def is_outside(address: str) -> bool:
+    """Whether an address is not the cluster's but of the lab's internet."""
+    return address.startswith(_OUTSIDE)
 
 
 def search(name: str, namespace: str) -> list[str]:

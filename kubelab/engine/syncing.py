@@ -31,6 +31,8 @@ def pump(engine: Engine, runner: Runner) -> None:
         return
     lanes = runner.component.lanes
     for lane, queue in runner.queues.items():
+        if not queue:
+            continue
         limit = lanes[lane]
         while queue and (not limit or runner.busy[lane] < limit):
             key = next(iter(queue))

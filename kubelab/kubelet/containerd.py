@@ -15,7 +15,7 @@ from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Client, Identity, Later, Scope, Watch
 from kubelab.engine.plan import Act, Batch, Key, Nudge, Plan
 from kubelab.kubelet.network_world import Around
-from kubelab.kubelet.seen import relist_in_ns
+from kubelab.kubelet.pod.seen import relist_in_ns
 from kubelab.world.clock import SECOND
 from kubelab.world.timing import Timing
 

@@ -15,8 +15,8 @@ from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Nudge
 from kubelab.kubelet.network_world import Around
+from kubelab.kubelet.pod.starting import tick_nudges
 from kubelab.kubelet.records import Instances, PodRecord
-from kubelab.kubelet.starting import tick_nudges
 from kubelab.world.clock import SECOND, rfc3339_micro
 
 Object = dict[str, Any]

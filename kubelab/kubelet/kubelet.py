@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 
 from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch
 from kubelab.engine.plan import NOTHING, Act, Key, Plan, step
-from kubelab.kubelet import admission, ending, hooks, node, probing, pulling, starting, stopping, sync
+from kubelab.kubelet import node
 from kubelab.kubelet.network_world import local
+from kubelab.kubelet.pod import admission, ending, hooks, probing, pulling, starting, stopping, sync
+from kubelab.kubelet.pod.seen import PodSeen, observe, orphan_keys, pod_event, pod_key
+from kubelab.kubelet.pod.status import digest
 from kubelab.kubelet.records import Worker
-from kubelab.kubelet.seen import PodSeen, observe, orphan_keys, pod_event, pod_key
-from kubelab.kubelet.status import digest
 from kubelab.world.clock import SECOND
 from kubelab.world.timing import Timing
 

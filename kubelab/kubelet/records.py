@@ -100,8 +100,9 @@ class Worker:
 
     ``pod``: last seen object (a deleted pod must still be stopped). ``start_time``: status.startTime. ``verdict``: (reason, message) that
     ends the pod as Failed. ``rejected``: never admitted. ``reasons``: container → (reason, message) of its last failed start.
-    ``busy``: container whose image is pulled or whose postStart hook runs: the worker waits. ``pulled``: container whose image has just been
-    pulled. ``mounts``: (failed attempts at mounting, time of the first). ``grace_s``: grace of the termination under way (0: none).
+    ``busy``: container whose image is pulled or whose postStart hook runs: the worker waits. ``resumed``: that has just ended, and the sync
+    goes on where it was; ``pulled``: for this container. ``mounts``: (failed attempts at mounting, time of the first). ``grace_s``: grace of
+    the termination under way (0: none).
     ``images``, ``crashes``: back-offs by image and by container. ``probes``: by container and kind. ``reported``: the digest
     of the status last reported. ``done``: all is stopped and taken down.
     """
@@ -113,6 +114,7 @@ class Worker:
     rejected: bool = False
     reasons: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     busy: str = ""
+    resumed: bool = False
     pulled: str = ""
     mounted: bool = False
     mounts: tuple[int, int] = (0, 0)

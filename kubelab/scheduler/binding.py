@@ -11,7 +11,7 @@ from kubelab.engine.component import Scope
 from kubelab.engine.plan import NOTHING, Batch, Call, EventDraft, Key, Nudge, Plan, Reason, in_turn, reference, update, wait
 from kubelab.scheduler.failure import SCHEDULER_ERROR, condition_patch, failed_event
 from kubelab.scheduler.framework import POD_DELETE
-from kubelab.scheduler.memory import ASSUMED, CYCLE_KEY, FLUSH_KEY, TOUCHED, Assumed, derived, flush_after_ns, note_moves
+from kubelab.scheduler.memory import ASSUMED, CYCLE_KEY, FLUSH_KEY, TOUCHED, Assumed, flush_after_ns, note_moves
 from kubelab.scheduler.plugins.volume_binding import BOUND_BY_CONTROLLER, SELECTED_NODE, is_bound, is_for, reaches
 from kubelab.scheduler.queue import BACKOFF, UNSCHEDULABLE, Queued, moved
 from kubelab.world.clock import SECOND, rfc3339
@@ -32,7 +32,9 @@ REFUSED = Reason("binding-refused", "{subject} goes back to the queue: its bindi
 
 
 class Binding(NamedTuple):
-    """What a binding cycle knows. ``claims`` and ``volumes``: by name, those of the assumption. ``others``: the unschedulable pods."""
+    """What a binding cycle knows. ``claims`` and ``volumes``: by name, those of the assumption. ``others``: the unschedulable pods, if the
+    cycle may fail.
+    """
 
     assumed: Assumed
     pod: Object | None
@@ -50,7 +52,6 @@ def observe(scope: Scope, key: Key) -> Binding | None:
     assumed: Assumed | None = scope.table(ASSUMED).get(uid)
     if assumed is None:
         return None
-    derived(scope)
     view = scope.view
     pod = view.get("pods", namespace, name)
     if pod is not None and pod["metadata"]["uid"] != uid:
@@ -67,7 +68,8 @@ def observe(scope: Scope, key: Key) -> Binding | None:
             volumes[volume] = view.get("persistentvolumes", "", volume)
     node = view.get("nodes", "", assumed.node)
     failed = scope.attempt > 0
-    others = tuple(scope.table(UNSCHEDULABLE).values())
+    may_fail = failed or pod is None or claims
+    others = tuple(scope.table(UNSCHEDULABLE).values()) if may_fail else ()
     back = assumed.queued._replace(timestamp_ns=scope.now_ns, plugins=())
     return Binding(assumed, pod, claims, volumes, node, failed, scope.now_ns, others, flush_after_ns(scope, back.backoff_until_ns))
 

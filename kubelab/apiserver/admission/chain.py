@@ -48,6 +48,11 @@ PLUGINS: tuple[Plugin, ...] = (
 Step = tuple[str, Callable[[Attributes, Cluster], None]]
 
 
+def changes(work: Work) -> bool:
+    """Whether some plug-in may change this draft."""
+    return bool(_steps(work.operation, _resource(work))[0])
+
+
 def mutate(work: Work) -> None:
     """Let every plug-in change the draft, or refuse; then see that no role or binding gives more than its writer holds."""
     _run(work, _steps(work.operation, _resource(work))[0])

@@ -98,9 +98,13 @@ def authorize(server: ApiServer, request: Request) -> None:
         if not decision.allowed:
             raise _refused(f"cannot {request.verb} path {go_quote(path)}", user, "", "", decision.reason)
         return
-    name, namespace = _name(request), request.namespace
-    if resource == "namespaces":
-        namespace = name
+    namespace = request.namespace if resource != "namespaces" else request.name
+    decisions = server.decisions
+    decisions.refresh(server.store.head)
+    known = decisions.candidates.get((user.name, user.groups, request.verb, resource, request.subresource, namespace))
+    if known and known[0][0] is None:
+        return
+    name = _name(request)
     decision = can(server, user, request.verb, resource, request.subresource, namespace, name)
     if not decision.allowed:
         raise _refused(_cannot(request, namespace), user, resource, name, decision.reason)

@@ -70,7 +70,7 @@ def return_(call: Call) -> int | None:
         call.machine.end(call.process, code)
         return None
     last = len(_bodies(frame)[frame.body])
-    call.process.frames[-1] = Frame(frame.script, frame.body, last, frame.kind, (), frame.streams, frame.status, frame.parameters)
+    call.process.frames[-1] = frame.goto(last)
     return code
 
 

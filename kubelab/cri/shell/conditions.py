@@ -10,7 +10,7 @@ import re
 from kubelab.cri.shell.expand import Expander
 from kubelab.cri.shell.files import FileView
 from kubelab.cri.shell.live import Live
-from kubelab.cri.shell.patterns import compile_pattern
+from kubelab.cri.shell.patterns import compile_pattern, posix_regex
 from kubelab.cri.shell.syntax import Simple
 
 _NUMERIC = ("-eq", "-ne", "-lt", "-le", "-gt", "-ge")
@@ -18,8 +18,6 @@ _UNARY = ("-z", "-n", "-e", "-f", "-d", "-r", "-w", "-x", "-s", "-L", "-h")
 _TEXTUAL = ("=", "==", "!=", "<", ">", "=~")
 _MAX_WORDS = 200
 _TEXT_MAX = 4096
-_CLASS = re.compile(r"\[:(\w+):\]")
-_CLASSES = {"space": r"\s", "digit": "0-9", "alpha": "a-zA-Z", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "blank": r" \t"}
 
 
 class BadTest(ValueError):
@@ -143,8 +141,8 @@ class _Reader:
 
     def _regex(self, text: str, expression: str) -> bool:
         try:
-            found = re.search(_CLASS.sub(lambda name: _CLASSES.get(name[1], name[0]), expression), text[:_TEXT_MAX])
-        except re.error as error:
+            found = posix_regex(expression).search(text[:_TEXT_MAX])
+        except ValueError as error:
             raise BadTest(str(error)) from error
         groups = [found[0], *(group or "" for group in found.groups())] if found else []
         for index, group in enumerate(groups):

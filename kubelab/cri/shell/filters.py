@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from kubelab.cri.shell.call import Call
 from kubelab.cri.shell.files import Denied
+from kubelab.cri.shell.patterns import posix_regex
 
 _BASIC = re.compile(r"\\([(){}|+?])|([(){}|+?])")
 _LINE_MAX = 8192
@@ -26,10 +27,11 @@ def grep(call: Call) -> int:
     elif "E" not in flags:
         # In basic expressions the plain characters are literal and the escaped ones special.
         pattern = _BASIC.sub(lambda found: found[1] or "\\" + found[2], pattern)
-    pattern = rf"\b(?:{pattern})\b" if "w" in flags else pattern
+    pattern = rf"\b({pattern})\b" if "w" in flags else pattern
+    pattern = rf"^({pattern})$" if "x" in flags else pattern
     try:
-        matcher = re.compile(rf"^(?:{pattern})$" if "x" in flags else pattern, re.IGNORECASE if "i" in flags else 0)
-    except re.error as error:
+        matcher = posix_regex(f"(?i){pattern}" if "i" in flags else pattern)
+    except ValueError as error:
         return call.fail(f"bad regex '{call.arguments[0]}': {error}", 2)
     text = _text(call, names)
     if text is None:

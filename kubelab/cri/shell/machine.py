@@ -21,9 +21,9 @@ from kubelab.cri.shell.steps import STEPS, fail_expansion, restore_streams, run_
 from kubelab.cri.shell.syntax import ShellSyntaxError
 
 SIGNALS = {"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "USR1": 10, "USR2": 12, "TERM": 15}
-STEPS_PER_TURN = 20_000
-_BUSY_PAUSE_NS = 1_000_000_000
-_BUSY_PAUSES = 6
+STEPS_PER_TURN = 10_000
+_BUSY_PAUSE_NS = 100_000_000
+_BUSY_PAUSES = 9
 _OUTPUT_LIMIT = 1 << 20
 _ENDED_KEPT = 256
 _SECOND_NS = 1_000_000_000
@@ -320,7 +320,7 @@ class Machine:
             self._leave(process)
             return
         instruction = body[frame.at]
-        process.frames[-1] = replace(frame, at=frame.at + 1)
+        process.frames[-1] = frame.goto(frame.at + 1)
         try:
             STEPS[instruction[0]](self, process, *instruction[1:])
         except ExpansionFailure as error:

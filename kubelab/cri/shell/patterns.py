@@ -1,4 +1,4 @@
-"""Shell patterns: `*`, `?`, `[…]`, with quoted characters escaped by a backslash."""
+"""Shell patterns: `*`, `?`, `[…]`, with quoted characters escaped by a backslash; and POSIX regular expressions."""
 
 from __future__ import annotations
 
@@ -36,6 +36,46 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         return re.compile("".join(out), re.DOTALL)
     except re.error:
         return re.compile(re.escape(pattern))
+
+
+_CLASSES = {
+    "space": r"\s",
+    "digit": "0-9",
+    "alpha": "a-zA-Z",
+    "alnum": "a-zA-Z0-9",
+    "upper": "A-Z",
+    "lower": "a-z",
+    "blank": r" \t",
+    "punct": "!-/:-@[-`{-~",
+}
+_BRACKET = re.compile(r"\[(\^?)(\]?(?:\[:\w+:\]|[^\]])*)\]")
+_CLASS = re.compile(r"\[:(\w+):\]|([\[\]\\&|~])")
+
+
+def posix_regex(expression: str) -> re.Pattern[str]:
+    """An extended regular expression of POSIX in Python's spelling; ValueError if it is none."""
+
+    def bracket(found: re.Match[str]) -> str:
+        inside = _CLASS.sub(lambda item: _CLASSES.get(item[1], "") if item[1] else "\\" + item[2], found[2])
+        return f"[{found[1]}{inside.replace('--', '-')}]" if inside else re.escape(found[0])
+
+    pieces: list[str] = []
+    pos = 0
+    while pos < len(expression):
+        found = _BRACKET.match(expression, pos) if expression[pos] == "[" else None
+        if found:
+            pieces.append(bracket(found))
+            pos = found.end()
+            continue
+        if expression[pos] == "[":
+            raise ValueError("brackets ([ ]) not balanced")
+        size = 2 if expression[pos] == "\\" else 1
+        pieces.append(expression[pos : pos + size])
+        pos += size
+    try:
+        return re.compile("".join(pieces))
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def escape(text: str) -> str:

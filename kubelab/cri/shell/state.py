@@ -26,6 +26,10 @@ class Frame:
     status: int = 0
     parameters: tuple[str, ...] = ()
 
+    def goto(self, at: int) -> Frame:
+        """The same frame at another instruction."""
+        return Frame(self.script, self.body, at, self.kind, self.loops, self.streams, self.status, self.parameters)
+
 
 @value
 @dataclass(frozen=True, slots=True)

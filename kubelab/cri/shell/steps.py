@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubelab.cri.shell.commands import COMMANDS, Call
 from kubelab.cri.shell.conditions import conditional
-from kubelab.cri.shell.expand import Expander, ExpansionFailure
+from kubelab.cri.shell.expand import Expander
 from kubelab.cri.shell.files import Denied
 from kubelab.cri.shell.live import Live
 from kubelab.cri.shell.patterns import compile_pattern
@@ -247,7 +247,7 @@ def _not(machine: Machine, process: Live) -> None:
 
 
 def _jump(machine: Machine, process: Live, to: int) -> None:
-    process.frames[-1] = replace(process.frames[-1], at=to)
+    process.frames[-1] = process.frames[-1].goto(to)
 
 
 def _jump_ok(machine: Machine, process: Live, to: int) -> None:
@@ -338,5 +338,3 @@ STEPS: dict[str, Callable[..., Any]] = {
     "case": _case,
     "function": _function,
 }
-
-__all__ = ["STEPS", "ExpansionFailure", "fail_expansion", "restore_streams", "run_trap"]

@@ -13,7 +13,7 @@ from kubelab.kinds.equality import same
 from kubelab.kinds.field import FieldError, Go, forbidden, go_quote, invalid, not_supported, required
 from kubelab.kinds.go_diff import spec_diff
 from kubelab.kinds.kind import Column, Context, Kind, Object
-from kubelab.kinds.names import IMMUTABLE, name_is_dns_subdomain, validate_kube_finalizers
+from kubelab.kinds.names import IMMUTABLE, is_dns1123_label, is_dns1123_subdomain, name_is_dns_subdomain, validate_kube_finalizers
 from kubelab.kinds.podspec.claims import VOLUME_MODES, validate_access_modes
 from kubelab.kinds.podspec.defaults import default_resource_list
 from kubelab.kinds.podspec.paths import validate_no_backsteps
@@ -134,11 +134,46 @@ def _validate_source(spec: Object, path: str, ctx: Context) -> list[FieldError]:
         if kind == "local":
             errors += _validate_local(source, spec, path)
         elif kind == "csi":
-            errors += validate_csi_driver_name(source.get("driver") or "", f"{at_path}.driver")
-            errors += [] if source.get("volumeHandle") else [required(f"{at_path}.volumeHandle")]
+            errors += _validate_csi(source, at_path)
         else:
-            errors += SOURCES[kind](source, at_path, ctx)
+            errors += SOURCES[kind](source, f"{path}.persistentDisk" if kind == "gcePersistentDisk" else at_path, ctx)
+            errors += _validate_namespaces(kind, source, at_path)
     return errors if found else [*errors, required(path, "must specify a volume type")]
+
+
+_CSI_SECRETS = ("controllerPublishSecretRef", "controllerExpandSecretRef", "nodePublishSecretRef", "nodeExpandSecretRef")
+
+
+def _validate_csi(source: Object, path: str) -> list[FieldError]:
+    errors = validate_csi_driver_name(source.get("driver") or "", f"{path}.driver")
+    if not source.get("volumeHandle"):
+        errors.append(required(f"{path}.volumeHandle"))
+    for field in _CSI_SECRETS:
+        secret = source.get(field)
+        if secret is None:
+            continue
+        for part, rule in (("name", is_dns1123_subdomain), ("namespace", is_dns1123_label)):
+            value, at_path = secret.get(part) or "", f"{path}.{field}.{part}"
+            errors += (invalid(at_path, value, each) for each in rule(value)) if value else [required(at_path)]
+    return errors
+
+
+def _validate_namespaces(kind: str, source: Object, path: str) -> list[FieldError]:
+    """A volume has no namespace of its own, so what it refers to needs one."""
+    secret = source.get("secretRef")
+    if kind in ("cinder", "storageos") and secret is not None and not secret.get("namespace"):
+        return [required(f"{path}.secretRef.namespace")]
+    if kind == "iscsi" and secret is not None and not secret.get("name"):
+        return [required(f"{path}.secretRef.name")]
+    if kind == "azureFile" and source.get("secretNamespace") == "":
+        return [required(f"{path}.secretNamespace")]
+    namespace = source.get("endpointsNamespace")
+    if kind != "glusterfs" or namespace is None:
+        return []
+    if not namespace:
+        detail = "if the endpointnamespace is set, it must be a valid namespace name"
+        return [invalid(f"{path}.endpointsNamespace", namespace, detail)]
+    return [invalid(f"{path}.endpointsNamespace", namespace, each) for each in is_dns1123_label(namespace)]
 
 
 def _validate_local(source: Object, spec: Object, path: str) -> list[FieldError]:

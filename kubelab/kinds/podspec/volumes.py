@@ -5,7 +5,7 @@ upstream: pkg/apis/core/validation/validation.go (ValidateVolumes, validateVolum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from kubelab.kinds.field import FieldError, duplicate, forbidden, invalid, not_supported, required, too_long
 from kubelab.kinds.kind import Context, Object
@@ -14,7 +14,6 @@ from kubelab.kinds.names import (
     is_dns1123_label,
     is_dns1123_subdomain,
     name_is_dns_subdomain,
-    range_error,
     validate_annotations,
     validate_labels,
 )
@@ -28,12 +27,24 @@ from kubelab.kinds.podspec.paths import (
     validate_resource_field_ref,
     validate_unreserved_path,
 )
+from kubelab.kinds.podspec.remote_volumes import (
+    Check,
+    azure_disk,
+    cinder,
+    disk,
+    fibre_channel,
+    flex,
+    flocker,
+    iscsi,
+    needs,
+    quobyte,
+    storageos,
+)
 from kubelab.kinds.quantity import parse
 
 _HOST_PATH_TYPES = ("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket")
 _MORE_THAN_ONE = "may not specify more than 1 volume type"
-
-Check = Callable[[Object, str, Context], list[FieldError]]
+PORTAL_TOO_LONG = "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified."
 
 
 def validate_volumes(
@@ -75,6 +86,8 @@ def _validate_source(volume: Object, path: str, ctx: Context, pod_name: str) -> 
             continue
         found += 1
         errors += check(source, f"{path}.{_CHECKED_AT.get(kind, kind)}", ctx)
+        if kind == "iscsi" and source.get("initiatorName") is not None:
+            errors += _validate_portal_length(volume.get("name") or "", source, path)
         if kind == "ephemeral" and pod_name and volume.get("name"):
             claim = f"{pod_name}-{volume['name']}"
             for each in name_is_dns_subdomain(claim, False):
@@ -82,17 +95,14 @@ def _validate_source(volume: Object, path: str, ctx: Context, pod_name: str) -> 
     return errors if found else [required(path, "must specify a volume type")]
 
 
+def _validate_portal_length(name: str, source: Object, path: str) -> list[FieldError]:
+    if byte_length(f"{name}:{source.get('targetPortal') or ''}") <= 64:
+        return []
+    return [invalid(f"{path}.name", name, PORTAL_TOO_LONG)]
+
+
 _MISSPELLED = {"cephfs": "cephFS", "downwardAPI": "downwarAPI"}
 _CHECKED_AT = {"gcePersistentDisk": "persistentDisk"}
-
-
-def _needs(*names: str) -> Check:
-    """A source that only has to name certain fields."""
-
-    def check(source: Object, path: str, ctx: Context) -> list[FieldError]:
-        return [required(f"{path}.{name}") for name in names if not source.get(name)]
-
-    return check
 
 
 def _empty_dir(source: Object, path: str, ctx: Context) -> list[FieldError]:
@@ -113,25 +123,14 @@ def _host_path(source: Object, path: str, ctx: Context) -> list[FieldError]:
 
 
 def _git_repo(source: Object, path: str, ctx: Context) -> list[FieldError]:
-    return _needs("repository")(source, path, ctx) + validate_descending_path(source.get("directory") or "", f"{path}.directory")
-
-
-def _disk(name: str) -> Check:
-    def check(source: Object, path: str, ctx: Context) -> list[FieldError]:
-        errors = _needs(name)(source, path, ctx)
-        partition = source.get("partition") or 0
-        if not 0 <= partition <= 255:
-            errors.append(invalid(f"{path}.partition", partition, range_error(1, 255)))
-        return errors
-
-    return check
+    return needs("repository")(source, path, ctx) + validate_descending_path(source.get("directory") or "", f"{path}.directory")
 
 
 def _keys(name_field: str) -> Check:
     """A secret or config map, and the keys to take from it."""
 
     def check(source: Object, path: str, ctx: Context) -> list[FieldError]:
-        errors = _needs(name_field)(source, path, ctx)
+        errors = needs(name_field)(source, path, ctx)
         errors += validate_file_mode(source.get("defaultMode"), f"{path}.defaultMode")
         for index, item in enumerate(source.get("items") or ()):
             errors += _key_to_path(item, f"{path}.items[{index}]")
@@ -147,28 +146,9 @@ def _key_to_path(item: Object, path: str) -> list[FieldError]:
 
 
 def _nfs(source: Object, path: str, ctx: Context) -> list[FieldError]:
-    errors = _needs("server", "path")(source, path, ctx)
+    errors = needs("server", "path")(source, path, ctx)
     if not (source.get("path") or "").startswith("/"):
         errors.append(invalid(f"{path}.path", source.get("path") or "", "must be an absolute path"))
-    return errors
-
-
-def _iscsi(source: Object, path: str, ctx: Context) -> list[FieldError]:
-    errors = _needs("targetPortal", "iqn")(source, path, ctx)
-    if not 0 <= (source.get("lun") or 0) <= 255:
-        errors.append(invalid(f"{path}.lun", source["lun"], range_error(0, 255)))
-    return errors
-
-
-def _flocker(source: Object, path: str, ctx: Context) -> list[FieldError]:
-    name, uuid = source.get("datasetName") or "", source.get("datasetUUID") or ""
-    errors: list[FieldError] = []
-    if not name and not uuid:
-        errors.append(required(path, "one of datasetName and datasetUUID is required"))
-    if name and uuid:
-        errors.append(invalid(path, "resource", "datasetName and datasetUUID can not be specified simultaneously"))
-    if "/" in name:
-        errors.append(invalid(f"{path}.datasetName", name, "must not contain '/'"))
     return errors
 
 
@@ -278,30 +258,30 @@ SOURCES: dict[str, Check] = {
     "emptyDir": _empty_dir,
     "hostPath": _host_path,
     "gitRepo": _git_repo,
-    "gcePersistentDisk": _disk("pdName"),
-    "awsElasticBlockStore": _disk("volumeID"),
+    "gcePersistentDisk": disk("pdName"),
+    "awsElasticBlockStore": disk("volumeID"),
     "secret": _keys("secretName"),
     "nfs": _nfs,
-    "iscsi": _iscsi,
-    "glusterfs": _needs("endpoints", "path"),
-    "flocker": _flocker,
-    "persistentVolumeClaim": _needs("claimName"),
-    "rbd": _needs("monitors", "image"),
-    "cinder": _needs("volumeID"),
-    "cephfs": _needs("monitors"),
-    "quobyte": _needs("registry", "volume"),
+    "iscsi": iscsi,
+    "glusterfs": needs("endpoints", "path"),
+    "flocker": flocker,
+    "persistentVolumeClaim": needs("claimName"),
+    "rbd": needs("monitors", "image"),
+    "cinder": cinder,
+    "cephfs": needs("monitors"),
+    "quobyte": quobyte,
     "downwardAPI": _downward_api,
-    "fc": _needs(),
-    "flexVolume": _needs("driver"),
+    "fc": fibre_channel,
+    "flexVolume": flex,
     "configMap": _keys("name"),
-    "azureFile": _needs("secretName", "shareName"),
-    "vsphereVolume": _needs("volumePath"),
-    "photonPersistentDisk": _needs("pdID"),
-    "portworxVolume": _needs("volumeID"),
-    "azureDisk": _needs("diskName", "diskURI"),
-    "storageos": _needs("volumeName"),
+    "azureFile": needs("secretName", "shareName"),
+    "vsphereVolume": needs("volumePath"),
+    "photonPersistentDisk": needs("pdID"),
+    "portworxVolume": needs("volumeID"),
+    "azureDisk": azure_disk,
+    "storageos": storageos,
     "projected": _projected,
-    "scaleIO": _needs("gateway", "system", "volumeName"),
+    "scaleIO": needs("gateway", "system", "volumeName"),
     "csi": _csi,
     "ephemeral": _ephemeral,
 }

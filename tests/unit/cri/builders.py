@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 
 from kubelab.cri import shell
 from kubelab.cri.api import ContainerSpec, Mount, SandboxConfig
 from kubelab.cri.effects import Answer, Exit, HttpAnswer, Log, PeerView
 from kubelab.cri.runtime import SimulatedRuntime, empty_tables
+from kubelab.world import codec
 
 SECOND = 1_000_000_000
 
@@ -53,8 +55,12 @@ def story(
     until: float = 1000,
     env: Mapping[str, str] | None = None,
     mounts: tuple[Mount, ...] = (),
+    saved: bool = False,
 ) -> list[tuple[float, str]]:
-    """What happened in a script, as (seconds, text): output (stderr marked `!`), and at the end `exit N` or `running`."""
+    """What happened in a script, as (seconds, text): output (stderr marked `!`), and at the end `exit N` or `running`.
+
+    `saved`: the shell is written to a file and read back at every stop.
+    """
     argv = ("sh", "-c", script) if isinstance(script, str) else script
     around = world or FakeWorld()
     state = shell.start(argv, env=env or {}, hostname="web-0", mounts=mounts)
@@ -67,6 +73,8 @@ def story(
                 lines.append((effect.time_ns / SECOND, ("!" if effect.stream == "stderr" else "") + effect.text))
             elif isinstance(effect, Exit):
                 return [*lines, (effect.time_ns / SECOND, f"exit {effect.code}")]
+        if saved:
+            state = codec.decode(json.loads(json.dumps(codec.encode(state))))
         wake = shell.next_wake_ns(state)
         moments = [at for at in (wake, *due) if at is not None]
         if not moments or min(moments) > until * SECOND:

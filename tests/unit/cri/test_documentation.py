@@ -119,6 +119,17 @@ def test_two_containers_share_a_volume() -> None:
     assert cluster.exec("nginx", "cat", "/usr/share/nginx/html/index.html") == (0, "Hello from the debian container\n")
 
 
+def test_init_container_fetches_a_page() -> None:
+    # kubernetes.io: Configure Pod Initialization, init-containers.yaml
+    cluster = MiniCluster()
+    command = ("wget", "-O", "/work-dir/index.html", "http://info.cern.ch")
+    cluster.start("install", "busybox:1.28", command=command, mounts=(Mount("/work-dir", "workdir"),))
+    assert [item.exit_code for item in cluster.runtimes["node-1"].tick(0)] == [0]
+    cluster.start("nginx", "nginx", ports=(80,), mounts=(Mount("/usr/share/nginx/html", "workdir"),))
+    assert "info.cern.ch" in cluster.exec("nginx", "cat", "/usr/share/nginx/html/index.html")[1]
+    assert cluster.exec("nginx", "nslookup", "nope.default.svc.cluster.local")[0] == 1
+
+
 @pytest.mark.parametrize(
     ("script", "out"),
     [

@@ -81,6 +81,39 @@ def test_readers_register_their_own() -> None:
         programs.get("flaky")
 
 
+class Restless(programs.Base):
+    """A reader's mistake: a wake in the past."""
+
+    name = "restless"
+
+    def claims(self, image: str, command: tuple[str, ...], args: tuple[str, ...]) -> bool:
+        return image == "restless"
+
+    def init(self, spec: ContainerSpec, now_ns: int, world: World) -> Any:
+        return 0
+
+    def advance(self, spec: ContainerSpec, state: Any, now_ns: int, world: World) -> Any:
+        return (state + 1 if spec.args else state), ()
+
+    def next_wake_ns(self, state: Any) -> int | None:
+        return 1
+
+
+def test_a_program_that_never_rests_does_not_hang_the_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    programs.register(Restless())
+    try:
+        cluster = MiniCluster()
+        cluster.start("idle", "restless")
+        cluster.run(5)
+        assert cluster.next_wakes() == []
+        cluster.start("mad", "restless", args=("x",))
+        monkeypatch.setattr("kubelab.cri.runtime.ROUNDS_PER_TICK", 50)
+        with pytest.raises(RuntimeError, match="program 'restless' in pod 'mad' never comes to rest"):
+            cluster.run(5)
+    finally:
+        programs.unregister("restless")
+
+
 def test_web_fails_by_version_but_not_on_its_health_path() -> None:
     programs.register(programs.Web("shop", image="shop", errors={"2": 0.3}, startup_seconds=5))
     try:

@@ -44,6 +44,12 @@ def refusal(call: Any, *arguments: Any, **named: Any) -> tuple[str, str]:
     return caught.value.code, caught.value.message
 
 
+def test_the_simulated_runtime_is_a_runtime_service() -> None:
+    service: api.RuntimeService = node()
+    wanted = [name for name in vars(api.RuntimeService) if not name.startswith("_")]
+    assert all(callable(getattr(service, name)) for name in wanted)
+
+
 def test_container_goes_from_created_over_running_to_exited() -> None:
     runtime = node()
     container = created(runtime, sandbox(runtime))

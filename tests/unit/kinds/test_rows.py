@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kubelab.kinds.core.pod_summary import summarize
-from tests.unit.kinds.builders import CONTEXT, cells, core
+from tests.unit.kinds.builders import CONTEXT, cells, core, kind_named
 
 MINUTE = 60 * 10**9
 
@@ -149,6 +149,4 @@ NAMES = [  # printers.go, 1.28; real-api/tables.json
 
 @pytest.mark.parametrize(("kind", "names"), NAMES)
 def test_column_names(kind: str, names: str) -> None:
-    from tests.unit.kinds.builders import kind_named
-
     assert [column.name for column in kind_named(kind).columns] == [name.replace("_", " ") for name in names.split()]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubelab.kubelet.environment import ConfigError, Place, expand, variables
+from kubelab.kubelet.pod.environment import ConfigError, Place, expand, variables
 from kubelab.store.log import Commit, Manager
 from kubelab.store.state import State
 from kubelab.store.view import View

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kubelab.kubelet.probing import weigh
+from kubelab.kubelet.pod.probing import weigh
 from kubelab.kubelet.records import ProbeState
 from tests.unit.kubelet.world import Node, container, pod, shell
 

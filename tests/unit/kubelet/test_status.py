@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kubelab.kubelet import status
+from kubelab.kubelet.pod import status
 
 Object = dict[str, Any]
 ENDED_0 = {"terminated": {"exitCode": 0}}
@@ -190,6 +190,17 @@ def test_a_patch_holds_only_what_differs_and_the_uid() -> None:
     assert body == {
         "metadata": {"uid": "u"},
         "status": {"phase": "Running", "$setElementOrder/conditions": [{"type": "Ready"}], "conditions": [changed]},
+    }
+
+
+def test_an_address_that_has_changed_replaces_the_old_one() -> None:
+    # podIPs merge by ip (staging/src/k8s.io/api/core/v1/types.go), so the old one must be taken out
+    pod = {"metadata": {"uid": "u"}, "status": {"podIPs": [{"ip": "10.244.0.2"}]}}
+    body = status.patch_body(pod, {"podIPs": [{"ip": "10.244.0.3"}]})
+    assert body is not None
+    assert body["status"] == {
+        "$setElementOrder/podIPs": [{"ip": "10.244.0.3"}],
+        "podIPs": [{"ip": "10.244.0.3"}, {"$patch": "delete", "ip": "10.244.0.2"}],
     }
 
 

@@ -90,6 +90,23 @@ def test_a_pod_deleted_during_its_pull_never_starts() -> None:
     node.run("10s")
     assert node.pod() is None
     assert not node.events("Started", "Created")
+    last = node.patches()[-1]
+    assert (last["phase"], last["containerStatuses"][0]["state"]["terminated"]["reason"]) == ("Failed", "ContainerStatusUnknown")
+
+
+def test_a_pod_deleted_during_its_init_containers_says_which_were_tried() -> None:
+    # status_manager_test.go TestTerminatePod_EnsurePodPhaseIsTerminal, "... init containers ..."
+    node = Node()
+    node.start(pod(initContainers=[shell("echo", "a"), shell(STUBBORN, "b"), shell("echo", "c")]))
+    node.run("9s")
+    node.delete("web", 2)
+    node.run("20s")
+    last = node.patches()[-1]
+    first, second, third = last["initContainerStatuses"]
+    assert (first["state"]["terminated"]["exitCode"], second["state"]["terminated"]["exitCode"]) == (0, 137)
+    assert third["state"] == {"waiting": {"reason": "PodInitializing"}}
+    assert last["phase"] == "Failed"
+    assert "containerStatuses" not in last
 
 
 def test_pre_stop_comes_before_term() -> None:
@@ -115,10 +132,10 @@ def test_post_start_holds_back_the_status_and_the_next_container() -> None:
     node = Node()
     hook = {"postStart": {"exec": {"command": ["sh", "-c", "sleep 4"]}}}
     node.start(pod(container("a", lifecycle=hook), container("b")))
-    node.run("7s")
+    node.run("6s")
     assert node.state(container="a")["state"] == {"waiting": {"reason": "ContainerCreating"}}
     assert [message for _, message in node.events("Started")] == ["Started container a"]
-    node.run("3s")
+    node.run("4s")
     assert node.status()["phase"] == "Running"
 
 

@@ -73,6 +73,8 @@ class SmallServer:
 def merged(old: Object, change: Object) -> Object:
     """A strategic merge of a pod's or node's status, as far as kubelets use it."""
     new = {field: item for field, item in {**old, **change}.items() if item is not None and not field.startswith("$")}
+    if "podIPs" in change:
+        new["podIPs"] = [entry for entry in change["podIPs"] if "$patch" not in entry]
     if "conditions" in change:
         by_type = {condition["type"]: condition for condition in old.get("conditions") or ()}
         for condition in change["conditions"]:

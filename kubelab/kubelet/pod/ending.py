@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from kubelab.engine.plan import NOTHING, Act, Batch, Call, Plan, Reason
-from kubelab.kubelet import status
-from kubelab.kubelet.seen import PodSeen
+from kubelab.kubelet.pod import status
+from kubelab.kubelet.pod.seen import PodSeen
 
 Object = dict[str, Any]
 NOT_FOUND = (404, 409)
@@ -82,13 +82,8 @@ def _stopped(seen: PodSeen) -> Plan:
     deleted = "deletionTimestamp" in meta
     if worker.done and not deleted:
         return NOTHING
-    if worker.rejected:
-        because = REJECTED(subject, reason=(worker.verdict or ("",))[0])
-        new = status.rejection(pod, worker)
-    else:
-        because = STOPPED(subject)
-        new = status.generate(pod, worker, seen.record, seen.containers, seen.images, seen.host_ip, seen.now_ns, ended=True)
-    calls: list[Call | Act] = _report(seen, new, because) if not (worker.done and worker.rejected) else []
+    because = REJECTED(subject, reason=worker.verdict[0]) if worker.rejected and worker.verdict else STOPPED(subject)
+    calls: list[Call | Act] = [] if worker.done else _report(seen, _last_status(seen), because)
     if not worker.done and seen.record.sandbox:
         calls.append(Act("tear-down", (seen.uid,), because=because))
     batches = [Batch(tuple(calls))] if calls else []
@@ -97,6 +92,12 @@ def _stopped(seen: PodSeen) -> Plan:
         confirm = Call("delete", "pods", meta["namespace"], meta["name"], body=options, accept=NOT_FOUND, because=CONFIRM(subject))
         batches.append(Batch((confirm,)))
     return Plan(tuple(batches), because=(because,), note={"workers": {seen.uid: replace(worker, pod=pod, busy="", done=True)}})
+
+
+def _last_status(seen: PodSeen) -> Object:
+    if seen.worker.rejected:
+        return status.rejection(seen.pod, seen.worker)
+    return status.generate(seen.pod, seen.worker, seen.record, seen.containers, seen.images, seen.host_ip, seen.now_ns, ended=True)
 
 
 def _forget(seen: PodSeen) -> Plan:

@@ -12,13 +12,13 @@ from kubelab.cri.api import RUNNING
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import EventDraft, Key, Nudge, Plan
-from kubelab.kubelet import hooks
 from kubelab.kubelet.addresses import release
 from kubelab.kubelet.network_world import Around, local, shared
+from kubelab.kubelet.pod import hooks
+from kubelab.kubelet.pod.seen import container_event, pod_nudge, spec_of
+from kubelab.kubelet.pod.starting import tick_nudges
+from kubelab.kubelet.pod.volumes import discard
 from kubelab.kubelet.records import PodRecord, Stop
-from kubelab.kubelet.seen import container_event, pod_nudge, spec_of
-from kubelab.kubelet.starting import tick_nudges
-from kubelab.kubelet.volumes import discard
 from kubelab.world.clock import SECOND
 
 Object = dict[str, Any]

@@ -12,7 +12,7 @@ from kubelab.engine.component import Scope
 from kubelab.kinds import quantity
 from kubelab.kinds.core.node_selectors import matches_required, untolerated
 from kubelab.kinds.core.resources import Request, pod_request
-from kubelab.kubelet.status import TERMINAL
+from kubelab.kubelet.pod.status import TERMINAL
 
 Object = dict[str, Any]
 Verdict = tuple[str, str]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kubelab.cri.api import Container
-from kubelab.kubelet.container_status import is_sidecar, statuses
+from kubelab.kubelet.pod.container_status import is_sidecar, statuses
 from kubelab.kubelet.records import PodRecord, Worker
 from kubelab.world.clock import rfc3339
 
@@ -47,6 +47,8 @@ def generate(
     elif ending and phase in TERMINAL:
         phase = old.get("phase") or "Pending"
     out: Object = {"phase": phase, "conditions": _conditions(pod, inits, mains, phase, rfc3339(now_ns))}
+    if ended:
+        _terminate(out, pod, inits, mains)
     if message:
         out["message"] = message
     if reason:
@@ -63,6 +65,41 @@ def generate(
         out["initContainerStatuses"] = inits
     out["containerStatuses"] = mains
     return out
+
+
+def _terminate(out: Object, pod: Object, inits: list[Object], mains: list[Object]) -> None:
+    """In place on private objects: a pod that has ended has a terminal phase, and no container that seems still to come.
+
+    upstream: pkg/kubelet/status/status_manager.go TerminatePod.
+    """
+    if out["phase"] not in TERMINAL:
+        out["phase"] = "Failed"
+    started = [at for at, status in enumerate(inits) if "waiting" not in status["state"] or "terminated" in status["lastState"]]
+    tried = inits[: max(started, default=0) + 1]
+    lost = [*tried, *(mains if _has_initialized(pod, inits, mains) else ())]
+    for status in lost:
+        if "terminated" not in status["state"]:
+            status["state"] = {
+                "terminated": {
+                    "exitCode": 137,
+                    "reason": "ContainerStatusUnknown",
+                    "message": "The container could not be located when the pod was terminated",
+                    "startedAt": None,
+                    "finishedAt": None,
+                }
+            }
+
+
+def _has_initialized(pod: Object, inits: list[Object], mains: list[Object]) -> bool:
+    """upstream: hasPodInitialized."""
+    if not inits or _any_main_started(mains):
+        return True
+    last = inits[-1]
+    if is_sidecar(pod["spec"]["initContainers"][-1]):
+        return "running" in last["state"] and bool(last["started"])
+    return any(
+        ended is not None and ended["exitCode"] == 0 for ended in (last["lastState"].get("terminated"), last["state"].get("terminated"))
+    )
 
 
 def rejection(pod: Object, worker: Worker) -> Object:
@@ -232,7 +269,12 @@ def patch_body(pod: Object, new: Object) -> Object | None:
         before = old.get(field)
         if field == "conditions":
             _change_conditions(change, before or [], item)
-        elif before != item:
+        elif before == item:
+            continue
+        elif field == "podIPs" and before:
+            change["$setElementOrder/podIPs"] = [{"ip": entry["ip"]} for entry in item]
+            change[field] = [*item, *({"$patch": "delete", "ip": entry["ip"]} for entry in before if entry not in item)]
+        else:
             change[field] = item
     for field in ("reason", "message", "nominatedNodeName"):
         if field in old and field not in new:

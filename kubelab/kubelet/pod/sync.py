@@ -13,11 +13,11 @@ from typing import Any
 from kubelab.cri.api import EXITED, READY, RUNNING, Container
 from kubelab.cri.reference import InvalidReference, invalid_image_name, parse
 from kubelab.engine.plan import Act, Batch, Because, Call, EventDraft, Nudge, Plan, Reason, wait
-from kubelab.kubelet import probing, status
-from kubelab.kubelet.container_status import has_started, is_sidecar, restarts
+from kubelab.kubelet.pod import probing, status
+from kubelab.kubelet.pod.container_status import has_started, is_sidecar, restarts
+from kubelab.kubelet.pod.seen import PodSeen, container_event, format_pod, pod_event
+from kubelab.kubelet.pod.volumes import is_plain, needs_mount
 from kubelab.kubelet.records import Worker, next_backoff
-from kubelab.kubelet.seen import PodSeen, container_event, format_pod, pod_event
-from kubelab.kubelet.volumes import is_plain, needs_mount
 from kubelab.world.clock import SECOND, format_duration, parse_rfc3339
 
 Object = dict[str, Any]
@@ -58,6 +58,8 @@ def plan(seen: PodSeen) -> Plan:
     """What to do for a pod that is neither deleted nor rejected."""
     worker, pod = seen.worker, seen.pod
     subject = f"pod/{pod['metadata']['name']}"
+    if seen.fresh and (pod.get("status") or {}).get("phase") in status.TERMINAL and not seen.running():
+        return _known_to_have_ended(seen)
     if worker.busy:
         return wait(BUSY(subject, container=worker.busy))
     if _being_killed(seen):
@@ -71,16 +73,22 @@ def plan(seen: PodSeen) -> Plan:
             because=(TOO_LONG(subject, seconds=pod["spec"]["activeDeadlineSeconds"]),),
         )
     new = status.generate(pod, worker, seen.record, seen.containers, seen.images, seen.host_ip, seen.now_ns)
-    draft = Draft(replace(worker, pod=pod, pulled="") if worker.pulled or worker.pod is not pod else worker)
+    draft = Draft(replace(worker, pod=pod, resumed=False, pulled="") if worker.resumed or worker.pod is not pod else worker)
     if new["phase"] in status.TERMINAL or _only_sidecars_left(seen):
         return _end(seen, draft, new, subject)
-    if not worker.pulled:
-        _report(seen, draft, new, subject)
     if deadline_ns is not None:
         draft.look_again(deadline_ns)
     _act(seen, draft, subject)
+    if not (worker.resumed and draft.acts):
+        _report(seen, draft, new, subject)
     probing.start(seen, draft)
     return _finished(seen, draft)
+
+
+def _known_to_have_ended(seen: PodSeen) -> Plan:
+    """A kubelet that has just started finds a pod that is reported as ended: nothing is left but to take it down."""
+    act = Act("tear-down", (seen.uid,))
+    return Plan((Batch((act,)),) if seen.record.sandbox else (), note={"workers": {seen.uid: replace(seen.worker, done=True)}})
 
 
 def _report(seen: PodSeen, draft: Draft, new: Object, subject: str) -> None:
@@ -89,13 +97,14 @@ def _report(seen: PodSeen, draft: Draft, new: Object, subject: str) -> None:
         draft.worker = replace(draft.worker, reported=status.digest(new))
         meta = seen.pod["metadata"]
         because = REPORT(subject)
-        draft.first.append(Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "strategic", (404,), because=because))
+        draft.first.insert(0, Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "strategic", (404,), because=because))
 
 
 def _end(seen: PodSeen, draft: Draft, new: Object, subject: str) -> Plan:
     """A pod that has run to its end: stop what is left of it; or report it and take it down."""
     if seen.running() or new["phase"] not in status.TERMINAL:
         return Plan(note={"workers": {seen.uid: replace(draft.worker, grace_s=_grace_s(seen.pod))}}, again_ns=0)
+    new = status.generate(seen.pod, draft.worker, seen.record, seen.containers, seen.images, seen.host_ip, seen.now_ns, ended=True)
     body = status.patch_body(seen.pod, new)
     meta = seen.pod["metadata"]
     because = ENDED(subject, phase=new["phase"])
@@ -222,7 +231,7 @@ def _kill_if_unhealthy(seen: PodSeen, draft: Draft, container: Object, current: 
 
 # -- starting one container ---------------------------------------------------------------------------------------------------
 def _start(seen: PodSeen, draft: Draft, container: Object, current: Container | None, subject: str) -> bool:
-    """Plan the start of a container; False if the following ones must wait for it."""
+    """Plan the start of a container; False if the following ones must wait for its image or its postStart hook."""
     name = container["name"]
     if name != seen.worker.pulled:
         if current is not None and current.state == EXITED and _backs_off(seen, draft, container, current, subject):
@@ -241,7 +250,7 @@ def _start(seen: PodSeen, draft: Draft, container: Object, current: Container | 
     duration_ns = seen.timing.container_create_ns + seen.timing.container_start_ns
     pulled = name == seen.worker.pulled
     draft.acts.append(Act("run", (*seen.key, name, pulled), duration_ns, because))
-    return True
+    return "postStart" not in (container.get("lifecycle") or {})
 
 
 def _backs_off(seen: PodSeen, draft: Draft, container: Object, current: Container, subject: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kubelab.cri.api import Mount
-from kubelab.kubelet.environment import ConfigError, Place, config_map, field_value, resource_value, secret
+from kubelab.kubelet.pod.environment import ConfigError, Place, config_map, field_value, resource_value, secret
 from kubelab.store.view import View
 
 Object = dict[str, Any]

@@ -14,13 +14,13 @@ from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import EventDraft, Key, Nudge, Plan
 from kubelab.kinds import quantity
-from kubelab.kubelet import hooks
 from kubelab.kubelet.addresses import NoAddress, allocate
-from kubelab.kubelet.environment import ConfigError, Place, expand, variables
 from kubelab.kubelet.network_world import Around, local, shared
+from kubelab.kubelet.pod import hooks
+from kubelab.kubelet.pod.environment import ConfigError, Place, expand, variables
+from kubelab.kubelet.pod.seen import NO_RECORD, RETRY_NS, container_event, host_ip, pod_event, pod_nudge, relist_in_ns, spec_of
+from kubelab.kubelet.pod.volumes import Unmountable, mount_all, mounts
 from kubelab.kubelet.records import Instances, PodRecord, Worker
-from kubelab.kubelet.seen import NO_RECORD, RETRY_NS, container_event, host_ip, pod_event, pod_nudge, relist_in_ns, spec_of
-from kubelab.kubelet.volumes import Unmountable, mount_all, mounts
 from kubelab.world.clock import SECOND
 
 Object = dict[str, Any]

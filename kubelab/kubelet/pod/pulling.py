@@ -16,9 +16,9 @@ from kubelab.cri.registry import PullFailure, resolve
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Act, Key, Nudge, Plan, Reason, step
 from kubelab.kubelet.network_world import Around, shared
+from kubelab.kubelet.pod.seen import RETRY_NS, container_event, pod_nudge
+from kubelab.kubelet.pod.starting import wanted
 from kubelab.kubelet.records import next_backoff
-from kubelab.kubelet.seen import RETRY_NS, container_event, pod_nudge
-from kubelab.kubelet.starting import wanted
 from kubelab.world.clock import MILLISECOND, SECOND, format_duration
 
 Object = dict[str, Any]
@@ -84,7 +84,9 @@ def pull(scope: Scope, uid: str, namespace: str, pod_name: str, name: str, image
         took, waited = (format_duration(ns // MILLISECOND * MILLISECOND) for ns in (duration_ns, scope.now_ns - asked_ns))
         text = f'Successfully pulled image "{image}" in {took} ({waited} including waiting)'
         event = container_event(pod, name, "Normal", "Pulled", text)
-        return Plan(note={"workers": {uid: replace(worker, busy="", pulled=name)}}, events=(event,), nudge=(pod_nudge(scope, key),))
+        return Plan(
+            note={"workers": {uid: replace(worker, busy="", resumed=True, pulled=name)}}, events=(event,), nudge=(pod_nudge(scope, key),)
+        )
     first = name not in worker.reasons
     images = {**worker.images, image: next_backoff(worker.images.get(image), scope.now_ns, scope.now_ns)}
     worker = replace(worker, busy="", images=images, reasons={**worker.reasons, name: ("ErrImagePull", error)})

@@ -13,16 +13,16 @@ from kubelab.cri.api import RUNNING, Container, CriError
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Act, EventDraft, Key, Nudge, Plan, Reason, step
-from kubelab.kubelet.container_status import has_started
-from kubelab.kubelet.hooks import port_of
 from kubelab.kubelet.network_world import Around
+from kubelab.kubelet.pod.container_status import has_started
+from kubelab.kubelet.pod.hooks import port_of
+from kubelab.kubelet.pod.seen import PodSeen, container_event, pod_nudge, spec_of
+from kubelab.kubelet.pod.starting import tick_nudges
 from kubelab.kubelet.records import PodRecord, ProbeState, Worker
-from kubelab.kubelet.seen import PodSeen, container_event, pod_nudge, spec_of
-from kubelab.kubelet.starting import tick_nudges
 from kubelab.world.clock import SECOND, format_duration
 
 if TYPE_CHECKING:
-    from kubelab.kubelet.sync import Draft
+    from kubelab.kubelet.pod.sync import Draft
 
 Object = dict[str, Any]
 KINDS = ("startup", "readiness", "liveness")

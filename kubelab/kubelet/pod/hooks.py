@@ -12,8 +12,8 @@ from kubelab.cri.api import CriError
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Key, Nudge, Plan
+from kubelab.kubelet.pod.seen import container_event, format_pod, pod_nudge
 from kubelab.kubelet.records import Worker
-from kubelab.kubelet.seen import container_event, format_pod, pod_nudge
 from kubelab.world.clock import SECOND
 
 Object = dict[str, Any]
@@ -84,13 +84,11 @@ def _http(scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Objec
 def post_start(
     scope: Scope, runtime: SimulatedRuntime, key: Key, pod: Object, container: Object, container_id: str, worker: Worker
 ) -> Plan | None:
-    """Begin a container's postStart hook; None if it has none. The pod's worker is busy until it ends."""
+    """Begin a container's postStart hook; None if it has none. The pod's worker is busy until it ends, and then goes on where it was."""
     handler = (container.get("lifecycle") or _NONE).get("postStart")
     if not handler:
         return None
     duration_ns, error = run_handler(scope, runtime, pod, container, container_id, handler)
-    if duration_ns <= 0 and not error:
-        return None
     name = container["name"]
     return Plan(
         note={"workers": {key[1]: replace(worker, busy=name)}},
@@ -106,7 +104,7 @@ def post_start_ended(scope: Scope, key: Key) -> Plan:
         return Plan()
     pod_key: Key = ("pod", uid, namespace, pod_name)
     if not error:
-        return Plan(note={"workers": {uid: replace(worker, busy="")}}, nudge=(pod_nudge(scope, pod_key),))
+        return Plan(note={"workers": {uid: replace(worker, busy="", resumed=True)}}, nudge=(pod_nudge(scope, pod_key),))
     reasons = {**worker.reasons, name: ("PostStartHookError", error)}
     return Plan(
         note={"workers": {uid: replace(worker, busy="", reasons=reasons)}},

@@ -1,0 +1,32 @@
+"""Server-side tables: ``Accept: application/json;as=Table;v=v1;g=meta.k8s.io``.
+
+upstream: apiserver/pkg/endpoints/handlers/response.go asTable, pkg/printers/internalversion/printers.go, 1.28.
+"""
+
+from __future__ import annotations
+
+from kubelab.kinds.kind import Kind, Object
+
+PARTIAL = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "labels", "annotations", "ownerReferences", "generation", "managedFields")
+
+
+def table(kind: Kind, answer: Object, now_ns: int, include: str = "") -> Object:
+    """An object or a list as a Table. ``include``: the query's includeObject: Metadata (default), None, Object."""
+    listed = answer.get("kind") == f"{kind.kind}List"
+    objects = answer["items"] if listed else [answer]
+    meta = dict(answer["metadata"]) if listed else {"resourceVersion": answer["metadata"]["resourceVersion"]}
+    definitions = [
+        {"name": each.name, "type": each.type, "format": each.format, "description": each.description, "priority": each.priority}
+        for each in kind.columns
+    ]
+    rows = [{"cells": [each.cell(obj, now_ns) for each in kind.columns], **_included(obj, kind, include)} for obj in objects]
+    return {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "columnDefinitions": definitions, "rows": rows}
+
+
+def _included(obj: Object, kind: Kind, include: str) -> Object:
+    if include == "None":
+        return {"object": None}
+    if include == "Object":
+        return {"object": {"kind": kind.kind, "apiVersion": kind.api_version, **obj}}
+    meta = {name: item for name, item in obj["metadata"].items() if name in (*PARTIAL, "finalizers", "deletionTimestamp", "generateName")}
+    return {"object": {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": meta}}
