@@ -112,7 +112,7 @@ def _read(path: Path) -> list[Any]:
             for data in file:
                 line = json.loads(data)
                 if isinstance(line, list) and line[:1] == ["end"]:
-                    if line[1:] != [len(lines), crc]:
+                    if line[1:] != [len(lines), crc] or file.read():
                         raise ArchiveError(f"{path}: the file is damaged: its check sum does not agree")
                     return lines
                 lines.append(line)

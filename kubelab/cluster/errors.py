@@ -13,7 +13,7 @@ class ApiError(Exception):
     def __init__(self, status: Object, document: str = "") -> None:
         self.status = status
         self.document = document
-        super().__init__(f"{document}: {self.message}" if document else self.message)
+        super().__init__(self.message)
 
     @property
     def code(self) -> int:
@@ -32,12 +32,17 @@ class ApiError(Exception):
         return list((self.status.get("details") or {}).get("causes") or [])
 
     def __str__(self) -> str:
-        """As kubectl prints it."""
-        head = f"Error from server ({self.reason}): " if self.reason else "Error from server: "
-        if self.reason == "Invalid":
-            head = ""
-        text = ("The " if self.reason == "Invalid" and not self.message.startswith(' "') else "") + self.message
-        return f"{self.document}: {head}{text}" if self.document else f"{head}{text}"
+        """As kubectl prints it (upstream: kubectl/pkg/cmd/util/helpers.go checkErr)."""
+        details = self.status.get("details") or {}
+        if self.reason == "Invalid" and (details.get("kind") or details.get("name")):
+            text = f'The {details.get("kind", "")} "{details.get("name", "")}" is invalid: '
+            lines = [f"{cause['field']}: {cause['message']}" for cause in self.causes]
+            text += lines[0] if len(lines) == 1 else "".join(f"\n* {line}" for line in lines)
+        elif self.reason:
+            text = f"Error from server ({self.reason}): {self.message}"
+        else:
+            text = f"Error from server: {self.message}"
+        return f"{self.document}: {text}" if self.document else text
 
 
 class ManifestError(ValueError):

@@ -17,6 +17,7 @@ from kubelab.cluster.rollout import Rollout
 from kubelab.cluster.why_not import Answer
 from kubelab.engine.engine import Engine
 from kubelab.engine.plan import Plan
+from kubelab.kinds import registry
 from kubelab.kinds.kind import Object
 from kubelab.world.clock import parse_rfc3339, to_datetime
 from kubelab.world.collector import held_off
@@ -169,6 +170,10 @@ class Cluster:
         where = (namespace or "") if found.namespaced else ""
         options = ListOptions(selector, field_selector)
         return list(self._call("list", Reference(found, where, ""), list_options=options).object["items"])
+
+    def kinds(self) -> list[str]:
+        """The kinds that this cluster serves, as kubectl names them."""
+        return [kind.resource for kind in registry.all_kinds() if "get" in kind.verbs]
 
     def create(self, source: Any, *, namespace: str = "default", dry_run: bool = False, field_validation: str = "Strict") -> Any:
         """Create every object of a source (see ``apply`` for its forms); returns the object, or a list if there are several."""

@@ -95,7 +95,7 @@ def _read_text(text: str, source: str) -> list[Document]:
         raise ManifestError("no objects passed to apply", source)
     documents = []
     for index, item in enumerate(found):
-        place = f"{source or 'the text'}, document {index + 1}" if len(found) > 1 else (source or "the text")
+        place = f"{source or 'the text'}, document {index + 1}" if len(found) > 1 else source
         if not isinstance(item, dict):
             raise ManifestError(f"a {type(item).__name__} stands where an object (apiVersion, kind, metadata …) should", place)
         documents.extend(_flat(item, place))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kubelab.cluster import references
 from kubelab.cluster import until as conditions
 from kubelab.cluster.errors import Unsettled
+from kubelab.cluster.why_not import why_not
 from kubelab.engine.engine import Engine
 from kubelab.world.collector import held_off
 from kubelab.world.clock import format_duration, parse_duration
@@ -44,7 +46,19 @@ def run(
     limit_ns = engine.now_ns + parse_duration(timeout)
     met = _met(cluster, until, namespace)
     if not _until(engine, met, limit_ns):
-        raise Unsettled(f"after {_shown(timeout)} still not {_words(until)} at {cluster.elapsed:.3f} s", moving(engine))
+        still = moving(engine)
+        head = f"after {_shown(timeout)} still not {_words(until)} at {cluster.elapsed:.3f} s"
+        if not still:
+            head += ": nothing moves any more but heartbeats and probes"
+        raise Unsettled(head, [*_obstacles(cluster, until, namespace), *still])
+
+
+def _obstacles(cluster: Cluster, until: Any, namespace: str) -> list[str]:
+    """Why the object waited for is not as wished."""
+    if not isinstance(until, str):
+        return []
+    answer = why_not(cluster, references.parse(until.split()[0], namespace=namespace))
+    return [] if answer.fine else [f"{answer.subject}: {answer.reason}", *answer.details]
 
 
 def _met(cluster: Cluster, until: Any, namespace: str) -> Callable[[], bool]:

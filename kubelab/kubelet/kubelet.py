@@ -2,7 +2,8 @@
 
 upstream: pkg/kubelet/kubelet.go, pkg/kubelet/pod_workers.go, 1.28; spec/scheduler-kubelet.md sections 6 to 9. Keys:
 ``("pod", uid, namespace, name)`` a pod's worker; ``("pull", …)`` an image pull; ``("first-probe" | "probe", …)`` a probe that has not, or has,
-succeeded; ``("post-start", …)``, ``("term", …)`` ends of hooks; ``("kill", …)``; ``("lease",)``; ``("node-status",)``.
+succeeded; ``("refresh", …)`` a pod's ConfigMaps and Secrets; ``("post-start", …)``, ``("term", …)`` the ends of hooks; ``("kill", …)`` a
+container whose hook failed; ``("lease",)``; ``("node-status",)``.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Kubelet:
     lanes: ClassVar[dict[str, int]] = {"pod": 0, "pull": 1, "node": 1}
     max_retries: ClassVar[int | None] = None
     backoff: ClassVar[tuple[int, int]] = (10 * SECOND, 10 * SECOND)
-    background: ClassVar[frozenset[str]] = frozenset(("lease", "node-status", "probe"))
+    background: ClassVar[frozenset[str]] = frozenset(("lease", "node-status", "probe", "refresh"))
 
     @staticmethod
     def of(node_name: str) -> Kubelet:
@@ -190,6 +191,7 @@ _KEYED: dict[str, Callable[[Scope, Key], Plan]] = {
     "mount": starting.mount,
     "sandbox": starting.sandbox,
     "probe": probing.probe,
+    "refresh": starting.refresh,
     "post-start": hooks.post_start_ended,
     "term": _hook_ended,
     "kill": _kill,

@@ -102,12 +102,10 @@ def decide(cluster: Cluster, pod: Entry, start: int, draw: int, nominated: str =
 def prepare(cluster: Cluster, pod: Entry) -> Prepared:
     """The pre-filter stage."""
     rows: Rows = []
-    limits: list[tuple[str, tuple[str, ...]]] = []
     only = node_affinity.pre_filter(pod)
     if isinstance(only, Status):
         return Prepared(rows, refusal=only)
-    if only is not None:
-        limits.append((node_affinity.NAME, only))
+    limiting = [] if only is None else [node_affinity.NAME]
     for plugin in WIDE:
         state = plugin.pre_filter(pod, cluster)
         if isinstance(state, Status):
@@ -115,16 +113,19 @@ def prepare(cluster: Cluster, pod: Entry) -> Prepared:
         if isinstance(state, Skip):
             continue
         rows.append((plugin.filter, state))
-        if isinstance(state, volume_binding.State) and state.only_nodes is not None:
-            limits.append((plugin.NAME, state.only_nodes))
-    if not limits:
-        return Prepared(rows)
-    names = tuple(name for name in limits[0][1] if all(name in other for _, other in limits))
-    if names:
-        return Prepared(rows, names)
-    plugins = [name for name, _ in limits]
+        here = state.only_nodes if isinstance(state, volume_binding.State) else None
+        if here is None:
+            continue
+        limiting.append(plugin.NAME)
+        only = here if only is None else tuple(name for name in only if name in here)
+        if not only:
+            return Prepared(rows, refusal=_nowhere(limiting))
+    return Prepared(rows, only)
+
+
+def _nowhere(plugins: list[str]) -> Status:
     words = f"plugin {plugins[0]}" if len(plugins) == 1 else f"plugin(s) [{' '.join(plugins)}] simultaneously"
-    return Prepared(rows, refusal=Status(plugins[-1], (f"node(s) didn't satisfy {words}",)))
+    return Status(plugins[-1], (f"node(s) didn't satisfy {words}",))
 
 
 def nodes_to_find(nodes: int) -> int:

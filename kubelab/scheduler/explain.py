@@ -46,6 +46,11 @@ class NodeVerdict(NamedTuple):
     scores: tuple[tuple[str, int], ...] = ()
     total: int | None = None
 
+    def __str__(self) -> str:
+        if self.fits:
+            return f"{self.node}: fits, score {self.total}"
+        return f"{self.node}: {', '.join(self.reasons)} ({self.plugin})"
+
 
 class Standing(NamedTuple):
     """Where a pod stands in the scheduler: ``queue`` is active, backoff, unschedulable, gated, assumed or "" (not known to it)."""

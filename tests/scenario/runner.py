@@ -69,7 +69,7 @@ class Player:
         try:
             return str(handler(words[1:], body))
         except (kl.ApiError, kl.ManifestError, kl.Unsettled, RolloutError, ValueError) as error:
-            return f"error: {error}"
+            return f"error: {error}".replace(f"{ROOT}/", "")
 
     def do_cluster(self, words: list[str], _: str) -> str:
         options = dict(word.split("=", 1) for word in words)

@@ -255,10 +255,3 @@ class Desk:
 def votes(peer: PeerView) -> bool:
     """Whether a peer can take part: its process runs, packets pass, and it is a member at all."""
     return peer.up and peer.reachable and isinstance(peer.state, Member) and not peer.state.ending
-
-
-def quorum(members: list[Member], now_ns: int) -> bool:
-    """Whether the ensemble serves: some leader with a majority of the voting members behind it."""
-    serving = [member for member in members if member.in_quorum and member.ready_ns <= now_ns]
-    leaders = {member.leader: None for member in serving}
-    return any(sum(member.leader == leader for member in serving) > serving[0].ensemble // 2 for leader in leaders)

@@ -13,6 +13,8 @@ from kubelab.cri.shell.live import Live
 from kubelab.cri.shell.patterns import SPECIAL, escape, substitute, trim
 from kubelab.cri.shell.syntax import Arithmetic, Parameter, Substitution, Text, Word
 
+_RANDOM_BELOW = 32768
+
 
 class ExpansionFailure(ValueError):
     """An expansion ends the shell: `${x:?message}`, a bad arithmetic expression, an unset variable under `set -u`."""
@@ -58,6 +60,12 @@ class Expander:
         self.process = process
         self.files = files
 
+    def get(self, name: str) -> str | None:
+        """Value of a variable or parameter; RANDOM is another number each time."""
+        if name == "RANDOM" and name not in self.process.variables:
+            return str(int(self.files.world.rand("RANDOM") * _RANDOM_BELOW))
+        return self.process.get(name)
+
     def fields(self, words: tuple[Word, ...]) -> list[str]:
         """All words as fields: split, file names filled in."""
         out: list[str] = []
@@ -94,7 +102,7 @@ class Expander:
             elif isinstance(part, Parameter) and part.name == "@" and not part.operator:
                 self._positional(part.quoted, into, separators)
             elif isinstance(part, Parameter) and not part.quoted and part.operator in ("-", ":-", "+", ":+") and part.argument:
-                value = self.process.get(part.name)
+                value = self.get(part.name)
                 if self._takes_argument(part, value):
                     self._collect(part.argument, into)
                 elif part.operator in ("-", ":-"):
@@ -122,7 +130,7 @@ class Expander:
             return self.process.substituted.get(part.number, "")
         if isinstance(part, Arithmetic):
             try:
-                return str(evaluate(self.text(part.expression), self.process.get, self.process.put))
+                return str(evaluate(self.text(part.expression), self.get, self.process.put))
             except ArithmeticFailure as error:
                 raise ExpansionFailure(str(error)) from error
         return self._parameter(part)
@@ -133,7 +141,7 @@ class Expander:
         return missing if part.operator in ("-", ":-") else not missing
 
     def _parameter(self, part: Parameter) -> str:
-        value = self.process.get(part.name)
+        value = self.get(part.name)
         operator = part.operator
         if operator in ("-", ":-", "+", ":+"):
             if self._takes_argument(part, value):
@@ -164,8 +172,8 @@ class Expander:
     def _slice(self, value: str, argument: str) -> str:
         first, colon, second = argument.partition(":")
         try:
-            offset = evaluate(first, self.process.get, self.process.put)
-            length = evaluate(second, self.process.get, self.process.put) if colon else len(value)
+            offset = evaluate(first, self.get, self.process.put)
+            length = evaluate(second, self.get, self.process.put) if colon else len(value)
         except ArithmeticFailure as error:
             raise ExpansionFailure(str(error)) from error
         start = max(0, len(value) + offset) if offset < 0 else offset

@@ -44,7 +44,7 @@ class FileView:
         self._mounts = sorted(mounts, key=lambda mount: -len(mount.container_path))
         self._hostname = hostname
         self._namespace = namespace
-        self._world = world
+        self.world = world
         self._volumes: dict[str, dict[str, str]] = {}
 
     def read(self, path: str) -> str:
@@ -135,7 +135,7 @@ class FileView:
             domain = "svc.cluster.local"
             return f"search {self._namespace}.{domain} {domain} cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n"
         if path == "/etc/hosts":
-            return f"127.0.0.1\tlocalhost\n{self._world.address()}\t{self._hostname}\n"
+            return f"127.0.0.1\tlocalhost\n{self.world.address()}\t{self._hostname}\n"
         return "" if path in ("/dev/null", "/dev/stdin") else None
 
     def _place(self, path: str) -> tuple[Mount, str] | None:
@@ -149,7 +149,7 @@ class FileView:
         return None
 
     def _contents(self, volume: str) -> Mapping[str, str]:
-        return self._volumes.get(volume) or self._world.files(volume)
+        return self._volumes.get(volume) or self.world.files(volume)
 
     def _put(self, path: str, text: str | None) -> None:
         place = self._place(path)

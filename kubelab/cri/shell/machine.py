@@ -17,7 +17,7 @@ from kubelab.cri.shell.expand import ExpansionFailure
 from kubelab.cri.shell.files import Denied, FileView
 from kubelab.cri.shell.live import Live, freeze, thaw
 from kubelab.cri.shell.state import FOREVER, Frame, Process, ShellState
-from kubelab.cri.shell.steps import STEPS, fail_expansion, restore_streams, run_trap
+from kubelab.cri.shell.steps import STEPS, fail_expansion, finish, restore_streams, run_trap
 from kubelab.cri.shell.syntax import ShellSyntaxError
 
 SIGNALS = {"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "USR1": 10, "USR2": 12, "TERM": 15}
@@ -77,7 +77,7 @@ def read_argv(argv: tuple[str, ...]) -> tuple[str, str, str, tuple[str, ...]]:
             if flag.endswith("o") and rest:
                 options += {"errexit": "e", "nounset": "u", "xtrace": "x"}.get(rest.pop(0), "")
     if not rest:
-        return "", options, argv[0], ()
+        return ("echo 'sh: -c requires an argument' >&2; exit 2" if takes_script else ""), options, argv[0], ()
     if takes_script:
         return rest[0], options, (rest[1] if len(rest) > 1 else argv[0]), tuple(rest[2:])
     return f". {shlex.quote(rest[0])}", options, rest[0], tuple(rest[1:])
@@ -330,11 +330,13 @@ class Machine:
         frame = process.frames.pop()
         if frame.kind == "function":
             process.parameters = frame.parameters
+            if frame.status:
+                finish(self, process, process.status, checked=True)
         if frame.streams:
             restore_streams(process, frame.streams[0])
         if frame.kind in ("trap", "exit"):
             process.status = frame.status
-        if frame.kind == "exit" or not process.frames:
+        if process.exit_code is None and (frame.kind == "exit" or not process.frames):
             self.end(process, process.status)
 
     def _pause(self, process: Live) -> None:

@@ -15,7 +15,11 @@ Streams = tuple[str, str, str]
 @value
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A place in a script: the main script, a function being called, a trap handler, a sourced file."""
+    """A place in a script: the main script, a function being called, a trap handler, a sourced file.
+
+    `status`: for a trap the status to go back to; for a function 1 if its failure counts under `set -e`. `parameters`: the caller's.
+    `streams`: where output and input went before each redirection in force.
+    """
 
     script: str
     body: int

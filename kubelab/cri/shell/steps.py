@@ -49,7 +49,7 @@ def fail_expansion(machine: Machine, process: Live, message: str) -> None:
 def finish(machine: Machine, process: Live, status: int, checked: bool) -> None:
     """Status of a command; under `set -e` a failure where nobody asks for it ends the process."""
     process.status = status
-    if status and checked and "e" in process.options:
+    if status and checked and "e" in process.options and all(frame.kind != "function" or frame.status for frame in process.frames):
         machine.end(process, status)
 
 
@@ -139,18 +139,33 @@ def _simple(machine: Machine, process: Live, node: Simple, checked: bool) -> Non
         return
     if "x" in process.options:
         machine.write(process.err, "+ " + " ".join(words) + "\n")
-    before = dict(process.variables) if node.assignments else None
+    variables, exported = (dict(process.variables), dict(process.exported)) if node.assignments else ({}, {})
     _assign(process, expander, node)
+    if node.assignments:
+        process.exported.update(dict.fromkeys((name.rstrip("+") for name, _ in node.assignments), True))
     process.substituted.clear()
-    status = _run(machine, process, words, saved, node)
-    if status is None:
+    depth = len(process.frames)
+    status = _run(machine, process, words, checked)
+    if process.exit_code is not None:
         return
-    if process.exit_code is None:
-        if words != ["exec"]:
-            restore_streams(process, saved)
-        if before is not None:
-            process.variables = before
+    if status is None:
+        _go_on(process, saved, checked, depth)
+    elif words != ["exec"]:
+        restore_streams(process, saved)
+    if node.assignments and len(process.frames) == depth:
+        process.variables, process.exported = variables, exported
+    if status is not None:
         finish(machine, process, status, checked)
+
+
+def _go_on(process: Live, saved: Streams, checked: bool, depth: int) -> None:
+    """A command that is not over: its redirections last as long as the frame it has put on, or belong to the child it waits for."""
+    if len(process.frames) > depth:
+        process.frames[-1] = replace(process.frames[-1], streams=(saved,))
+    elif process.waiting:
+        restore_streams(process, saved)
+        if process.awaiting[:1] == ("fg",):
+            process.awaiting = ("fg", checked)
 
 
 def _with_redirects(machine: Machine, process: Live, node: Simple, act: Callable[[], int]) -> int:
@@ -171,7 +186,7 @@ def _assign(process: Live, expander: Expander, node: Simple) -> None:
         process.put(name, text)
 
 
-def _run(machine: Machine, process: Live, words: list[str], saved: Streams, node: Simple) -> int | None:
+def _run(machine: Machine, process: Live, words: list[str], checked: bool) -> int | None:
     """Runs a command; None if it has put something on the process that goes on by itself."""
     name = words[0]
     if name == "exec":
@@ -188,14 +203,12 @@ def _run(machine: Machine, process: Live, words: list[str], saved: Streams, node
             machine.end(process, 2)
             return None
         script, body = function
-        frame = Frame(script, body, kind="function", parameters=process.parameters, streams=(saved,))
-        process.frames.append(frame)
+        process.frames.append(Frame(script, body, kind="function", status=int(checked), parameters=process.parameters))
         process.parameters = tuple(words[1:])
         return None
     command = COMMANDS.get(name.rpartition("/")[2] if name.startswith(("/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/")) else name)
     if command is not None:
-        status = command(Call(machine, process, words))
-        return status
+        return command(Call(machine, process, words))
     answer = machine.world.command(words)
     if answer is not None:
         machine.write(process.out, answer[1])
@@ -228,6 +241,8 @@ def _spawn(machine: Machine, process: Live, body: int) -> None:
 
 def _subshell(machine: Machine, process: Live, body: int, checked: bool) -> None:
     child = machine.spawn(process, body)
+    if not checked:
+        child.options = child.options.replace("e", "")
     process.waiting, process.awaiting = (child.pid,), ("fg", checked)
 
 

@@ -5,6 +5,7 @@ upstream: pkg/registry/core/node/strategy.go, pkg/apis/core/validation/validatio
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from kubelab.kinds.podspec.scheduling import validate_taint_effect
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 _ROLE_LABEL = "kubernetes.io/role"
+_AVOID_PODS = "scheduler.alpha.kubernetes.io/preferAvoidPods"
 _POD_CIDR = 'node updates may not change podCIDR except from "" to valid'
 
 
@@ -59,7 +61,7 @@ def prepare_status(obj: Object, old: Object, ctx: Context) -> None:
 
 def validate(obj: Object, ctx: Context) -> list[FieldError]:
     spec = obj.get("spec") or {}
-    errors = validate_kube_finalizers(obj["metadata"])
+    errors = validate_kube_finalizers(obj["metadata"]) + _validate_avoided_pods(obj["metadata"])
     if spec.get("taints"):
         errors += validate_taints(spec["taints"], "metadata.taints")
     errors += _validate_resources(obj.get("status") or {})
@@ -72,6 +74,26 @@ def validate(obj: Object, ctx: Context) -> list[FieldError]:
         if len(cidrs) > 2 or sorted(families) != [4, 6]:
             errors.append(invalid("spec.podCIDRs", cidrs, "may specify no more than one CIDR for each IP family"))
         errors += (duplicate(f"spec.podCIDRs[{index}]", cidr) for index, cidr in enumerate(cidrs) if cidr in cidrs[:index])
+    return errors
+
+
+def _validate_avoided_pods(meta: Object) -> list[FieldError]:
+    """An old annotation that names controllers whose pods should stay away."""
+    text = (meta.get("annotations") or {}).get(_AVOID_PODS)
+    if not text:
+        return []
+    try:
+        avoided = json.loads(text)
+    except ValueError as error:
+        return [invalid("metadata.annotations.AvoidPods", _AVOID_PODS, str(error))]
+    errors: list[FieldError] = []
+    for index, entry in enumerate(avoided.get("preferAvoidPods") or ()):
+        path = f"metadata.annotations.{_AVOID_PODS}[{index}].PodSignature"
+        controller = (entry.get("podSignature") or {}).get("podController")
+        if controller is None:
+            errors.append(required(path))
+        elif not controller.get("controller"):
+            errors.append(invalid(f"{path}.PodController.Controller", False, "must point to a controller"))
     return errors
 
 
@@ -106,7 +128,7 @@ def _validate_resources(status: Object) -> list[FieldError]:
 def _validate_change(obj: Object, old: Object, ctx: Context) -> list[FieldError]:
     spec, before = obj.get("spec") or {}, old.get("spec") or {}
     status = obj.get("status") or {}
-    errors = validate_kube_finalizers(obj["metadata"])
+    errors = validate_kube_finalizers(obj["metadata"]) + _validate_avoided_pods(obj["metadata"])
     if status is not old.get("status"):
         errors += _validate_resources(status)
     addresses = status.get("addresses") or []

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kubelab.kinds.name_rules import is_label_value
+
 Object = dict[str, Any]
 Labels = Mapping[str, str]
 
@@ -37,7 +39,7 @@ def matches_any_term(terms: Iterable[Object], labels: Labels, name: str) -> bool
 def matches_term(term: Object, labels: Labels, name: str) -> bool:
     """The expressions and fields of one term are ANDed; a term that has neither matches nothing."""
     expressions, fields = term.get("matchExpressions") or (), term.get("matchFields") or ()
-    if not expressions and not fields:
+    if not expressions and not fields or not all(_is_readable(each) for each in expressions):
         return False
     return all(_holds(each, labels.get(each["key"])) for each in expressions) and all(_field_holds(each, name) for each in fields)
 
@@ -61,6 +63,11 @@ def untolerated(taints: Iterable[Object], tolerations: Sequence[Object], effects
         if taint["effect"] in effects and not tolerates(tolerations, taint["key"], taint.get("value") or "", taint["effect"]):
             return taint
     return None
+
+
+def _is_readable(expression: Object) -> bool:
+    """Whether the values are label values: the API takes others too, and then the whole term matches nothing."""
+    return not any(is_label_value(text) for text in expression.get("values") or ())
 
 
 def _holds(expression: Object, found: str | None) -> bool:

@@ -20,7 +20,7 @@ from kubelab.kinds.names import (
     range_error,
     validate_kube_finalizers,
 )
-from kubelab.kinds.podspec.scheduling import validate_added_tolerations
+from kubelab.kinds.podspec.scheduling import validate_added_tolerations, validate_narrower_affinity
 from kubelab.kinds.podspec.validation import MAX_INT32, validate_pod_annotations, validate_seccomp_agreement
 
 _UPDATABLE = ",".join(
@@ -157,6 +157,7 @@ def _validate_gated_update(munged: Object, old: Object) -> tuple[list[FieldError
     munged = {**munged, "nodeSelector": old.get("nodeSelector")}
     affinity, old_affinity = munged.get("affinity") or {}, old.get("affinity") or {}
     node_affinity = old_affinity.get("nodeAffinity")
+    errors += validate_narrower_affinity(affinity.get("nodeAffinity"), node_affinity, "spec.affinity.nodeAffinity")
     kept = {**affinity, "nodeAffinity": node_affinity} if node_affinity else {k: v for k, v in affinity.items() if k != "nodeAffinity"}
     munged["affinity"] = kept or old.get("affinity")
     return errors, {key: value for key, value in munged.items() if value is not None}
@@ -203,7 +204,24 @@ def validate_pod_status(pod: Object, old: Object, ctx: Context) -> list[FieldErr
         errors += _validate_transitions(status.get(part) or (), old_status.get(part) or (), f"status.{part}", policy)
     ephemeral = "ephemeralContainerStatuses"
     errors += _validate_transitions(status.get(ephemeral) or (), old_status.get(ephemeral) or (), f"status.{ephemeral}", "Never")
+    errors += _validate_claim_statuses(status.get("resourceClaimStatuses") or (), pod.get("spec") or {})
     return errors + _validate_addresses(status)
+
+
+def _validate_claim_statuses(statuses: Sequence[Object], spec: Object) -> list[FieldError]:
+    known = [claim.get("name") for claim in spec.get("resourceClaims") or ()]
+    errors: list[FieldError] = []
+    names: list[str] = []
+    for index, status in enumerate(statuses):
+        path, name, claim = f"status.resourceClaimStatuses[{index}].name", status.get("name") or "", status.get("resourceClaimName")
+        if name not in known:
+            errors.append(invalid(path, name, "must match the name of an entry in `spec.resourceClaims`"))
+        if name in names:
+            errors.append(duplicate(path, name))
+        names.append(name)
+        if claim is not None:
+            errors += (invalid(path, claim, each) for each in is_dns1123_subdomain(claim))
+    return errors
 
 
 def _validate_transitions(new: Sequence[Object], old: Sequence[Object], path: str, policy: str | None) -> list[FieldError]:

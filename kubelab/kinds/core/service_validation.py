@@ -220,12 +220,16 @@ def _validate_load_balancer(spec: Object, kind: str, annotations: Object) -> lis
         errors.append(forbidden("spec.allocateLoadBalancerNodePorts", only))
     if allocates is None and kind == "LoadBalancer":
         errors.append(required("allocateLoadBalancerNodePorts"))
+    return errors + _validate_class(spec)
+
+
+def _validate_class(spec: Object) -> list[FieldError]:
     name = spec.get("loadBalancerClass")
-    if name is not None and kind != "LoadBalancer":
-        errors.append(forbidden("spec.loadBalancerClass", only))
-    elif name is not None:
-        errors += (invalid("spec.loadBalancerClass", name, each) for each in is_qualified_name(name))
-    return errors
+    if name is None:
+        return []
+    if spec.get("type") != "LoadBalancer":
+        return [forbidden("spec.loadBalancerClass", "may only be used when `type` is 'LoadBalancer'")]
+    return [invalid("spec.loadBalancerClass", name, each) for each in is_qualified_name(name)]
 
 
 def is_cidr(text: str) -> bool:
@@ -286,12 +290,14 @@ def _is_link_local_multicast(address: ipaddress.IPv4Address | ipaddress.IPv6Addr
 
 
 def validate_service_update(obj: Object, old: Object, ctx: Context) -> list[FieldError]:
+    """A changed Service. Upstream looks at the load balancer's class twice, and reports twice."""
     spec, before = obj.get("spec") or {}, old.get("spec") or {}
     errors: list[FieldError] = []
     if spec.get("type") != "ExternalName" and before.get("type") != "ExternalName":
         errors += _validate_cluster_ips_update(spec, before) + _validate_families_update(spec, before)
     if spec.get("type") == before.get("type") == "LoadBalancer" and spec.get("loadBalancerClass") != before.get("loadBalancerClass"):
         errors.append(invalid("spec.loadBalancerClass", spec.get("loadBalancerClass"), "may not change once set"))
+    errors += _validate_class(spec)
     if needs_health_check_port(before) and needs_health_check_port(spec):
         if spec.get("healthCheckNodePort") != before.get("healthCheckNodePort"):
             errors.append(forbidden("spec.healthCheckNodePort", "field is immutable"))

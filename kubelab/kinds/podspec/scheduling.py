@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kubelab.kinds.field import FieldError, Go, duplicate, forbidden, go_quote, invalid, not_supported, required
+from kubelab.kinds.go_values import strings
 from kubelab.kinds.kind import Object
 from kubelab.kinds.names import is_dns1123_label, is_label_value, name_is_dns_subdomain, validate_label_name
 from kubelab.kinds.podspec.resources import NOT_POSITIVE
@@ -204,3 +205,42 @@ def _validate_match_label_keys(constraint: Object, path: str) -> list[FieldError
         if key in used:
             errors.append(invalid(f"{path}[{index}]", key, "exists in both matchLabelKeys and labelSelector"))
     return errors
+
+
+def validate_narrower_affinity(new: Object | None, old: Object | None, path: str) -> list[FieldError]:
+    """Node affinity of a gated pod may gain requirements, never lose or change one (upstream: validateNodeAffinityMutation)."""
+    before = ((old or {}).get(_REQUIRED) or {}).get("nodeSelectorTerms")
+    if not before:
+        return []
+    terms, at = ((new or {}).get(_REQUIRED) or {}).get("nodeSelectorTerms") or [], f"{path}.{_REQUIRED}.nodeSelectorTerms"
+    if len(terms) != len(before):
+        shown = ", ".join(map(_go_term, terms))
+        value = Go(f"[]core.NodeSelectorTerm{{{shown}}}" if terms else "[]core.NodeSelectorTerm(nil)")
+        return [invalid(at, value, "no additions/deletions to non-empty NodeSelectorTerms list are allowed")]
+    return [
+        invalid(f"{at}[{index}]", Go(_go_term(term)), "only additions are allowed (no mutations or deletions)")
+        for index, (term, was) in enumerate(zip(terms, before, strict=True))
+        if not _only_adds(term, was)
+    ]
+
+
+_TERM_PARTS = (("MatchExpressions", "matchExpressions"), ("MatchFields", "matchFields"))
+
+
+def _only_adds(term: Object, was: Object) -> bool:
+    """An empty term selects nothing, so it may not become one that selects something."""
+    if not any(was.get(part) for _, part in _TERM_PARTS):
+        return not any(term.get(part) for _, part in _TERM_PARTS)
+    return all((term.get(part) or [])[: len(was.get(part) or [])] == (was.get(part) or []) for _, part in _TERM_PARTS)
+
+
+def _go_term(term: Object) -> str:
+    parts = []
+    for name, part in _TERM_PARTS:
+        shown = ", ".join(
+            f"core.NodeSelectorRequirement{{Key:{go_quote(each.get('key') or '')}, Operator:{go_quote(each.get('operator') or '')}, "
+            f"Values:{strings(each.get('values'))}}}"
+            for each in term.get(part) or ()
+        )
+        parts.append(f"{name}:[]core.NodeSelectorRequirement" + (f"{{{shown}}}" if term.get(part) else "(nil)"))
+    return f"core.NodeSelectorTerm{{{', '.join(parts)}}}"

@@ -13,6 +13,7 @@ from kubelab.kinds.field import FieldError, Go, duplicate, forbidden, invalid, n
 from kubelab.kinds.kind import Object
 from kubelab.kinds.names import byte_length, is_user_or_group_id
 from kubelab.kinds.podspec.paths import validate_descending_path
+from kubelab.kinds.podspec.windows import validate_windows_options
 
 _SYSCTL_SEGMENT = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _SYSCTL = f"({_SYSCTL_SEGMENT}[\\./])*{_SYSCTL_SEGMENT}"
@@ -35,7 +36,7 @@ def validate_security_context(context: Object, path: str) -> list[FieldError]:
         if "CAP_SYS_ADMIN" in ((context.get("capabilities") or {}).get("add") or ()):
             detail = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
             errors.append(invalid(path, Go("{}"), detail))
-    return errors
+    return errors + validate_windows_options(context.get("windowsOptions"), f"{path}.windowsOptions")
 
 
 def validate_pod_security_context(context: Object, spec: Object, path: str) -> list[FieldError]:
@@ -51,7 +52,8 @@ def validate_pod_security_context(context: Object, spec: Object, path: str) -> l
     policy = context.get("fsGroupChangePolicy")
     if policy is not None and policy not in ("Always", "OnRootMismatch"):
         errors.append(not_supported(f"{path}.fsGroupChangePolicy", policy, ("Always", "OnRootMismatch")))
-    return errors + _validate_seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
+    errors += _validate_seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
+    return errors + validate_windows_options(context.get("windowsOptions"), f"{path}.windowsOptions")
 
 
 def _validate_ids(context: Object, path: str, names: tuple[str, ...]) -> list[FieldError]:

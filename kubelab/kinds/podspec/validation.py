@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kubelab.kinds.field import FieldError, duplicate, forbidden, go_quote, invalid, not_supported, required
+from kubelab.kinds.field import FieldError, Go, duplicate, forbidden, go_quote, invalid, not_supported, required
+from kubelab.kinds.go_values import pointer
 from kubelab.kinds.kind import Context, Object
 from kubelab.kinds.names import (
     is_dns1123_label,
@@ -25,6 +26,7 @@ from kubelab.kinds.podspec.resources import validate_resource_requirements
 from kubelab.kinds.podspec.scheduling import validate_affinity, validate_spread_constraints, validate_tolerations
 from kubelab.kinds.podspec.security import validate_operating_system, validate_pod_security_context
 from kubelab.kinds.podspec.volumes import validate_volumes
+from kubelab.kinds.podspec.windows import validate_host_processes
 
 RESTART_POLICIES = ("Always", "OnFailure", "Never")
 DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
@@ -53,6 +55,8 @@ def validate_pod_spec(spec: Object, path: str, ctx: Context, *, pod_name: str = 
     volumes: Mapping[str, Object] = {}
     if spec.get("volumes"):
         volumes, errors = validate_volumes(spec["volumes"], f"{path}.volumes", ctx, pod_name=pod_name)
+    if spec.get("resourceClaims"):
+        errors += _validate_resource_claims(spec["resourceClaims"], f"{path}.resourceClaims", pod_name)
     containers = spec.get("containers") or []
     claims = [claim.get("name") or "" for claim in spec.get("resourceClaims") or ()]
     errors += validate_containers(containers, volumes, claims, f"{path}.containers", ctx)
@@ -77,9 +81,18 @@ def validate_pod_spec(spec: Object, path: str, ctx: Context, *, pod_name: str = 
         errors += _validate_scheduling_gates(spec["schedulingGates"], f"{path}.schedulingGates")
     if spec.get("topologySpreadConstraints"):
         errors += validate_spread_constraints(spec["topologySpreadConstraints"], f"{path}.topologySpreadConstraints")
+    errors += _validate_host_processes(spec, containers, path)
     if spec.get("hostUsers") is False:
         errors += _validate_host_users(spec, path)
     return errors + _validate_rest(spec, path)
+
+
+def _validate_host_processes(spec: Object, containers: Sequence[Object], path: str) -> list[FieldError]:
+    """Most pods know nothing of Windows: look closer only where a security context speaks of it."""
+    holders = (spec, *containers, *(spec.get("initContainers") or ()))
+    if not any((holder.get("securityContext") or {}).get("windowsOptions") for holder in holders):
+        return []
+    return validate_host_processes(spec, path)
 
 
 def _validate_rest(spec: Object, path: str) -> list[FieldError]:
@@ -109,6 +122,37 @@ def _validate_rest(spec: Object, path: str) -> list[FieldError]:
         errors += validate_resource_requirements({"limits": spec["overhead"]}, f"{path}.overhead")
     if spec.get("os") is not None:
         errors += validate_operating_system(spec, path)
+    return errors
+
+
+def _validate_resource_claims(claims: Sequence[Object], path: str, pod_name: str) -> list[FieldError]:
+    errors: list[FieldError] = []
+    names: list[str] = []
+    for index, claim in enumerate(claims):
+        at, name, source = f"{path}[{index}]", claim.get("name") or "", claim.get("source") or {}
+        direct, template = source.get("resourceClaimName"), source.get("resourceClaimTemplateName")
+        if not name:
+            errors.append(required(f"{at}.name"))
+        elif name in names:
+            errors.append(duplicate(f"{at}.name", name))
+        elif complaints := is_dns1123_label(name):
+            errors += (invalid(f"{at}.name", name, each) for each in complaints)
+        elif pod_name and template is not None:
+            final = f"{pod_name}-{name}"
+            errors += (invalid(f"{at}.name", final, f"final ResourceClaim name: {each}") for each in is_dns1123_subdomain(final))
+        names.append(name)
+        shown = Go(
+            f"core.ClaimSource{{ResourceClaimName:{pointer('string', direct)}, ResourceClaimTemplateName:{pointer('string', template)}}}"
+        )
+        if direct is not None and template is not None:
+            detail = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
+            errors.append(invalid(f"{at}.source", shown, detail))
+        if direct is None and template is None:
+            detail = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
+            errors.append(invalid(f"{at}.source", shown, detail))
+        for field, value in (("resourceClaimName", direct), ("resourceClaimTemplateName", template)):
+            if value is not None:
+                errors += (invalid(f"{at}.source.{field}", value, each) for each in is_dns1123_subdomain(value))
     return errors
 
 

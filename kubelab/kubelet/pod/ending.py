@@ -53,8 +53,8 @@ def _stop(seen: PodSeen, names: list[str]) -> Plan:
     pod, worker = seen.pod, seen.worker
     subject, grace = f"pod/{pod['metadata']['name']}", grace_s(seen)
     because = STOPPING(subject, containers=", ".join(names), grace=grace)
-    shorter = worker.grace_s and grace < worker.grace_s
-    new = [name for name in names if shorter or seen.record.containers[name].current not in seen.stops]
+    anew = grace < worker.grace_s or worker.grace_s == 0
+    new = [name for name in names if anew or seen.record.containers[name].current not in seen.stops]
     calls: list[Call | Act] = []
     if seen.present:
         now = status.generate(pod, worker, seen.record, seen.containers, seen.images, seen.host_ip, seen.now_ns, ending=True)
@@ -91,7 +91,9 @@ def _stopped(seen: PodSeen) -> Plan:
         options = {"gracePeriodSeconds": 0, "preconditions": {"uid": meta["uid"]}}
         confirm = Call("delete", "pods", meta["namespace"], meta["name"], body=options, accept=NOT_FOUND, because=CONFIRM(subject))
         batches.append(Batch((confirm,)))
-    return Plan(tuple(batches), because=(because,), note={"workers": {seen.uid: replace(worker, pod=pod, busy="", done=True)}})
+    note = {"workers": {seen.uid: worker}} if seen.fresh else {}
+    remember = {"workers": {seen.uid: replace(worker, pod=pod, busy="", done=True)}}
+    return Plan(tuple(batches), because=(because,), note=note, remember=remember)
 
 
 def _last_status(seen: PodSeen) -> Object:

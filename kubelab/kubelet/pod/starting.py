@@ -6,6 +6,7 @@ WaitForAttachAndMount, pkg/kubelet/kubelet_pods.go GeneratePodHostNameAndDomain,
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -19,14 +20,16 @@ from kubelab.kubelet.network_world import Around, local, shared
 from kubelab.kubelet.pod import hooks
 from kubelab.kubelet.pod.environment import ConfigError, Place, expand, variables
 from kubelab.kubelet.pod.seen import NO_RECORD, RETRY_NS, container_event, host_ip, pod_event, pod_nudge, relist_in_ns, spec_of
-from kubelab.kubelet.pod.volumes import Unmountable, mount_all, mounts
+from kubelab.kubelet.pod.volumes import Unmountable, is_refreshed, mount_all, mounts
 from kubelab.kubelet.records import Instances, PodRecord, Worker
 from kubelab.world.clock import SECOND
+from kubelab.world.streams import fnv64
 
 Object = dict[str, Any]
 GONE = Plan(error="the pod is no longer to run")
 MOUNT_RETRY_NS = SECOND // 2  # upstream: pkg/util/goroutinemap/exponentialbackoff, doubled up to 2m2s
 MOUNT_RETRY_MAX_NS = 122 * SECOND
+REFRESH_NS = 60 * SECOND
 MOUNT_POLL_NS = 2 * SECOND
 MOUNT_TIMEOUT_NS = 123 * SECOND  # upstream: podAttachAndMountTimeout 2m3s
 _NONE: dict[str, Any] = {}
@@ -53,7 +56,31 @@ def mount(scope: Scope, key: Key) -> Plan:
         mount_all(place, shared(scope, "disks"), pod["spec"]["nodeName"])
     except Unmountable as error:
         return _unmounted(scope, key, pod, worker, error)
-    return Plan(note={"workers": {key[1]: replace(worker, mounted=True, mounts=(0, 0))}})
+    nudges = (refresh_nudge(key, pod, scope.now_ns),) if is_refreshed(pod) else ()
+    return Plan(note={"workers": {key[1]: replace(worker, mounted=True, mounts=(0, 0))}}, nudge=nudges)
+
+
+def refresh_nudge(key: Key, pod: Object, now_ns: int) -> Nudge:
+    """When the kubelet looks again at the ConfigMaps and Secrets that it wrote: every 60 to 90 s, each pod in its own rhythm.
+
+    upstream: syncFrequency 1m and resyncInterval's jitter, pkg/kubelet/pod_workers.go.
+    """
+    spread = fnv64(f"{key[1]} {now_ns}") % REFRESH_NS // 2
+    return Nudge(f"kubelet/{pod['spec']['nodeName']}", ("refresh", *key[1:4]), REFRESH_NS + spread)
+
+
+def refresh(scope: Scope, key: Key) -> Plan:
+    """Write the pod's ConfigMap, Secret and downward volumes anew, so that changes arrive. What is missing now keeps its last contents."""
+    found = wanted(scope, key)
+    if found is None:
+        return Plan()
+    pod, _ = found
+    node_name = pod["spec"]["nodeName"]
+    record: PodRecord = scope.local.get("records", _NONE).get(key[1], NO_RECORD)
+    place = Place(scope.view, pod, record.ip, host_ip(scope, node_name), scope.view.get("nodes", "", node_name))
+    with suppress(Unmountable):
+        mount_all(place, shared(scope, "disks"), node_name)
+    return Plan(nudge=(refresh_nudge(key, pod, scope.now_ns),))
 
 
 def _unmounted(scope: Scope, key: Key, pod: Object, worker: Worker, error: Unmountable) -> Plan:

@@ -16,7 +16,8 @@ from kubelab.engine.plan import Act, Batch, Because, Call, EventDraft, Nudge, Pl
 from kubelab.kubelet.pod import probing, status
 from kubelab.kubelet.pod.container_status import has_started, is_sidecar, restarts
 from kubelab.kubelet.pod.seen import PodSeen, container_event, format_pod, pod_event
-from kubelab.kubelet.pod.volumes import is_plain, needs_mount
+from kubelab.kubelet.pod.starting import refresh_nudge
+from kubelab.kubelet.pod.volumes import is_plain, is_refreshed, needs_mount
 from kubelab.kubelet.records import Worker, next_backoff
 from kubelab.world.clock import SECOND, format_duration, parse_rfc3339
 
@@ -62,8 +63,9 @@ def plan(seen: PodSeen) -> Plan:
         return _known_to_have_ended(seen)
     if worker.busy:
         return wait(BUSY(subject, container=worker.busy))
-    if _being_killed(seen):
-        return wait(BUSY(subject, container=_being_killed(seen)))
+    killed = _being_killed(seen)
+    if killed:
+        return _wait_for_kill(seen, killed, BUSY(subject, container=killed))
     deadline_ns = _deadline_in_ns(seen)
     if deadline_ns is not None and deadline_ns <= 0:
         return Plan(
@@ -112,7 +114,8 @@ def _end(seen: PodSeen, draft: Draft, new: Object, subject: str) -> Plan:
     if body is not None:
         calls.append(Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "strategic", (404,), because=because))
     calls.append(Act("tear-down", (seen.uid,), because=because))
-    return Plan((Batch(tuple(calls)),), note={"workers": {seen.uid: replace(draft.worker, done=True)}}, because=(because,))
+    note, remember = {"workers": {seen.uid: draft.worker}}, {"workers": {seen.uid: replace(draft.worker, done=True)}}
+    return Plan((Batch(tuple(calls)),), note=note, remember=remember, because=(because,))
 
 
 def _only_sidecars_left(seen: PodSeen) -> bool:
@@ -164,6 +167,14 @@ def _being_killed(seen: PodSeen) -> str:
     return ""
 
 
+def _wait_for_kill(seen: PodSeen, name: str, because: Because) -> Plan:
+    """The end of a kill is told; a kubelet that has just started takes up the kill that the one before it began."""
+    if not seen.fresh:
+        return wait(because)
+    act = Act("stop", (*seen.key, name, _grace_s(seen.pod), ""), because=because)
+    return Plan((Batch((act,)),), because=(because,), note={"workers": {seen.uid: seen.worker}})
+
+
 # -- what to do on the machine -----------------------------------------------------------------------------------------------
 def _act(seen: PodSeen, draft: Draft, subject: str) -> None:
     pod, spec = seen.pod, seen.pod["spec"]
@@ -176,6 +187,8 @@ def _act(seen: PodSeen, draft: Draft, subject: str) -> None:
             draft.acts.append(Act("sandbox", seen.key, seen.timing.sandbox_ns, NEEDS_SANDBOX(subject)))
         else:
             draft.first.append(Act("sandbox", seen.key, seen.timing.sandbox_ns, NEEDS_SANDBOX(subject)))
+    elif seen.fresh and is_refreshed(pod):
+        draft.nudges.append(refresh_nudge(seen.key, pod, seen.now_ns))
     sandbox_id = seen.record.sandbox if ready else ""
     for container in spec.get("initContainers") or ():
         if not _init_done(seen, draft, container, sandbox_id, subject):

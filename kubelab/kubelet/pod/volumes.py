@@ -40,6 +40,11 @@ def is_plain(pod: Object) -> bool:
     return all(_is_api_access(volume) for volume in pod["spec"].get("volumes") or ())
 
 
+def is_refreshed(pod: Object) -> bool:
+    """Whether the kubelet writes some of the pod's volumes anew from time to time."""
+    return any(not _is_api_access(volume) and any(kind in volume for kind in WRITTEN) for volume in pod["spec"].get("volumes") or ())
+
+
 def _is_api_access(volume: Object) -> bool:
     return volume["name"].startswith("kube-api-access-") and "projected" in volume
 

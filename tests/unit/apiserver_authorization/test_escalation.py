@@ -73,7 +73,7 @@ def test_an_aggregation_rule_takes_everything() -> None:
 def test_owner_references_may_change_without_the_rights() -> None:
     """upstream: pkg/registry/rbac/helpers.go IsOnlyMutatingGCFields"""
     server = held_by_alice()
-    b.create(server, BINDING)
+    b.create(server, b.binding("esc", "pod-reader", "User:bob", namespace="default"))
     path = (f"rolebindings.{b.RBAC}", "default", "esc")
     owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"}
     assert b.merge(server, *path, {"metadata": {"ownerReferences": [owner]}}, ALICE).code == 200

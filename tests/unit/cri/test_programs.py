@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from typing import Any
 
 import pytest
@@ -44,6 +45,10 @@ ZK = "registry.k8s.io/kubernetes-zookeeper:1.0-3.4.10"
 )
 def test_image_and_command_choose(image: str, command: tuple[str, ...], args: tuple[str, ...], name: str) -> None:
     assert programs.choose(image, command, args).name == name
+
+
+def test_example_of_the_package() -> None:
+    assert doctest.testmod(programs).failed == 0
 
 
 class Flaky(programs.Base):

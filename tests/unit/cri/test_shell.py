@@ -47,7 +47,16 @@ def outcome(script: str, **given: object) -> tuple[str, str, int]:
         ("set -e; if false; then :; fi; false || true; echo yes", "yes\n", 0),
         ("x=$(false); echo $?", "1\n", 0),
         ("x=5 y=$x; echo $y", "5\n", 0),
-        ("A=1 env | while read l; do case $l in A=*) echo $l;; esac; done; echo [$A]", "[]\n", 0),
+("A=1 env | while read l; do case $l in A=*) echo $l;; esac; done; echo [$A]", "A=1\n[]\n", 0),
+        ("A=1 sh -c 'echo $A'; echo [$A]", "1\n[]\n", 0),
+        ("sh -c 'echo a' > /tmp/x; echo b; cat /tmp/x", "b\na\n", 0),
+        ("eval 'echo a' > /tmp/x; echo b; cat /tmp/x", "b\na\n", 0),
+        ("f() { echo a; return 1; }; f > /tmp/x || echo b; cat /tmp/x", "b\na\n", 0),
+        ("set -e; f() { return 4; }; f; echo no", "", 4),
+        ("set -e; f() { false; echo on; }; f || echo b; (false; echo sub) || echo c; f; echo no", "on\nsub\n", 1),
+        ("set -e; sh -c 'exit 3'; echo no", "", 3),
+        ("set -e; (exit 6); echo no", "", 6),
+        ("set -e; x=$(exit 8); echo no", "", 8),
         # Words
         ("echo 'a  b'   \"c $((1+1))\" d\\ e", "a  b c 2 d e\n", 0),
         ("x='a  b'; echo $x; echo \"$x\"", "a b\na  b\n", 0),
@@ -77,6 +86,7 @@ def outcome(script: str, **given: object) -> tuple[str, str, int]:
         ("echo a b | while read x y; do echo \"$y $x\"; done", "b a\n", 0),
         ("while read l; do echo \"<$l>\"; done < /etc/hostname", "<web-0>\n", 0),
         ("exec echo replaced; echo never", "replaced\n", 0),
+        ("echo $((RANDOM % 10)) $RANDOM", "4 16384\n", 0),
         ("eval 'x=1; echo $x'", "1\n", 0),
         ("echo 'echo sourced $1' > /tmp/s.sh; . /tmp/s.sh; sh /tmp/s.sh arg; /tmp/s.sh two", "sourced\nsourced arg\nsourced two\n", 0),
         ("sh -c 'echo $0 $1' a b", "a b\n", 0),
@@ -92,6 +102,23 @@ def outcome(script: str, **given: object) -> tuple[str, str, int]:
 )  # fmt: skip
 def test_script_prints_and_ends(script: str, out: str, code: int) -> None:
     assert outcome(script) == (out, "", code)
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("sleep", "5"), [(5, "exit 0")]),
+        (("sh",), [(0, "exit 0")]),
+        (("sh", "-c"), [(0, "!sh: -c requires an argument\n"), (0, "exit 2")]),
+        (("/bin/bash", "-c", "--", "echo a"), [(0, "a\n"), (0, "exit 0")]),
+        (("/bin/sh", "-ec", "false; echo no"), [(0, "exit 1")]),
+        (("bash", "-eo", "pipefail", "-c", "echo $0 $1", "x", "y"), [(0, "x y\n"), (0, "exit 0")]),
+        (("sh", "/nope.sh"), [(0, "!/nope.sh: can't open '/nope.sh': No such file or directory\n"), (0, "exit 127")]),
+        (("echo", "it's", "$HOME"), [(0, "it's $HOME\n"), (0, "exit 0")]),
+    ],
+)
+def test_command_line_starts(argv: tuple[str, ...], told: list[tuple[float, str]]) -> None:
+    assert story(argv) == told
 
 
 @pytest.mark.parametrize(

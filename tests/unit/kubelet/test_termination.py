@@ -174,6 +174,19 @@ def test_a_restarted_kubelet_finds_its_containers_again() -> None:
     assert node.pod() is None
 
 
+def test_a_restarted_kubelet_takes_up_a_stop_that_was_under_way() -> None:
+    node = Node()
+    node.start(pod(container(lifecycle={"preStop": {"exec": {"command": ["sh", "-c", "sleep 5"]}}})))
+    node.run("9s")
+    node.delete("web")
+    node.run("1s")
+    node.engine.crash("kubelet/n0")
+    node.run("10s")
+    node.engine.restart("kubelet/n0")
+    node.run("5s")
+    assert node.pod() is None
+
+
 def test_a_pod_removed_while_no_kubelet_ran_is_cleaned_up() -> None:
     node = Node()
     node.start(pod(shell(STUBBORN)))
@@ -202,3 +215,29 @@ def test_after_a_power_cut_a_pod_starts_anew_in_place() -> None:
     assert node.status()["podIP"] == "10.244.0.3"
     assert node.state(container="i", kind="initContainerStatuses")["restartCount"] == 1
     assert [reason for reason, _ in node.events("Rebooted")] == ["Rebooted"]
+
+
+def test_a_refused_report_is_made_again() -> None:
+    node = Node()
+    node.start(pod(shell("sleep 3; exit 1"), restartPolicy="Never"))
+    node.run("4s")
+    node.server.refuse = "pods"
+    node.run("5s")
+    assert node.status()["phase"] == "Running"
+    node.server.refuse = ""
+    node.run("15s")
+    assert node.status()["phase"] == "Failed"
+
+
+def test_a_pod_that_has_ended_is_left_alone_by_a_new_kubelet() -> None:
+    node = Node()
+    node.start(pod(container(resources={"requests": {"cpu": "9"}}), name="rejected"), pod(shell("exit 0"), restartPolicy="Never"))
+    node.run("10s")
+    before = [node.pod("rejected"), node.pod()]
+    node.engine.crash("kubelet/n0")
+    node.engine.restart("kubelet/n0")
+    node.run("10s")
+    assert [node.pod("rejected"), node.pod()] == before
+    node.delete("web")
+    node.run("5s")
+    assert not node.engine.machines["n0"]["records"]

@@ -77,6 +77,16 @@ def test_a_pod_starts_when_what_it_mounts_has_come() -> None:
     assert node.output() == "late\n"
 
 
+def test_a_changed_config_map_arrives_in_its_volume_after_a_while() -> None:
+    # the documentation's page on ConfigMaps: "Mounted ConfigMaps are updated automatically"
+    node = with_data()
+    node.start(reader("", {"configMap": {"name": "cm"}}, "while true; do cat /v/k; sleep 50; done"))
+    node.run("20s")
+    node.ask("update", "configmaps", "cm", {**named("cm", data={"k": "new\n"})})
+    node.run("120s")
+    assert node.output() in ("text\ntext\nnew\n", "text\nnew\nnew\n")
+
+
 def test_an_optional_source_is_not_waited_for() -> None:
     node = Node()
     node.start(reader("/v/k", {"configMap": {"name": "no", "optional": True}}, "ls /v; sleep 1000"))

@@ -23,6 +23,7 @@ class SmallServer:
         self.engine = engine
         self.faults: dict[str, Any] = {}
         self.calls: list[Request] = []
+        self.refuse = ""  # a resource whose calls are answered with 500
 
     def handle(self, request: Request, now_ns: int) -> Response:
         self.calls.append(request)
@@ -39,6 +40,8 @@ class SmallServer:
         return response
 
     def _answer(self, request: Request, key: tuple[str, str, str], found: Object | None, now_ns: int) -> Response:
+        if request.resource == self.refuse:
+            return Response(500, {"message": "an error on the server"})
         if request.verb == "create":
             if found is not None:
                 return Response(409, {"message": "already exists"})

@@ -17,6 +17,7 @@ def test_every_filter_is_asked_and_the_first_refusal_counts():
     assert (one.node, one.fits, one.plugin, one.total) == ("n1", False, "NodeAffinity", None)
     assert dict(one.filters)["NodeResourcesFit"] == ("Insufficient cpu",)
     assert dict(one.filters)["NodeUnschedulable"] == ()
+    assert str(one) == "n1: node(s) didn't match Pod's node affinity/selector (NodeAffinity)"
 
 
 def test_scores_of_the_nodes_that_fit():

@@ -164,6 +164,24 @@ ROWS = [
         "1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod..",
     ),
     (
+        "pinned away from its volume",
+        [b.node("n1"), b.node("n2"), b.claim("data", volume="v"), b.volume("v", hosts=["n2"])],
+        {**claims("data"), **pinned("n1")},
+        "0/2 nodes are available: node(s) didn't satisfy plugin(s) [NodeAffinity VolumeBinding] simultaneously." + NO_VICTIMS.format(n=2),
+    ),
+    (
+        "volumes on different nodes",
+        [
+            b.node("n1"),
+            b.node("n2"),
+            *(b.claim(name, volume=f"v{name}") for name in "ab"),
+            b.volume("va", hosts=["n1"]),
+            b.volume("vb", hosts=["n2"]),
+        ],
+        claims("a", "b"),
+        "0/2 nodes are available: node(s) didn't satisfy plugin VolumeBinding." + NO_VICTIMS.format(n=2),
+    ),
+    (
         "volume of another zone",
         [b.node("n1", zone="a"), b.claim("data", volume="v"), b.volume("v", zone="b")],
         claims("data"),

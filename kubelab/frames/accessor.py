@@ -1,0 +1,97 @@
+"""``c.frames``: what happened in a cluster, as DataFrames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from kubelab.cluster import references
+from kubelab.frames import breakdown, calls, changes, events, nodes, pods, quorum, rollouts
+from kubelab.frames.lives import lives, of_workload
+
+if TYPE_CHECKING:
+    from kubelab.cluster.handle import Cluster
+
+
+class Frames:
+    """DataFrames of everything that happened so far. Columns are typed (string, category, datetime64[ns, UTC], float64, Int64), times in UTC,
+    lengths in seconds; ``elapsed`` counts seconds from the cluster's start (what happened while it was put together has a negative one). The
+    rows stand in the order in which things happened. Each method's docstring names its columns."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._log = cluster._engine.store.log
+        self._start_ns = cluster._world.start_ns
+        self._now_ns = cluster._engine.now_ns
+
+    def __repr__(self) -> str:
+        names = [name for name in dir(self) if not name.startswith("_")]
+        return f"frames of {len(self._log.commits)} revisions and {len(self._log.calls)} calls: {', '.join(f'{name}()' for name in names)}"
+
+    def pods(self) -> pd.DataFrame:
+        return pods.pods(lives(self._log), self._start_ns)
+
+    def transitions(self) -> pd.DataFrame:
+        return pods.transitions(lives(self._log), self._start_ns, self._now_ns)
+
+    def calls(self) -> pd.DataFrame:
+        return calls.calls(self._log, self._start_ns)
+
+    def revisions(self) -> pd.DataFrame:
+        return calls.revisions(self._log, self._start_ns)
+
+    def events(self) -> pd.DataFrame:
+        return events.events(self._log, self._start_ns)
+
+    def nodes(self) -> pd.DataFrame:
+        return nodes.nodes(self._log, lives(self._log))
+
+    def rollouts(self, reference: str | None = None, *, namespace: str = "default") -> pd.DataFrame:
+        workload, where = _workload(reference, namespace)
+        return rollouts.rollouts(of_workload(lives(self._log), workload, where), self._start_ns)
+
+    def bounds(self, reference: str | None = None, *, namespace: str = "default") -> pd.DataFrame:
+        frame = rollouts.bounds(self._log, self._start_ns)
+        workload, where = _workload(reference, namespace)
+        return frame if workload is None else _rows(frame, workload, where)
+
+    def breakdown(self, reference: str | None = None, *, namespace: str = "default") -> pd.DataFrame:
+        workload, where = _workload(reference, namespace)
+        return breakdown.breakdown(self._log, of_workload(lives(self._log), workload, where), self._start_ns)
+
+    def quorum(self, reference: str, *, namespace: str = "default") -> pd.DataFrame:
+        workload, where = _workload(reference, namespace)
+        counts = rollouts.rollouts(of_workload(lives(self._log), workload, where), self._start_ns)
+        return quorum.quorum(counts, _rows(rollouts.bounds(self._log, self._start_ns), workload, where), str(workload))
+
+    def changes(self, reference: str, *, namespace: str = "default") -> pd.DataFrame:
+        found = references.parse(reference, namespace=namespace)
+        return changes.changes(self._log, (found.kind.resource, found.namespace, found.name), self._start_ns)
+
+
+for _name, _made in (
+    ("pods", pods.pods),
+    ("transitions", pods.transitions),
+    ("calls", calls.calls),
+    ("revisions", calls.revisions),
+    ("events", events.events),
+    ("nodes", nodes.nodes),
+    ("rollouts", rollouts.rollouts),
+    ("bounds", rollouts.bounds),
+    ("breakdown", breakdown.breakdown),
+    ("quorum", quorum.quorum),
+    ("changes", changes.changes),
+):
+    getattr(Frames, _name).__doc__ = _made.__doc__
+
+
+def _workload(reference: str | None, namespace: str) -> tuple[str | None, str | None]:
+    """A reference as the frames name it, and its namespace; without one, all."""
+    if reference is None:
+        return None, None
+    found = references.parse(reference, namespace=namespace)
+    return str(found), found.namespace
+
+
+def _rows(frame: pd.DataFrame, workload: str | None, namespace: str | None) -> pd.DataFrame:
+    return frame[(frame["workload"] == workload) & (frame["namespace"] == namespace)].reset_index(drop=True)

@@ -1,0 +1,172 @@
+"""Breakdown: where each second between "I want these pods" and "they are ready" went, read off the log's own links.
+
+A pod's way is cut at instants that are on record: the command (the caller's change of the workload), the change that made its controller
+create the pod (``cause`` of the creating call), each call's times (asked, sent, answered), the kubelet's Events (named by the nanosecond),
+the commit that made it ready. The stages between them are contiguous: their sum is the time from command to Ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from kubelab.frames.events import happened_ns
+from kubelab.frames.lives import Life
+from kubelab.frames.typed import category, count, instants, seconds, text
+from kubelab.store.log import Commit, Log
+
+PREDECESSOR = "predecessor"
+CONTROLLER = "controller"
+CLIENT_LIMIT = "client limit"
+API = "API"
+SCHEDULER = "scheduler"
+PULL = "pull"
+START = "start"
+INIT = "init containers"
+PROBE = "probe"
+STAGES = (PREDECESSOR, CONTROLLER, CLIENT_LIMIT, API, SCHEDULER, PULL, START, INIT, PROBE)
+
+# The stage that a kubelet's event ends, by the event before it.
+_ENDED_BY = {
+    ("", "Pulling"): START,
+    ("", "Pulled"): START,
+    ("Pulling", "Pulled"): PULL,
+    ("Pulled", "Created"): START,
+    ("Created", "Started"): START,
+    ("Started", "Pulling"): INIT,
+    ("Started", "Pulled"): INIT,
+}
+
+
+class Stretch(NamedTuple):
+    """A stage of one pod."""
+
+    stage: str
+    start_ns: int
+    end_ns: int
+
+
+def breakdown(log: Log, lives: Sequence[Life], start_ns: int) -> pd.DataFrame:
+    """A row per pod that became ready and stage of its way there, in the order of creation, then of time.
+
+    Columns: ``namespace``, ``name``, ``uid``, ``workload``, ``order`` (of creation, from 0), ``stage``, the instants ``start`` and ``end``,
+    ``from_command`` (seconds from the command to the stage's start), ``seconds``.
+
+    Stages: ``predecessor`` (its controller waits for pods before it), ``controller`` (watch, queue, sync), ``client limit`` (a client's QPS), ``API``
+    (calls under way), ``scheduler`` (queue, cycle, volumes), ``pull`` (waiting for its turn included), ``start`` (all else that the kubelet does
+    until the containers run: noticing, mounts, sandbox, create, start), ``init containers``, ``probe`` (from started to reported ready).
+    """
+    commands = _commands(log)
+    happened = _events_by_pod(log)
+    rows: list[tuple[int, Life, int, Stretch]] = []
+    for order, life in enumerate(lives):
+        if life.born is None or life.readied is None:
+            continue
+        command_ns = _command_ns(commands, life)
+        stretches = [*_creation(log, life, command_ns), *_scheduling(log, life), *_starting(log, life, happened.get(life.uid, ()))]
+        rows += [(order, life, command_ns, stretch) for stretch in _joined(stretches)]
+    starts = [row[3].start_ns for row in rows]
+    ends = [row[3].end_ns for row in rows]
+    return pd.DataFrame(
+        {
+            "namespace": category([row[1].namespace for row in rows]),
+            "name": text([row[1].name for row in rows]),
+            "uid": text([row[1].uid for row in rows]),
+            "workload": category([row[1].workload for row in rows]),
+            "order": count([row[0] for row in rows]),
+            "stage": category([row[3].stage for row in rows], STAGES),
+            "start": instants(starts),
+            "end": instants(ends),
+            "from_command": seconds(starts, [row[2] for row in rows]),
+            "seconds": seconds(ends, starts),
+        }
+    )
+
+
+def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Without empty ones, and neighbours of one stage as one."""
+    found: list[Stretch] = []
+    for each in stretches:
+        if each.end_ns <= each.start_ns:
+            continue
+        if found and found[-1].stage == each.stage and found[-1].end_ns == each.start_ns:
+            found[-1] = Stretch(each.stage, found[-1].start_ns, each.end_ns)
+        else:
+            found.append(each)
+    return found
+
+
+def _commands(log: Log) -> dict[tuple[str, str], list[int]]:
+    """When callers who are no components changed a workload: (namespace, reference) → instants, in order."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for commit in log.commits:
+        if commit.key[0].endswith((".apps", ".batch")) and not log.calls[commit.call].component:
+            found.setdefault((commit.key[1], f"{commit.object['kind'].lower()}/{commit.key[2]}"), []).append(commit.time_ns)
+    return found
+
+
+def _command_ns(commands: dict[tuple[str, str], list[int]], life: Life) -> int:
+    """The newest command before the pod was created; without one, its creation."""
+    asked_ns = life.created_ns
+    known = commands.get((life.namespace, life.workload), ())
+    return next((time_ns for time_ns in reversed(known) if time_ns <= asked_ns), asked_ns)
+
+
+def _creation(log: Log, life: Life, command_ns: int) -> list[Stretch]:
+    born = life.born
+    if born is None:
+        return []
+    call = log.calls[born.call]
+    asked_ns = call.time_ns - call.latency_ns - call.wait_ns
+    turn_ns, stage = command_ns, CONTROLLER
+    if call.cause >= log.first:
+        cause = log.at(call.cause)
+        turn_ns = min(max(cause.time_ns, command_ns), asked_ns)
+        stage = PREDECESSOR if cause.key[0] == "pods" else CONTROLLER
+    return [Stretch(stage, command_ns, turn_ns), Stretch(CONTROLLER, turn_ns, asked_ns), *_on_the_way(log, born)]
+
+
+def _on_the_way(log: Log, commit: Commit) -> list[Stretch]:
+    """The two stretches of a call: until it is sent, until it is answered."""
+    call = log.calls[commit.call]
+    sent_ns = call.time_ns - call.latency_ns
+    return [Stretch(CLIENT_LIMIT, sent_ns - call.wait_ns, sent_ns), Stretch(API, sent_ns, call.time_ns)]
+
+
+def _scheduling(log: Log, life: Life) -> list[Stretch]:
+    if life.bound is None or life.bound is life.born:
+        return []
+    calling = _on_the_way(log, life.bound)
+    return [Stretch(SCHEDULER, life.created_ns, calling[0].start_ns), *calling]
+
+
+def _starting(log: Log, life: Life, happened: Iterable[tuple[int, str]]) -> list[Stretch]:
+    """From bound to ready: cut at the kubelet's events, and at the last status report."""
+    if life.readied is None:
+        return []
+    calling = _on_the_way(log, life.readied)
+    found: list[Stretch] = []
+    at_ns, before = life.scheduled_ns or life.created_ns, ""
+    last_ns = calling[0].start_ns
+    for time_ns, reason in happened:
+        stage = _ENDED_BY.get((before, reason))
+        if stage is None or not at_ns <= time_ns <= last_ns:
+            continue
+        found.append(Stretch(stage, at_ns, time_ns))
+        at_ns, before = time_ns, reason
+    return [*found, Stretch(PROBE if before == "Started" else START, at_ns, last_ns), *calling]
+
+
+def _events_by_pod(log: Log) -> dict[str, list[tuple[int, str]]]:
+    """Pod uid → the kubelet's events (instant, reason) in the order of time."""
+    reasons = {reason for _, reason in _ENDED_BY}
+    found: dict[str, list[tuple[int, str]]] = {}
+    for commit in log.commits:
+        if commit.key[0] == "events" and commit.type == "ADDED" and commit.object.get("reason") in reasons:
+            about = commit.object.get("involvedObject") or {}
+            found.setdefault(about.get("uid", ""), []).append((happened_ns(commit.object), commit.object["reason"]))
+    for each in found.values():
+        each.sort()
+    return found
