@@ -5,7 +5,7 @@ upstream: cmd/kube-controller-manager/app/controllermanager.go, NewControllerIni
 
 from __future__ import annotations
 
-from kubelab.controllers import deployment, replicaset, serviceaccount, statefulset
+from kubelab.controllers import deployment, endpoints, endpointslice, replicaset, serviceaccount, statefulset
 from kubelab.engine.component import Component
 
 
@@ -15,5 +15,7 @@ def components() -> tuple[Component, ...]:
         deployment.CONTROLLER,
         replicaset.CONTROLLER,
         statefulset.CONTROLLER,
+        endpoints.CONTROLLER,
+        endpointslice.CONTROLLER,
         serviceaccount.CONTROLLER,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kubelab.cluster import references
-from kubelab.frames import breakdown, calls, changes, events, nodes, pods, quorum, rollouts
+from kubelab.frames import breakdown, calls, changes, events, nodes, ownership, pods, quorum, rollouts
 from kubelab.frames.lives import lives, of_workload
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ class Frames:
         counts = rollouts.rollouts(of_workload(lives(self._log), workload, where), self._start_ns)
         return quorum.quorum(counts, _rows(rollouts.bounds(self._log, self._start_ns), workload, where), str(workload))
 
+    def owners(self) -> pd.DataFrame:
+        return ownership.owners(self._log)
+
     def changes(self, reference: str, *, namespace: str = "default") -> pd.DataFrame:
         found = references.parse(reference, namespace=namespace)
         return changes.changes(self._log, (found.kind.resource, found.namespace, found.name), self._start_ns)
@@ -80,6 +83,7 @@ for _name, _made in (
     ("bounds", rollouts.bounds),
     ("breakdown", breakdown.breakdown),
     ("quorum", quorum.quorum),
+    ("owners", ownership.owners),
     ("changes", changes.changes),
 ):
     getattr(Frames, _name).__doc__ = _made.__doc__

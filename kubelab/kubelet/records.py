@@ -101,8 +101,8 @@ class Worker:
     ``pod``: last seen object (a deleted pod must still be stopped). ``start_time``: status.startTime. ``verdict``: (reason, message) that
     ends the pod as Failed. ``rejected``: never admitted. ``reasons``: container → (reason, message) of its last failed start.
     ``busy``: container whose image is pulled or whose postStart hook runs: the worker waits. ``resumed``: that has just ended, and the sync
-    goes on where it was; ``pulled``: for this container. ``mounts``: (failed attempts at mounting, time of the first). ``grace_s``: grace of
-    the termination under way (0: none).
+    goes on where it was; ``pulled``: for this container. ``mounts``: (failed attempts at mounting, time of the first, what was missing at
+    the last). ``grace_s``: grace of the termination under way (0: none).
     ``images``, ``crashes``: back-offs by image and by container. ``probes``: by container and kind. ``reported``: the digest
     of the status last reported. ``done``: all is stopped and taken down.
     """
@@ -117,7 +117,7 @@ class Worker:
     resumed: bool = False
     pulled: str = ""
     mounted: bool = False
-    mounts: tuple[int, int] = (0, 0)
+    mounts: tuple[int, int, str] = (0, 0, "")
     grace_s: int = 0
     images: Mapping[str, Backoff] = field(default_factory=dict)
     crashes: Mapping[str, Backoff] = field(default_factory=dict)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from kubelab.kinds.core.node_selectors import matches_required
 from kubelab.scheduler.counters import Counter, CounterBook, Question
-from kubelab.scheduler.facts import Entry, FactsBook, Owner, Selector, Term, Weighted, entry_of
+from kubelab.scheduler.facts import Entry, Facts, FactsBook, Owner, Selector, Term, Weighted, entry_of
 from kubelab.scheduler.node_info import NodeInfo, zone_key
 from kubelab.store.view import View
 
@@ -24,6 +25,7 @@ Object = dict[str, Any]
 Zones = dict[str, tuple[int, tuple[str, ...]]]  # zone key -> (rank of its first appearance, its nodes in order of arrival)
 
 _LOG_LIMIT = 100_000
+_SELECTIONS = 256
 
 
 class Cluster:
@@ -45,6 +47,7 @@ class Cluster:
         "placed",
         "preferences",
         "promised",
+        "selections",
         "selectors",
         "services",
         "stale",
@@ -63,6 +66,7 @@ class Cluster:
         self.epoch = 0
         self.stale = False
         self.columns: dict[str, list[str | None]] = {}
+        self.selections: dict[str, list[bool]] = {}
         self.counters = CounterBook()
         self.anti_affinity: dict[Term, dict[str, int]] = {}
         self.preferences: dict[Weighted, dict[str, int]] = {}
@@ -119,6 +123,7 @@ class Cluster:
         self.epoch += 1
         self.log.clear()
         self.columns.clear()
+        self.selections.clear()
         self.counters.clear()
         self.order = [self.nodes[name] for name in node_order(self.zones) if name in self.nodes and self.nodes[name].node is not None]
         for index, info in enumerate(self.order):
@@ -129,6 +134,16 @@ class Cluster:
         found = self.columns.get(key)
         if found is None:
             found = self.columns[key] = [node.labels.get(key) for node in self.order]
+        return found
+
+    def selected(self, facts: Facts) -> list[bool]:
+        """Whether each node satisfies a pod's node selector and required node affinity."""
+        found = self.selections.get(facts.signature)
+        if found is None:
+            if len(self.selections) >= _SELECTIONS:
+                self.selections.clear()
+            found = [matches_required(facts.spec, node.labels, node.name) for node in self.order]
+            self.selections[facts.signature] = found
         return found
 
     # -- pods --------------------------------------------------------------------------------------------------------

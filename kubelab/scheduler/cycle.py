@@ -60,7 +60,7 @@ class Prepared(NamedTuple):
 
 def decide(cluster: Cluster, pod: Entry, start: int, draw: int, nominated: str = "") -> Decision:
     """``start``: the rotating start index. ``draw``: 64 random bits for a tie. ``nominated``: the pod's nominatedNodeName."""
-    table = table_for(cluster, pod)
+    cluster.refresh()
     order = cluster.order
     if not order:
         return Decision("", start, reason=UNSCHEDULABLE, message=NO_NODES)
@@ -68,35 +68,46 @@ def decide(cluster: Cluster, pod: Entry, start: int, draw: int, nominated: str =
     if prepared.refusal is not None:
         statuses = {node.name: prepared.refusal for node in order}
         return _failed(cluster, pod, start, statuses, prepared.refusal)
-    rows, statuses = prepared.rows, {}
+    if prepared.nodes is not None:
+        missing = next((name for name in prepared.nodes if name not in cluster.nodes or cluster.nodes[name].node is None), None)
+        if missing is not None:
+            return Decision("", start, reason=SCHEDULER_ERROR, message=f'nodeinfo not found for node name "{missing}"')
+        if len(prepared.nodes) == 1:
+            return _on_one(cluster, pod, prepared.rows, prepared.nodes[0])
+    return _on_best(cluster, pod, prepared, start, draw, nominated)
+
+
+def _on_best(cluster: Cluster, pod: Entry, prepared: Prepared, start: int, draw: int, nominated: str) -> Decision:
+    table, order, rows = table_for(cluster, pod), cluster.order, prepared.rows
+    statuses: dict[str, Status] = {}
     if nominated in cluster.nodes and cluster.nodes[nominated].node is not None:
         status = _check(table, rows, cluster, pod, cluster.nodes[nominated])
         if status is None:
             return _placed(pod, rows, Decision(nominated, start, feasible=1, evaluated=1), cluster)
         statuses[nominated] = status
-    indices: Sequence[int] = range(len(order))
-    if prepared.nodes is not None:
-        missing = next((name for name in prepared.nodes if name not in cluster.nodes or cluster.nodes[name].node is None), None)
-        if missing is not None:
-            return Decision("", start, reason=SCHEDULER_ERROR, message=f'nodeinfo not found for node name "{missing}"')
-        indices = [cluster.nodes[name].index for name in prepared.nodes]
-    wanted = nodes_to_find(len(indices))
-    if indices.__class__ is range and not rows and not table.failing and not cluster.nominated:
-        at = start % len(order)
-        window: Sequence[int] = (
-            range(at, at + wanted) if at + wanted <= len(order) else [*range(at, len(order)), *range(at + wanted - len(order))]
-        )
+    indices: Sequence[int] = range(len(order)) if prepared.nodes is None else [cluster.nodes[name].index for name in prepared.nodes]
+    if prepared.nodes is None and not rows and not cluster.nominated:
+        if table.failing == len(order):
+            return _all_refuse(cluster, pod, table, start)
+        window, evaluated = _feasible_alone(table, start % len(order), nodes_to_find(len(order)))
     else:
-        window = _feasible(cluster, pod, table, rows, indices, start, wanted, statuses)
-    evaluated = len(window) + len(statuses)
+        window = _feasible(cluster, pod, table, rows, indices, start, statuses)
+        evaluated = len(window) + len(statuses)
     next_start = (start + evaluated) % len(indices)
     if not window:
         return _failed(cluster, pod, next_start, statuses, None)
-    if len(window) == 1:
-        best, score = window[0], 0
-    else:
-        best, score = choose(cluster, pod, table, window, draw)
+    best, score = choose(cluster, pod, table, window, draw) if len(window) > 1 else (window[0], 0)
     return _placed(pod, rows, Decision(order[best].name, next_start, score, len(window), evaluated), cluster)
+
+
+def _on_one(cluster: Cluster, pod: Entry, rows: Rows, name: str) -> Decision:
+    """A pod that is confined to one node, as those of a DaemonSet are: no other is asked. The start index comes out as 0, as upstream's."""
+    node = cluster.nodes[name]
+    status = check_alone(pod, node) or next(filter(None, (ask(state, node) for ask, state in rows)), None)
+    status = status or _with_nominated(cluster, pod, node)
+    if status is not None:
+        return _failed(cluster, pod, 0, {name: status}, None)
+    return _placed(pod, rows, Decision(name, 0, feasible=1, evaluated=1), cluster)
 
 
 def prepare(cluster: Cluster, pod: Entry) -> Prepared:
@@ -139,6 +150,18 @@ def nodes_to_find(nodes: int) -> int:
     return max(100, nodes * max(5, 50 - nodes // 125) // 100)
 
 
+def _feasible_alone(table: Table, at: int, wanted: int) -> tuple[Sequence[int], int]:
+    """Where the nodes decide alone: the indices of the feasible ones, searched from ``at``, and how many were looked at.
+
+    The search ends where upstream's does: where it finds one too many.
+    """
+    status, size = table.status, len(table.status)
+    if not table.failing:
+        return range(at, at + wanted) if at + wanted <= size else [*range(at, size), *range(at + wanted - size)], wanted
+    steps = [step for step, each in enumerate(status[at:] + status[:at]) if each is None]
+    return [(step + at) % size for step in steps[:wanted]], steps[wanted] if len(steps) > wanted else size
+
+
 def _feasible(
     cluster: Cluster,
     pod: Entry,
@@ -146,29 +169,21 @@ def _feasible(
     rows: Rows,
     indices: Sequence[int],
     start: int,
-    wanted: int,
     statuses: dict[str, Status],
 ) -> list[int]:
-    """The indices of the feasible nodes in order of the search; the others' statuses are noted."""
-    order, known, found = cluster.order, table.status, []
-    size, nominated = len(indices), cluster.nominated
+    """The same through all filters; the statuses of the other nodes are noted."""
+    order, found = cluster.order, list[int]()
+    size, wanted = len(indices), nodes_to_find(len(indices))
     for step in range(size):
         index = indices[(start + step) % size]
-        status = known[index]
-        if status is None:
-            node = order[index]
-            for filter, state in rows:
-                status = filter(state, node)
-                if status is not None:
-                    break
-            if status is None and nominated and node.name in nominated:
-                status = _with_nominated(cluster, pod, node)
+        node = order[index]
+        status = _check(table, rows, cluster, pod, node)
         if status is not None:
-            statuses[order[index].name] = status
-            continue
-        found.append(index)
-        if len(found) == wanted:
+            statuses[node.name] = status
+        elif len(found) == wanted:
             break
+        else:
+            found.append(index)
     return found
 
 
@@ -176,11 +191,11 @@ def _check(table: Table, rows: Rows, cluster: Cluster, pod: Entry, node: NodeInf
     status = table.status[node.index]
     if status is not None:
         return status
-    for filter, state in rows:
-        status = filter(state, node)
+    for ask, state in rows:
+        status = ask(state, node)
         if status is not None:
             return status
-    return _with_nominated(cluster, pod, node)
+    return _with_nominated(cluster, pod, node) if cluster.nominated else None
 
 
 def _with_nominated(cluster: Cluster, pod: Entry, node: NodeInfo) -> Status | None:
@@ -241,6 +256,17 @@ def _placed(pod: Entry, rows: Rows, decision: Decision, cluster: Cluster) -> Dec
             if isinstance(found, volume_binding.Bindings):
                 return decision._replace(bindings=found)
     return decision
+
+
+def _all_refuse(cluster: Cluster, pod: Entry, table: Table, start: int) -> Decision:
+    """Every node refuses the pod by itself: the next replica hears the same as long as nothing changes."""
+    order = cluster.order
+    key = (table.epoch, table.seen, pod.facts.priority, pod.facts.spec.get("preemptionPolicy"))
+    if table.refusal is None or table.refusal[0] != key:
+        statuses = {node.name: status for node, status in zip(order, table.status, strict=True) if status is not None}
+        table.refusal = (key, _failed(cluster, pod, start, statuses, None))
+    decision: Decision = table.refusal[1]
+    return decision._replace(start=start % len(order))
 
 
 def _failed(cluster: Cluster, pod: Entry, start: int, statuses: dict[str, Status], pre_filter: Status | None) -> Decision:

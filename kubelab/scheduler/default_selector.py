@@ -20,6 +20,9 @@ _OWNERS = {
 }
 
 
+_OWNERS_KEPT = 4096
+
+
 def default_selector(pod: Entry, cluster: Cluster) -> Selector:
     """Empty if no service selects the pod and no set owns it."""
     services = _service_selectors(pod.namespace, cluster)
@@ -29,6 +32,8 @@ def default_selector(pod: Entry, cluster: Cluster) -> Selector:
         return known[3]
     selector = _merge(pod, services, owner)
     if owner is not None:
+        if len(cluster.selectors) >= _OWNERS_KEPT:
+            cluster.selectors.clear()
         cluster.selectors[pod.owner] = (services, owner, pod.labels, selector)
     return selector
 

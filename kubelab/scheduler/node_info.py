@@ -37,6 +37,7 @@ class NodeInfo:
         "node",
         "pods",
         "ports",
+        "priorities",
         "scalars",
         "taints",
         "unschedulable",
@@ -51,6 +52,7 @@ class NodeInfo:
         self.scalars: dict[str, int] = {}
         self.ports: dict[tuple[str, str, int], int] = {}
         self.claims: dict[tuple[str, str], int] = {}
+        self.priorities: dict[int, int] = {}
         self.set_node(None)
 
     def set_node(self, node: Object | None) -> None:
@@ -93,6 +95,7 @@ class NodeInfo:
         self.ephemeral_storage += sign * request.ephemeral_storage
         self.counted_milli_cpu += sign * request.counted_milli_cpu
         self.counted_memory += sign * request.counted_memory
+        _tally(self.priorities, entry.facts.priority, sign)
         for name, amount in request.scalars:
             self.scalars[name] = self.scalars.get(name, 0) + sign * amount
         for port in entry.facts.ports:

@@ -6,6 +6,8 @@ and then one node per pod.
 
 from __future__ import annotations
 
+from typing import Any
+
 from kubelab.scheduler.cluster import Cluster
 from kubelab.scheduler.facts import Entry
 from kubelab.scheduler.framework import Status
@@ -27,15 +29,31 @@ TABLES = 64
 class Table:
     """Columns over ``Cluster.order``: ``status`` (None: passes the node's own filters), ``score`` (Fit + Balanced + ImageLocality, weighted),
     ``taints`` and ``preference`` (raw scores, to be normalised over the feasible nodes). ``failing``: how many statuses are refusals.
+    ``refusal``: the last decision that no node fits, with what it depends on.
     """
 
-    __slots__ = ("_pod", "epoch", "failing", "fixed", "image", "preference", "resources", "score", "seen", "spread", "status", "taints")
+    __slots__ = (
+        "_pod",
+        "epoch",
+        "failing",
+        "fixed",
+        "image",
+        "preference",
+        "refusal",
+        "resources",
+        "score",
+        "seen",
+        "spread",
+        "status",
+        "taints",
+    )
 
     def __init__(self, pod: Entry) -> None:
         self._pod = pod._replace(node_name="")
         self.epoch = -1
         self.seen = 0
         self.failing = 0
+        self.refusal: tuple[Any, Any] | None = None
         self.spread: tuple[int, ...] = ()
         self.fixed: list[Status | None] = []
         self.status: list[Status | None] = []

@@ -28,13 +28,13 @@ DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.be
 _NONE: dict[str, Any] = {}
 
 
-def annotations(obj: Object) -> Object:
+def annotations_of(obj: Object) -> Object:
     return obj["metadata"].get("annotations") or _NONE
 
 
 def with_annotations(obj: Object, added: Object, removed: tuple[str, ...] = ()) -> Object:
     """A copy with some annotations more and others gone."""
-    kept = {key: text for key, text in annotations(obj).items() if key not in removed}
+    kept = {key: text for key, text in annotations_of(obj).items() if key not in removed}
     kept.update(added)
     meta = {key: part for key, part in obj["metadata"].items() if key != "annotations"}
     if kept:
@@ -48,7 +48,7 @@ def phase(obj: Object) -> str:
 
 def class_of(obj: Object) -> str:
     """The class of a claim or volume: the old annotation wins; "" for none."""
-    legacy = annotations(obj).get(CLASS_ANNOTATION)
+    legacy = annotations_of(obj).get(CLASS_ANNOTATION)
     return legacy if legacy is not None else obj["spec"].get("storageClassName") or ""
 
 
@@ -81,7 +81,7 @@ def is_for(volume: Object, claim: Object) -> bool:
 
 def default_class(view: View) -> Object | None:
     """The default StorageClass: the newest, then by name (upstream: GetDefaultClass)."""
-    found = [each for each in view.list(CLASSES) if any(annotations(each).get(key) == "true" for key in DEFAULT_CLASS)]
+    found = [each for each in view.list(CLASSES) if any(annotations_of(each).get(key) == "true" for key in DEFAULT_CLASS)]
     if not found:
         return None
     newest = max(each["metadata"]["creationTimestamp"] for each in found)

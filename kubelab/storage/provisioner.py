@@ -21,7 +21,7 @@ from kubelab.storage.names import (
     SELECTED_NODE,
     STORAGE_PROVISIONER,
     VOLUMES,
-    annotations,
+    annotations_of,
     class_of,
     is_delayed,
     phase,
@@ -69,7 +69,7 @@ def observe(scope: Scope, key: Key) -> ToProvision | ToDelete | None:
     if claim is None or not _is_mine(claim):
         return None
     class_ = view.get(CLASSES, "", class_of(claim))
-    node = annotations(claim).get(SELECTED_NODE) or ""
+    node = annotations_of(claim).get(SELECTED_NODE) or ""
     if is_delayed(class_) and not node:
         return None
     exists = view.get(VOLUMES, "", volume_name(claim)) is not None
@@ -82,7 +82,7 @@ def plan(seen: ToProvision | ToDelete) -> Plan:
 
 
 def _is_mine(claim: Object) -> bool:
-    present = annotations(claim)
+    present = annotations_of(claim)
     wanted = present.get(STORAGE_PROVISIONER) or present.get(BETA_STORAGE_PROVISIONER)
     return wanted == PROVISIONER and not claim["spec"].get("volumeName") and claim["metadata"].get("deletionTimestamp") is None
 
@@ -93,7 +93,7 @@ def _provision(seen: ToProvision) -> Plan:
     if seen.exists:
         return Plan(because=(EXISTS(subject),))
     if seen.class_ is None:
-        message = f'error getting claim\'s StorageClass\'s fields: storageclass.storage.k8s.io "{class_of(claim)}" not found'
+        message = f"error getting claim's StorageClass's fields: storageclass.storage.k8s.io \"{class_of(claim)}\" not found"
         return Plan(events=(_warning(claim, message),), error=message, because=(NO_CLASS(subject),))
     if seen.node_is_gone:
         message = f'failed to provision volume with StorageClass "{class_of(claim)}": node "{seen.node}" not found'
@@ -139,7 +139,7 @@ def _must_delete(volume: Object) -> bool:
     return (
         phase(volume) == "Released"
         and volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete"
-        and annotations(volume).get(PROVISIONED_BY) == PROVISIONER
+        and annotations_of(volume).get(PROVISIONED_BY) == PROVISIONER
         and volume["metadata"].get("deletionTimestamp") is None
     )
 

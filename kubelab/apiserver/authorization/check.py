@@ -107,7 +107,7 @@ def authorize(server: ApiServer, request: Request) -> None:
     name = _name(request)
     decision = can(server, user, request.verb, resource, request.subresource, namespace, name)
     if not decision.allowed:
-        raise _refused(_cannot(request, namespace), user, resource, name, decision.reason)
+        raise refusal(user, request.verb, resource, request.subresource, namespace, name, decision.reason)
 
 
 def authorize_creation(server: ApiServer, request: Request) -> None:
@@ -193,11 +193,13 @@ def _name(request: Request) -> str:
     return request.name if request.verb != "create" or request.subresource else ""
 
 
-def _cannot(request: Request, namespace: str) -> str:
-    plural, _, group = request.resource.partition(".")
-    shown = f"{plural}/{request.subresource}" if request.subresource else plural
+def refusal(user: User, verb: str, resource: str, subresource: str, namespace: str, name: str, reason: str) -> status.ApiFailure:
+    """Forbidden, in the words of the authorization step."""
+    plural, _, group = resource.partition(".")
+    shown = f"{plural}/{subresource}" if subresource else plural
     where = f"in the namespace {go_quote(namespace)}" if namespace else "at the cluster scope"
-    return f"cannot {request.verb} resource {go_quote(shown)} in API group {go_quote(group)} {where}"
+    cannot = f"cannot {verb} resource {go_quote(shown)} in API group {go_quote(group)} {where}"
+    return _refused(cannot, user, resource, name, reason)
 
 
 def _refused(cannot: str, user: User, resource: str, name: str, reason: str) -> status.ApiFailure:

@@ -33,7 +33,7 @@ from kubelab.store.log import Object
 
 RESOURCE = "deployments.apps"
 NAME = "deployment-controller"
-DEADLINE = "deadline"
+DEADLINE = "progress deadline"  # no namespace can be called so
 
 NEW_TEMPLATE = Reason("NewTemplate", "no ReplicaSet has the template of {subject}")
 COLLISION = Reason("HashCollision", "{subject} is somebody else's: another hash is needed")

@@ -33,7 +33,7 @@ def process_condemned(seen: Seen, condemned: Sequence[Slot], first_unhealthy: Sl
     if monotonic:
         return Stage(_remove_highest(seen, condemned[0], first_unhealthy, replicas), ends=True)
     calls = [delete_call(seen, slot, CONDEMNED(slot.subject, replicas=replicas)) for slot in condemned if not slot.terminating]
-    return Stage(Plan(tuple(Batch(tuple(batch)) for batch in slow_start(calls, cap=MAX_BATCH_SIZE))))
+    return Stage(Plan(tuple(Batch(tuple(batch)) for batch in slow_start(calls, cap=MAX_BATCH_SIZE if seen.gates.slow_start else 1))))
 
 
 def _remove_highest(seen: Seen, slot: Slot, first_unhealthy: Slot | None, replicas: int) -> Plan:

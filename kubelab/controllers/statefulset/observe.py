@@ -31,6 +31,7 @@ class Gates(NamedTuple):
     auto_delete_claims: bool = True
     pod_index: bool = True
     max_unavailable: bool = False
+    slow_start: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def observe(scope: Scope, key: Key) -> Seen | None:
 
 def gates(scope: Scope) -> Gates:
     if scope.release == "1.7":
-        return Gates(auto_delete_claims=False, pod_index=False)
+        return Gates(auto_delete_claims=False, pod_index=False, slow_start=False)
     given = scope.gates
     return Gates(
         auto_delete_claims=given.get("StatefulSetAutoDeletePVC", True),
@@ -136,10 +137,20 @@ def _claims(scope: Scope, set_: Object, pods: Sequence[Object]) -> dict[str, Obj
 
 
 def _taken(scope: Scope, set_: Object, pods: Sequence[Object]) -> tuple[str, ...]:
+    """Names of missing pods that others have; in order only the first missing one is made, so only that is asked for."""
     start, end = start_ordinal(set_), end_ordinal(set_)
     if len(pods) >= end - start:
         return ()
-    namespace = set_["metadata"]["namespace"]
+    namespace, view = set_["metadata"]["namespace"], scope.view
     own = {pod["metadata"]["name"]: True for pod in pods}
-    missing = (pod_name(set_, ordinal) for ordinal in range(start, end))
-    return tuple(name for name in missing if name not in own and scope.view.get("pods", namespace, name) is not None)
+    in_order = set_["spec"].get("podManagementPolicy") != "Parallel"
+    taken: list[str] = []
+    for ordinal in range(start, end):
+        name = pod_name(set_, ordinal)
+        if name in own:
+            continue
+        if view.get("pods", namespace, name) is not None:
+            taken.append(name)
+        if in_order:
+            break
+    return tuple(taken)

@@ -75,9 +75,9 @@ def _in_order(seen: Seen, slots: Sequence[Slot]) -> Stage:
 
 
 def _in_bursts(seen: Seen, slots: Sequence[Slot]) -> Stage:
-    """All slots, in batches that double; within a batch each slot's first calls go together, then the second ones."""
+    """All slots, in batches that double (1.7: one by one); within a batch each slot's first calls go together, then the second ones."""
     plan, replaced = NOTHING, []
-    for batch in slow_start(slots, cap=MAX_BATCH_SIZE):
+    for batch in slow_start(slots, cap=MAX_BATCH_SIZE if seen.gates.slow_start else 1):
         works = [work for slot in batch if (work := process_replica(seen, slot, monotonic=False)) is not IDLE]
         if not works:
             continue

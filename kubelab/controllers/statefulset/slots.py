@@ -6,6 +6,7 @@ upstream: pkg/controller/statefulset/stateful_set_utils.go, 1.28.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kubelab.store.log import Object
@@ -78,7 +79,7 @@ def by_ordinal(set_: Object, pods: Sequence[Object], min_ready_ns: int, now_ns: 
             filled[slot.ordinal] = slot
         else:
             condemned.append(slot)
-    slots = [filled.get(ordinal) or missing_slot(set_, ordinal) for ordinal in range(start, end)]
+    slots = [filled.get(ordinal) or missing_slot(pod_name(set_, ordinal)) for ordinal in range(start, end)]
     if len(condemned) > 1:
         condemned.sort(key=lambda slot: -slot.ordinal)
     return slots, condemned
@@ -109,8 +110,9 @@ def _remember(slot: Slot) -> None:
         _KNOWN[slot.pod["metadata"]["uid"]] = slot
 
 
-def missing_slot(set_: Object, ordinal: int) -> Slot:
-    return Slot(ordinal, pod_name(set_, ordinal), None, "", False, False, False, "", False)
+@lru_cache(maxsize=1 << 14)
+def missing_slot(name: str) -> Slot:
+    return Slot(int(name.rpartition("-")[2]), name, None, "", False, False, False, "", False)
 
 
 def first_unhealthy(slots: Sequence[Slot], condemned: Sequence[Slot]) -> Slot | None:

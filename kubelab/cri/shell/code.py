@@ -2,7 +2,7 @@
 
 An instruction is a tuple, its name first:
 `simple node checked` · `sub number body` · `spawn body` · `subshell body checked` · `pipe body` · `pipe_last body checked` · `not` ·
-`jump to` · `jump_ok to` · `jump_fail to` · `status code` · `for node` · `next variable end` · `unfor` · `redirect redirects skip` ·
+`jump to` · `jump_ok to` · `jump_fail to` · `status code` · `begin` · `keep` · `end` · `for node` · `next variable end` · `unfor` · `redirect redirects skip` ·
 `restore` · `case subject patterns else_to` · `function name body`. A body is a number in the unit; `checked` ones obey `set -e`.
 """
 
@@ -135,14 +135,14 @@ class _Writer:
         loops = [index for index, context in enumerate(self.around) if context.kind in ("loop", "for")]
         target = loops[max(0, len(loops) - levels)]
         for context in reversed(self.around[target + 1 :]):
-            self.code.append(("restore",) if context.kind == "redirect" else ("unfor",) if context.kind == "for" else ("status", 0))
+            self.code.append(("restore",) if context.kind == "redirect" else ("unfor",))
         loop = self.around[target]
         self.code.append(("status", 0))
         if word == "continue":
+            self.code.extend([("keep",)] if loop.kind == "loop" else [])
             self.code.append(("jump", loop.again))
             return
-        if loop.kind == "for":
-            self.code.append(("unfor",))
+        self.code.append(("unfor",))
         assert loop.leave is not None
         loop.leave.append(self._emit("jump"))
 
@@ -183,14 +183,16 @@ class _Writer:
         self._land(end)
 
     def _loop(self, node: Loop, checked: bool) -> None:
+        self.code.append(("begin",))
         context = _Context("loop", len(self.code), [])
         self.around.append(context)
         self.node(node.condition, checked=False)
         end = self._emit("jump_ok" if node.until else "jump_fail")
         self.node(node.body, checked=checked)
+        self.code.append(("keep",))
         self.code.append(("jump", context.again))
         self._land(end)
-        self.code.append(("status", 0))
+        self.code.append(("end",))
         self.around.pop()
         for place in context.leave or ():
             self._land(place)

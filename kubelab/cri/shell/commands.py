@@ -174,7 +174,7 @@ def set_(call: Call) -> int:
 
 
 def export(call: Call) -> int:
-    """`export NAME[=VALUE]…`; also `readonly`, `local`, `declare`."""
+    """`export NAME[=VALUE]…`; also `readonly`, `declare`."""
     call.flags("pxnrga")
     for word in call.arguments:
         name, equals, text = word.partition("=")
@@ -184,6 +184,21 @@ def export(call: Call) -> int:
             call.process.put(name, text)
         if call.words[0] == "export":
             call.process.exported[name] = True
+    return 0
+
+
+def local(call: Call) -> int:
+    """`local NAME[=VALUE]…`: the caller's value comes back when the function ends."""
+    frames = call.process.frames
+    inside = next((index for index in reversed(range(len(frames))) if frames[index].kind == "function"), None)
+    if inside is None:
+        return call.fail("not in a function", 2)
+    for word in call.arguments:
+        name, equals, text = word.partition("=")
+        if not _NAME.fullmatch(name):
+            return call.fail(f"{word}: bad variable name", 2)
+        frames[inside] = frames[inside].shadow(name, call.process.variables.get(name))
+        call.process.put(name, text if equals else "")
     return 0
 
 
@@ -244,7 +259,7 @@ def read(call: Call) -> int:
     values = line.split(None, len(names) - 1) if len(names) > 1 else [line.strip()]
     for index, name in enumerate(names):
         process.put(name, values[index].rstrip() if index < len(values) else "")
-    return int(not newline and not line)
+    return int(not newline)
 
 
 def let(call: Call) -> int:
@@ -299,7 +314,7 @@ COMMANDS: dict[str, Callable[[Call], int | None]] = {
     **NETWORK,
     **FILTERS,
     "sleep": sleep, "exit": exit_, "return": return_, "trap": trap, "wait": wait, "kill": kill, ".": source, "source": source,
-    "eval": eval_, "set": set_, "export": export, "readonly": export, "local": export, "declare": export, "unset": unset,
+    "eval": eval_, "set": set_, "export": export, "readonly": export, "local": local, "declare": export, "unset": unset,
     "env": env, "printenv": env, "cd": cd, "pwd": pwd, "shift": shift, "read": read, "let": let, "test": test, "[": test,
     "command": command, "type": command, "sh": shell, "bash": shell,
     "break": lambda call: 0, "continue": lambda call: 0,

@@ -14,6 +14,7 @@ from kubelab.cri.shell.patterns import SPECIAL, escape, substitute, trim
 from kubelab.cri.shell.syntax import Arithmetic, Parameter, Substitution, Text, Word
 
 _RANDOM_BELOW = 32768
+_STATUS_BEFORE = 0
 
 
 class ExpansionFailure(ValueError):
@@ -61,7 +62,9 @@ class Expander:
         self.files = files
 
     def get(self, name: str) -> str | None:
-        """Value of a variable or parameter; RANDOM is another number each time."""
+        """Value of a variable or parameter; RANDOM is another number each time, `$?` the status before the command's substitutions."""
+        if name == "?" and _STATUS_BEFORE in self.process.substituted:
+            return self.process.substituted[_STATUS_BEFORE]
         if name == "RANDOM" and name not in self.process.variables:
             return str(int(self.files.world.rand("RANDOM") * _RANDOM_BELOW))
         return self.process.get(name)

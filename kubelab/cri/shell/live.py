@@ -74,6 +74,13 @@ class Live:
         """Assigns a variable."""
         self.variables[name] = text
 
+    def restore(self, name: str, text: str | None) -> None:
+        """Puts an old value back; None unsets."""
+        if text is None:
+            self.variables.pop(name, None)
+        else:
+            self.variables[name] = text
+
     def path(self, path: str) -> str:
         """A path made absolute and free of `.` and `..`."""
         steps: list[str] = []

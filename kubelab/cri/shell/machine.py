@@ -210,6 +210,7 @@ class Machine:
         child.frames = [Frame(frame.script, body)]
         child.children, child.ended, child.traps, child.pending = (), {}, {}, ()
         child.captured, child.waiting, child.awaiting, child.follow = "", (), (), ()
+        child.substituted = {}
         child.replaced = child.leaving = False
         if out is not None:
             child.out = out or f"capture:{pid}"
@@ -330,6 +331,8 @@ class Machine:
         frame = process.frames.pop()
         if frame.kind == "function":
             process.parameters = frame.parameters
+            for name, value in frame.shadowed:
+                process.restore(name, value)
             if frame.status:
                 finish(self, process, process.status, checked=True)
         if frame.streams:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubelab.cri.api import Mount
@@ -18,7 +18,7 @@ class Frame:
     """A place in a script: the main script, a function being called, a trap handler, a sourced file.
 
     `status`: for a trap the status to go back to; for a function 1 if its failure counts under `set -e`. `parameters`: the caller's.
-    `streams`: where output and input went before each redirection in force.
+    `streams`: where output and input went before each redirection in force. `shadowed`: variables to be put back at the end.
     """
 
     script: str
@@ -29,10 +29,15 @@ class Frame:
     streams: tuple[Streams, ...] = ()
     status: int = 0
     parameters: tuple[str, ...] = ()
+    shadowed: tuple[tuple[str, str | None], ...] = ()
 
     def goto(self, at: int) -> Frame:
         """The same frame at another instruction."""
-        return Frame(self.script, self.body, at, self.kind, self.loops, self.streams, self.status, self.parameters)
+        return Frame(self.script, self.body, at, self.kind, self.loops, self.streams, self.status, self.parameters, self.shadowed)
+
+    def shadow(self, name: str, value: str | None) -> Frame:
+        """The same frame, at whose end a variable gets its old value back (None: is unset)."""
+        return replace(self, shadowed=((name, value), *self.shadowed))
 
 
 @value
@@ -41,7 +46,8 @@ class Process:
     """A shell process; subshells, pipeline stages and background jobs are processes of their own.
 
     `out` and `err` name a target: `stdout`, `stderr`, `null`, `capture:PID`, `file:PATH`; `input` is the text left to read.
-    `until_ns`: asleep until then; `waiting`: for these children, to do `awaiting` with the result.
+    `substituted`: outputs of the present command's substitutions by number, 0 the status before them. `until_ns`: asleep until then;
+    `waiting`: for these children, to do `awaiting` with the result.
     """
 
     pid: int

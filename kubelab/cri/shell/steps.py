@@ -150,6 +150,9 @@ def _simple(machine: Machine, process: Live, node: Simple, checked: bool) -> Non
         return
     if status is None:
         _go_on(process, saved, checked, depth)
+        if len(process.frames) > depth and process.frames[-1].kind == "function":
+            for name, _ in node.assignments:
+                process.frames[-1] = process.frames[-1].shadow(name.rstrip("+"), variables.get(name.rstrip("+")))
     elif words != ["exec"]:
         restore_streams(process, saved)
     if node.assignments and len(process.frames) == depth:
@@ -230,6 +233,7 @@ def _run_file(machine: Machine, process: Live, words: list[str]) -> int | None:
 
 def _sub(machine: Machine, process: Live, number: int, body: int) -> None:
     child = machine.spawn(process, body, out="")
+    process.substituted.setdefault(0, str(process.status))
     process.waiting, process.awaiting = (child.pid,), ("sub", number)
 
 
@@ -297,6 +301,22 @@ def _next(machine: Machine, process: Live, variable: str, end: int) -> None:
     process.frames[-1] = replace(frame, loops=(*outer, values[1:]))
 
 
+def _begin(machine: Machine, process: Live) -> None:
+    """A `while` loop's status is that of the last command of its body, 0 if the body never ran: kept on the stack of loops."""
+    frame = process.frames[-1]
+    process.frames[-1] = replace(frame, loops=(*frame.loops, ("0",)))
+
+
+def _keep(machine: Machine, process: Live) -> None:
+    frame = process.frames[-1]
+    process.frames[-1] = replace(frame, loops=(*frame.loops[:-1], (str(process.status),)))
+
+
+def _end(machine: Machine, process: Live) -> None:
+    process.status = int(process.frames[-1].loops[-1][0])
+    _unfor(machine, process)
+
+
 def _unfor(machine: Machine, process: Live) -> None:
     frame = process.frames[-1]
     process.frames[-1] = replace(frame, loops=frame.loops[:-1])
@@ -345,6 +365,9 @@ STEPS: dict[str, Callable[..., Any]] = {
     "jump_ok": _jump_ok,
     "jump_fail": _jump_fail,
     "status": _status,
+    "begin": _begin,
+    "keep": _keep,
+    "end": _end,
     "for": _for,
     "next": _next,
     "unfor": _unfor,

@@ -79,8 +79,9 @@ class WordParser:
                     plain.append(self.text[self.pos + 1])
                 self.pos += 2
             elif char in "$`":
-                parts.append(Text("".join(plain), True))
-                plain = []
+                if plain:
+                    parts.append(Text("".join(plain), True))
+                    plain = []
                 parts.append(self._dollar(quoted=True))
             else:
                 plain.append(char)
@@ -88,7 +89,8 @@ class WordParser:
         else:
             if end:
                 raise ShellSyntaxError("unterminated quoted string")
-        parts.append(Text("".join(plain), True))
+        if plain or not parts:
+            parts.append(Text("".join(plain), True))
         return parts
 
     def body_of_substitution(self) -> Sequence:

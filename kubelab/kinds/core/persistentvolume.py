@@ -6,14 +6,16 @@ upstream: pkg/registry/core/persistentvolume/strategy.go, pkg/apis/core/validati
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Sequence
 
 from kubelab.kinds.columns import AGE, NAME, at
-from kubelab.kinds.core.persistentvolumeclaim import phase, short_access_modes, storage_class
+from kubelab.kinds.core.persistentvolumeclaim import class_annotation_warnings, phase, short_access_modes, storage_class
 from kubelab.kinds.equality import same
 from kubelab.kinds.field import FieldError, Go, forbidden, go_quote, invalid, not_supported, required
 from kubelab.kinds.go_diff import spec_diff
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import IMMUTABLE, is_dns1123_label, is_dns1123_subdomain, name_is_dns_subdomain, validate_kube_finalizers
+from kubelab.kinds.node.deprecated_labels import DEPRECATED_NODE_LABELS
 from kubelab.kinds.podspec.claims import VOLUME_MODES, validate_access_modes
 from kubelab.kinds.podspec.defaults import default_resource_list
 from kubelab.kinds.podspec.paths import validate_no_backsteps
@@ -207,6 +209,29 @@ def validate_status(obj: Object, old: Object, ctx: Context) -> list[FieldError]:
     return validate_kube_finalizers(obj["metadata"])
 
 
+_OBSOLETE = {
+    "cephfs": "deprecated in v1.28, non-functional in v1.31+",
+    "photonPersistentDisk": "deprecated in v1.11, non-functional in v1.16+",
+    "scaleIO": "deprecated in v1.16, non-functional in v1.22+",
+    "storageos": "deprecated in v1.22, non-functional in v1.25+",
+    "glusterfs": "deprecated in v1.25, non-functional in v1.26+",
+    "rbd": "deprecated in v1.28, non-functional in v1.31+",
+}
+
+
+def warnings(obj: Object, old: Object | None, ctx: Context) -> Sequence[str]:
+    spec, path = obj.get("spec") or {}, "spec.nodeAffinity.required.nodeSelectorTerms"
+    terms = ((spec.get("nodeAffinity") or {}).get("required") or {}).get("nodeSelectorTerms") or ()
+    found = class_annotation_warnings(obj)
+    for index, term in enumerate(terms):
+        for place, requirement in enumerate(term.get("matchExpressions") or ()):
+            key = requirement.get("key")
+            if key in DEPRECATED_NODE_LABELS:
+                found.append(f"{path}[{index}].matchExpressions[{place}].key: {key} is {DEPRECATED_NODE_LABELS[key]}")
+    shown = {"storageos": "storageOS"}
+    return found + [f"spec.{shown.get(kind, kind)}: {words}" for kind, words in _OBSOLETE.items() if spec.get(kind) is not None]
+
+
 def _capacity(obj: Object, now_ns: int) -> str:
     return ((obj.get("spec") or {}).get("capacity") or {}).get("storage") or "0"
 
@@ -240,6 +265,7 @@ KIND = Kind(
     validate_update=validate_update,
     validate_status=validate_status,
     validate_name=name_is_dns_subdomain,
+    warnings=warnings,
     selectable=selectable,
     columns=(
         NAME,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kubelab.kinds.apps.template_warnings import claim_warnings
 from kubelab.kinds.columns import AGE, NAME, at
 from kubelab.kinds.core.pod_template import default_claim_spec
 from kubelab.kinds.equality import same
@@ -121,6 +122,17 @@ def validate_status(obj: Object, old: Object, ctx: Context) -> list[FieldError]:
     return errors
 
 
+def warnings(obj: Object, old: Object | None, ctx: Context) -> Sequence[str]:
+    return class_annotation_warnings(obj) + claim_warnings(obj.get("spec") or {}, "spec")
+
+
+def class_annotation_warnings(obj: Object) -> list[str]:
+    """The annotation that named the class before the field did."""
+    if BETA_CLASS not in (obj["metadata"].get("annotations") or {}):
+        return []
+    return [f'metadata.annotations[{BETA_CLASS}]: deprecated since v1.8; use "storageClassName" attribute instead']
+
+
 def short_access_modes(modes: Sequence[str]) -> str:
     """upstream: GetAccessModesAsString.
 
@@ -171,6 +183,7 @@ KIND = Kind(
     validate_update=validate_update,
     validate_status=validate_status,
     validate_name=name_is_dns_subdomain,
+    warnings=warnings,
     selectable=selectable,
     columns=(
         NAME,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kubelab.kinds.apps.template_warnings import pod_template_warnings
 from kubelab.kinds.columns import AGE, NAME
 from kubelab.kinds.core.pod_summary import READY, RESTARTS, STATUS, WIDE
 from kubelab.kinds.core.pod_template import default_pod_spec
@@ -92,13 +93,12 @@ def warnings(obj: Object, old: Object | None, ctx: Context) -> Sequence[str]:
     if old is not None:
         return ()
     name = obj["metadata"].get("name") or ""
+    found = pod_template_warnings(obj, "")
     complaints = is_dns1123_label(name)
     if not complaints:
-        return ()
-    return (
-        "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: "
-        f"[{' '.join(complaints)}]",
-    )
+        return found
+    advice = "this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended"
+    return [f"metadata.name: {advice}: [{' '.join(complaints)}]", *found]
 
 
 _SELECTABLE = (

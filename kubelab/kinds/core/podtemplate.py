@@ -5,6 +5,9 @@ upstream: pkg/registry/core/podtemplate/strategy.go, 1.28.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from kubelab.kinds.apps.template_warnings import pod_template_warnings
 from kubelab.kinds.columns import NAME, container_images, container_names, labels_text
 from kubelab.kinds.core.pod_template import default_pod_template, validate_pod_template
 from kubelab.kinds.equality import same
@@ -33,6 +36,12 @@ def spec_changed(obj: Object, old: Object) -> bool:
     return not same(obj.get("template"), old.get("template"))
 
 
+def warnings(obj: Object, old: Object | None, ctx: Context) -> Sequence[str]:
+    if old is not None and not spec_changed(obj, old):
+        return ()
+    return pod_template_warnings(obj.get("template") or {}, "template")
+
+
 def _labels(obj: Object, now_ns: int) -> str:
     return labels_text(((obj.get("template") or {}).get("metadata") or {}).get("labels"))
 
@@ -47,6 +56,7 @@ KIND = Kind(
     validate_update=validate_update,
     validate_name=name_is_dns_subdomain,
     spec_changed=spec_changed,
+    warnings=warnings,
     columns=(
         NAME,
         Column("Containers", container_names(_CONTAINERS), description="Names of each container in the template."),

@@ -5,6 +5,9 @@ upstream: pkg/registry/core/replicationcontroller/strategy.go, pkg/apis/core/val
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from kubelab.kinds.apps.template_warnings import name_warnings, pod_template_warnings
 from kubelab.kinds.columns import AGE, NAME, at, labels_text, pod_template_columns
 from kubelab.kinds.core.pod_template import default_pod_template, validate_pod_template
 from kubelab.kinds.equality import same
@@ -105,6 +108,13 @@ def validate_status(obj: Object, old: Object, ctx: Context) -> list[FieldError]:
     return validate_kube_finalizers(obj["metadata"]) + errors
 
 
+def warnings(obj: Object, old: Object | None, ctx: Context) -> Sequence[str]:
+    if old is not None and not spec_changed(obj, old):
+        return ()
+    found = name_warnings(obj) if old is None else []
+    return found + pod_template_warnings((obj.get("spec") or {}).get("template") or {}, "spec.template")
+
+
 def selectable(obj: Object) -> dict[str, str]:
     return {"status.replicas": str((obj.get("status") or {}).get("replicas") or 0)}
 
@@ -130,6 +140,7 @@ KIND = Kind(
     validate_status=validate_status,
     validate_name=name_is_dns_subdomain,
     spec_changed=spec_changed,
+    warnings=warnings,
     selectable=selectable,
     selectable_names=("status.replicas",),
     columns=(

@@ -189,6 +189,6 @@ def _validate_claims(claims: list[Object], known: list[str], path: str) -> list[
             errors.append(duplicate(at, name))
         seen.append(name)
         if name not in known:
-            which = ": " + ", ".join(sorted(known)) if known else " which is empty"
+            which = ": " + ", ".join(sorted(dict.fromkeys(known))) if known else " which is empty"
             errors.append(replace(not_found(at, name), detail=f"must be one of the names in pod.spec.resourceClaims{which}"))
     return errors

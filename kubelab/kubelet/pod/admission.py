@@ -27,7 +27,7 @@ def judge(scope: Scope, pod: Object, *, known: bool) -> Verdict | None:
     In the status ``Pod was rejected: `` stands before the message.
     """
     uid = pod["metadata"]["uid"]
-    if (pod.get("status") or _NONE).get("phase") in TERMINAL or "deletionTimestamp" in pod["metadata"]:
+    if (pod.get("status") or _NONE).get("phase") in TERMINAL or "deletionTimestamp" in pod["metadata"] or uid in scope.table("requests"):
         return None
     node = scope.view.get("nodes", "", pod["spec"].get("nodeName", ""))
     if node is None:
@@ -41,11 +41,8 @@ def judge(scope: Scope, pod: Object, *, known: bool) -> Verdict | None:
 
 def count(scope: Scope, uid: str, request: Request) -> None:
     """Add an admitted pod to the node's sums."""
-    requests = scope.table("requests")
-    if uid in requests:
-        return
     amount: Sum = (1, request.milli_cpu, request.memory, request.ephemeral_storage)
-    requests[uid] = amount
+    scope.table("requests")[uid] = amount
     sums = scope.table("sums")
     sums[""] = tuple(total + part for total, part in zip(sums.get("", EMPTY), amount, strict=True))
 

@@ -57,7 +57,7 @@ def mount(scope: Scope, key: Key) -> Plan:
     except Unmountable as error:
         return _unmounted(scope, key, pod, worker, error)
     nudges = (refresh_nudge(key, pod, scope.now_ns),) if is_refreshed(pod) else ()
-    return Plan(note={"workers": {key[1]: replace(worker, mounted=True, mounts=(0, 0))}}, nudge=nudges)
+    return Plan(note={"workers": {key[1]: replace(worker, mounted=True, mounts=(0, 0, ""))}}, nudge=nudges)
 
 
 def refresh_nudge(key: Key, pod: Object, now_ns: int) -> Nudge:
@@ -84,7 +84,7 @@ def refresh(scope: Scope, key: Key) -> Plan:
 
 
 def _unmounted(scope: Scope, key: Key, pod: Object, worker: Worker, error: Unmountable) -> Plan:
-    tries, since_ns = worker.mounts
+    tries, since_ns, _ = worker.mounts
     since_ns = since_ns or scope.now_ns
     delay_ns = min(MOUNT_RETRY_NS << min(tries, 16), MOUNT_POLL_NS)
     events: tuple[EventDraft, ...] = ()
@@ -100,7 +100,7 @@ def _unmounted(scope: Scope, key: Key, pod: Object, worker: Worker, error: Unmou
         )
         events += (pod_event(pod, "Warning", "FailedMount", text),)
         since_ns = scope.now_ns
-    note = {"workers": {key[1]: replace(worker, mounts=(tries + 1, since_ns))}}
+    note = {"workers": {key[1]: replace(worker, mounts=(tries + 1, since_ns, str(error)))}}
     return Plan(note=note, events=events, error=str(error), nudge=(pod_nudge(scope, key, delay_ns),))
 
 

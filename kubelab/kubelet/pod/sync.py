@@ -26,6 +26,7 @@ Object = dict[str, Any]
 REPORT = Reason("report-status", "{subject}: what the node sees differs from the status")
 NEEDS_SANDBOX = Reason("needs-sandbox", "{subject} has no ready sandbox")
 NEEDS_VOLUMES = Reason("needs-volumes", "{subject} has volumes to mount")
+UNMOUNTED = Reason("unmounted-volumes", "{subject} waits for a volume: {text}")
 START = Reason("start-container", "{subject}: container {container} is to run")
 PULL = Reason("pull-image", "{subject}: container {container} needs image {image}")
 BUSY = Reason("busy", "{subject}: waiting for container {container}")
@@ -183,7 +184,10 @@ def _act(seen: PodSeen, draft: Draft, subject: str) -> None:
     if not ready:
         if not draft.worker.mounted and not is_plain(pod):
             duration_ns = seen.timing.mount_ns if needs_mount(pod) else 0
-            draft.first.append(Act("mount", seen.key, duration_ns, NEEDS_VOLUMES(subject)))
+            missing = seen.worker.mounts[2]
+            because = UNMOUNTED(subject, text=missing) if missing else NEEDS_VOLUMES(subject)
+            draft.because.append(because)
+            draft.first.append(Act("mount", seen.key, duration_ns, because))
             draft.acts.append(Act("sandbox", seen.key, seen.timing.sandbox_ns, NEEDS_SANDBOX(subject)))
         else:
             draft.first.append(Act("sandbox", seen.key, seen.timing.sandbox_ns, NEEDS_SANDBOX(subject)))

@@ -35,10 +35,10 @@ def post_filter(pod: Entry, cluster: Cluster, statuses: Mapping[str, Status], ch
 def _answer(pod: Entry, node: NodeInfo, status: Status | None, check: Callable[[Entry, NodeInfo], Status | None]) -> Status | None:
     if status is not None and status.unresolvable:
         return NOT_HELPFUL
-    victims = [uid for uid, entry in node.pods.items() if entry.facts.priority < pod.facts.priority]
-    if not victims:
+    priority = pod.facts.priority
+    if not any(each < priority for each in node.priorities):
         return NO_VICTIMS
     emptied = node.copy()
-    for uid in victims:
+    for uid in [uid for uid, entry in node.pods.items() if entry.facts.priority < priority]:
         emptied.remove(uid)
     return check(pod, emptied)

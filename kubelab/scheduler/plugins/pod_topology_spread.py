@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from kubelab.kinds.core.node_selectors import matches_required, untolerated
+from kubelab.kinds.core.node_selectors import untolerated
 from kubelab.scheduler.cluster import Cluster, taker
 from kubelab.scheduler.counters import Counter
 from kubelab.scheduler.default_selector import default_selector
@@ -227,10 +227,14 @@ def _domain_counts(pod: Entry, constraint: Constraint, required: tuple[Constrain
             counts.update(counter.values(constraint.key, cluster.order))
         return counts
     counts = {}
-    for node, value in zip(cluster.order, column, strict=True):
-        if value is None or any(each.key not in node.labels for each in required) or not _includes(pod, constraint, node):
+    selected = cluster.selected(pod.facts) if constraint.honors_affinity and pod.facts.restricts_nodes else None
+    others = [cluster.column(each.key) for each in required if each.key != constraint.key]
+    for index, value in enumerate(column):
+        if value is None or (selected is not None and not selected[index]) or any(other[index] is None for other in others):
             continue
-        counts[value] = counts.get(value, 0) + (0 if empty else counter.by_node[node.index])
+        if constraint.honors_taints and _is_barred(pod, cluster.order[index]):
+            continue
+        counts[value] = counts.get(value, 0) + (0 if empty else counter.by_node[index])
     return counts
 
 
@@ -241,8 +245,5 @@ def _is_selective(pod: Entry, constraint: Constraint, required: tuple[Constraint
     return any(None in cluster.column(each.key) for each in required)
 
 
-def _includes(pod: Entry, constraint: Constraint, node: NodeInfo) -> bool:
-    spec = pod.facts.spec
-    if constraint.honors_affinity and pod.facts.restricts_nodes and not matches_required(spec, node.labels, node.name):
-        return False
-    return not constraint.honors_taints or untolerated(node.taints, spec.get("tolerations") or (), ("NoSchedule", "NoExecute")) is None
+def _is_barred(pod: Entry, node: NodeInfo) -> bool:
+    return untolerated(node.taints, pod.facts.spec.get("tolerations") or (), ("NoSchedule", "NoExecute")) is not None

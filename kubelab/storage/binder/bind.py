@@ -18,7 +18,7 @@ from kubelab.storage.names import (
     BOUND_BY_CONTROLLER,
     CLAIMS,
     VOLUMES,
-    annotations,
+    annotations_of,
     is_for,
     phase,
     with_annotations,
@@ -46,9 +46,9 @@ def bind(volume: Object, claim: Object) -> Plan:
         return Plan((Batch((call,)),), again_ns=0, remember={CLAIMED: {key: (name,)}})
     if phase(volume) != "Bound":
         return and_again(volume_phase(volume, "Bound"))
-    added = {} if BIND_COMPLETED in annotations(claim) else {BIND_COMPLETED: "yes"}
+    added = {} if BIND_COMPLETED in annotations_of(claim) else {BIND_COMPLETED: "yes"}
     if claim["spec"].get("volumeName") != name:
-        if BOUND_BY_CONTROLLER not in annotations(claim):
+        if BOUND_BY_CONTROLLER not in annotations_of(claim):
             added[BOUND_BY_CONTROLLER] = "yes"
         claim = {**claim, "spec": {**claim["spec"], "volumeName": name}}
         added.setdefault(BIND_COMPLETED, "yes")
@@ -63,7 +63,7 @@ def _claimed(volume: Object, claim: Object) -> Object | None:
     if (ref.get("name"), ref.get("namespace"), ref.get("uid")) == (meta["name"], meta["namespace"], meta["uid"]):
         return None
     changed = {**volume, "spec": {**volume["spec"], "claimRef": reference(claim)}}
-    if is_for(volume, claim) or BOUND_BY_CONTROLLER in annotations(volume):
+    if is_for(volume, claim) or BOUND_BY_CONTROLLER in annotations_of(volume):
         return changed
     return with_annotations(changed, {BOUND_BY_CONTROLLER: "yes"})
 
@@ -106,7 +106,7 @@ def _same_size(one: Object | None, other: Object | None) -> bool:
 def unbind(volume: Object) -> Plan:
     """Take a binding back: wholly if the controller made it; a user's keeps the claim's name and loses only the uid."""
     because = UNBIND(f"persistentvolume/{volume['metadata']['name']}")
-    if BOUND_BY_CONTROLLER in annotations(volume):
+    if BOUND_BY_CONTROLLER in annotations_of(volume):
         spec = {key: part for key, part in volume["spec"].items() if key != "claimRef"}
         return and_again(update(VOLUMES, with_annotations({**volume, "spec": spec}, {}, (BOUND_BY_CONTROLLER,)), because=because))
     ref = {key: part for key, part in volume["spec"]["claimRef"].items() if key != "uid"}

@@ -18,7 +18,7 @@ from kubelab.storage.names import (
     CLAIMS,
     SELECTED_NODE,
     STORAGE_PROVISIONER,
-    annotations,
+    annotations_of,
     class_of,
     is_delayed,
     is_for,
@@ -63,7 +63,7 @@ class Seen:
 
 def plan(seen: Seen) -> Plan:
     claim = seen.claim
-    if BIND_COMPLETED in annotations(claim):
+    if BIND_COMPLETED in annotations_of(claim):
         return _bound(seen)
     if claim["spec"].get("volumeName"):
         return _asks_by_name(seen)
@@ -79,7 +79,7 @@ def _unbound(seen: Seen) -> Plan:
         name = seen.default["metadata"]["name"]
         classed = {**claim, "spec": {**claim["spec"], "storageClassName": name}}
         return Plan((*and_again(update(CLAIMS, classed, because=DEFAULT_CLASS(subject, storage_class=name))).batches,))
-    if is_delayed(seen.class_) and SELECTED_NODE not in annotations(claim):
+    if is_delayed(seen.class_) and SELECTED_NODE not in annotations_of(claim):
         event = EventDraft(reference(claim), "Normal", *_waiting_words(seen.pods))
         return _pending(claim, event).then(Plan(because=(FIRST_CONSUMER(subject),)))
     if class_name:
@@ -104,7 +104,7 @@ def _provision(seen: Seen, class_name: str) -> Plan:
     provisioner = seen.class_.get("provisioner") or ""
     if provisioner.startswith(IN_TREE):
         return _failed(claim, f"no volume plugin matched name: {provisioner}")
-    present = annotations(claim)
+    present = annotations_of(claim)
     if present.get(STORAGE_PROVISIONER) != provisioner or present.get(BETA_STORAGE_PROVISIONER) != provisioner:
         named = with_annotations(claim, {STORAGE_PROVISIONER: provisioner, BETA_STORAGE_PROVISIONER: provisioner})
         refused = (EventDraft(reference(claim), "Warning", "ProvisioningFailed", "Error saving claim: {error}"),)

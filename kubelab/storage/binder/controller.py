@@ -16,7 +16,7 @@ from kubelab.engine.plan import NOTHING, Act, Key, Plan
 from kubelab.storage.binder import claim as claims
 from kubelab.storage.binder import volume as volumes
 from kubelab.storage.binder.index import claimed_key, find, note_volume
-from kubelab.storage.names import BIND_COMPLETED, CLAIMS, CLASSES, VOLUMES, annotations, class_of, default_class, is_delayed, phase
+from kubelab.storage.names import BIND_COMPLETED, CLAIMS, CLASSES, VOLUMES, annotations_of, class_of, default_class, is_delayed, phase
 from kubelab.storage.users import note_pod, pods_of
 from kubelab.world.clock import SECOND
 from kubelab.world.timing import Timing
@@ -43,7 +43,7 @@ def observe_claim(scope: Scope, namespace: str, name: str) -> claims.Seen | None
         return None
     asked = claim["spec"].get("volumeName")
     volume = view.get(VOLUMES, "", asked) if asked else None
-    if asked or BIND_COMPLETED in annotations(claim):
+    if asked or BIND_COMPLETED in annotations_of(claim):
         return claims.Seen(claim, None, None, volume, None, ())
     class_name = class_of(claim)
     class_ = view.get(CLASSES, "", class_name) if class_name else None
@@ -56,9 +56,7 @@ def observe_claim(scope: Scope, namespace: str, name: str) -> claims.Seen | None
 
 def _unscheduled(scope: Scope, namespace: str, claim: str) -> tuple[str, ...]:
     pods = pods_of(scope, namespace, claim)
-    return tuple(
-        pod["metadata"]["name"] for pod in pods if not pod["spec"].get("nodeName") and phase(pod) not in ("Succeeded", "Failed")
-    )
+    return tuple(pod["metadata"]["name"] for pod in pods if not pod["spec"].get("nodeName") and phase(pod) not in ("Succeeded", "Failed"))
 
 
 def observe_volume(scope: Scope, name: str) -> volumes.Seen | None:
@@ -166,4 +164,3 @@ class Binder:
 
 
 CONTROLLER = Binder()
-

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kubelab.engine.plan import NOTHING, Batch, Call, EventDraft, Plan, Reason, delete, reference, step
 from kubelab.storage.binder.bind import unbind, volume_phase
-from kubelab.storage.names import CLAIMS, PROVISIONED_BY, VOLUMES, annotations, phase, volume_mode
+from kubelab.storage.names import CLAIMS, PROVISIONED_BY, VOLUMES, annotations_of, phase, volume_mode
 from kubelab.store.log import Object
 
 IN_TREE = "kubernetes.io/"
@@ -46,7 +46,7 @@ def plan(seen: Seen) -> Plan:
         return _claim_first(volume, claim)
     if bound_to == volume["metadata"]["name"]:
         return _phase(volume, "Bound", Plan(because=(BOUND(_subject(volume)),)))
-    if PROVISIONED_BY in annotations(volume) and volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
+    if PROVISIONED_BY in annotations_of(volume) and volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
         return _released(volume, asking=False)
     return unbind(volume)
 
@@ -90,7 +90,7 @@ def _reclaim(volume: Object) -> Plan:
 
 
 def _delete(volume: Object) -> Plan:
-    name, provisioner = volume["metadata"]["name"], annotations(volume).get(PROVISIONED_BY)
+    name, provisioner = volume["metadata"]["name"], annotations_of(volume).get(PROVISIONED_BY)
     if volume["metadata"].get("deletionTimestamp") is not None:
         return NOTHING
     if provisioner and not provisioner.startswith(IN_TREE):

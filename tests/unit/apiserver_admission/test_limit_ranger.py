@@ -17,7 +17,9 @@ NOTE = "kubernetes.io/limit-ranger"
 
 def with_limits(*limits: Object) -> Any:
     server = b.with_namespaces("test")
-    b.create(server, {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "abc", "namespace": "test"}, "spec": {"limits": [*limits]}})
+    b.create(
+        server, {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "abc", "namespace": "test"}, "spec": {"limits": [*limits]}}
+    )
     return server
 
 

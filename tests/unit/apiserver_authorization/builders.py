@@ -64,7 +64,9 @@ def call(server: ApiServer, verb: str, resource: str, namespace: str = "", name:
     return server.handle(Request(verb, resource, namespace, name, subresource, **more), NOW_NS)
 
 
-def merge(server: ApiServer, resource: str, namespace: str, name: str, patch: Object, user: User = ADMIN, subresource: str = "") -> Response:
+def merge(
+    server: ApiServer, resource: str, namespace: str, name: str, patch: Object, user: User = ADMIN, subresource: str = ""
+) -> Response:
     return call(server, "patch", resource, namespace, name, subresource, body=patch, patch_type="merge", user=user)
 
 

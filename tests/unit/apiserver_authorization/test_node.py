@@ -146,7 +146,10 @@ def test_controller_secrets_of_a_volume_are_not_the_kubelets() -> None:
     """upstream: graph.go AddPV, kubeletVisible."""
     server = b.empty()
     b.put(server, "pods", _pod("p", "ns0", "node0", ""))
-    references = {"nodePublishSecretRef": {"namespace": "s", "name": "publish"}, "controllerPublishSecretRef": {"namespace": "s", "name": "no"}}
+    references = {
+        "nodePublishSecretRef": {"namespace": "s", "name": "publish"},
+        "controllerPublishSecretRef": {"namespace": "s", "name": "no"},
+    }
     spec = {"csi": references, "claimRef": {"namespace": "ns0", "name": "pvc0-p"}}
     b.put(server, "persistentvolumes", {"metadata": {"name": "v"}, "spec": spec})
     assert check.can(server, NODE0, "get", "secrets", "", "s", "publish").allowed

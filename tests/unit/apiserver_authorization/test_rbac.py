@@ -122,8 +122,20 @@ def test_a_rule_matches_as_upstream_says(rule: Object, asked: tuple[str, str, st
 
 # recorded: core-errors 46 to 48: (verb, resource, namespace, name, message)
 REFUSALS = [
-    ("list", "secrets", "default", "", 'secrets is forbidden: User "alice" cannot list resource "secrets" in API group "" in the namespace "default"'),
-    ("create", "pods", "default", "", 'pods is forbidden: User "alice" cannot create resource "pods" in API group "" in the namespace "default"'),
+    (
+        "list",
+        "secrets",
+        "default",
+        "",
+        'secrets is forbidden: User "alice" cannot list resource "secrets" in API group "" in the namespace "default"',
+    ),
+    (
+        "create",
+        "pods",
+        "default",
+        "",
+        'pods is forbidden: User "alice" cannot create resource "pods" in API group "" in the namespace "default"',
+    ),
     ("get", "nodes", "", "n0", 'nodes "n0" is forbidden: User "alice" cannot get resource "nodes" in API group "" at the cluster scope'),
     (
         "get",

@@ -16,7 +16,9 @@ Object = dict[str, Any]
 ALICE = User("alice", ("dev", "system:authenticated"))
 AUTHZ = "authorization.k8s.io"
 PODS = {"verb": "get", "resource": "pods", "namespace": "default"}
-BY_VIEW = 'RBAC: allowed by ClusterRoleBinding "system:kube-scheduler" of ClusterRole "system:kube-scheduler" to User "system:kube-scheduler"'
+BY_VIEW = (
+    'RBAC: allowed by ClusterRoleBinding "system:kube-scheduler" of ClusterRole "system:kube-scheduler" to User "system:kube-scheduler"'
+)
 BY_DISCOVERY = 'RBAC: allowed by ClusterRoleBinding "system:discovery" of ClusterRole "system:discovery" to Group "system:authenticated"'
 ROLES = b.with_roles()
 
@@ -75,9 +77,9 @@ def test_a_rules_review_lists_what_i_may_do() -> None:
     code, obj = review("SelfSubjectRulesReview", "", {"namespace": "default"})
     assert code == 201
     assert obj["spec"] == {}
-    assert {"verbs": ["create"], "apiGroups": [AUTHZ], "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]} in obj["status"][
-        "resourceRules"
-    ]
+    assert {"verbs": ["create"], "apiGroups": [AUTHZ], "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews"]} in obj[
+        "status"
+    ]["resourceRules"]
     assert obj["status"]["incomplete"] is False
 
 

@@ -350,7 +350,7 @@ def test_a_waiting_deadline_has_a_key_of_its_own():
     owner = with_status(3, 3, 1, [condition("ReplicaSetUpdated")], deadline=600)
     nudge = plan(Seen(with_same_status(owner), [counted("web-1")], NOW_NS)).nudge
     assert [(each.component, each.key, each.after_ns) for each in nudge] == [
-        ("deployment-controller", ("deadline", "default", "web"), 601 * SECOND)
+        ("deployment-controller", ("progress deadline", "default", "web"), 601 * SECOND)
     ]
     assert plan(DeadlineCheck(("default", "web"))).follow_up == (("default", "web"),)
 

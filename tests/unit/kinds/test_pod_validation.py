@@ -380,19 +380,22 @@ def test_a_new_pods_spec(spec: dict[str, Any], errors: list[str]) -> None:
         assert text.startswith(wanted), found
 
 
+SECCOMP, APP_ARMOR = "seccomp.security.alpha.kubernetes.io/pod", "container.apparmor.security.beta.kubernetes.io"
+MIRROR, COST = "kubernetes.io/config.mirror", "controller.kubernetes.io/pod-deletion-cost"
 ANNOTATIONS = [
-    ({"seccomp.security.alpha.kubernetes.io/pod": "foo"}, 'metadata.annotations.seccomp.security.alpha.kubernetes.io/pod: Invalid value: "foo": must be a valid seccomp profile'),
-    ({"container.apparmor.security.beta.kubernetes.io/c": "bad-name"}, 'metadata.annotations[container.apparmor.security.beta.kubernetes.io/c]: Invalid value: "bad-name": invalid AppArmor profile name: "bad-name"'),
-    ({"container.apparmor.security.beta.kubernetes.io/x": "runtime/default"}, 'metadata.annotations[container.apparmor.security.beta.kubernetes.io/x]: Invalid value: "x": container not found'),
-    ({"kubernetes.io/config.mirror": ""}, 'metadata.annotations[kubernetes.io/config.mirror]: Invalid value: "": must set spec.nodeName if mirror pod annotation is set'),
-    ({"controller.kubernetes.io/pod-deletion-cost": "008"}, 'metadata.annotations[controller.kubernetes.io/pod-deletion-cost]: Invalid value: "008": must be a 32bit integer'),
-    ({"controller.kubernetes.io/pod-deletion-cost": "+10"}, 'metadata.annotations[controller.kubernetes.io/pod-deletion-cost]: Invalid value: "+10": must be a 32bit integer'),
-]  # fmt: skip
+    ({SECCOMP: "foo"}, f'.{SECCOMP}: Invalid value: "foo": must be a valid seccomp profile'),
+    ({SECCOMP: "localhost//foo"}, f'.{SECCOMP}: Invalid value: "/foo": must be a relative path'),
+    ({f"{APP_ARMOR}/c": "bad"}, f'[{APP_ARMOR}/c]: Invalid value: "bad": invalid AppArmor profile name: "bad"'),
+    ({f"{APP_ARMOR}/x": "runtime/default"}, f'[{APP_ARMOR}/x]: Invalid value: "x": container not found'),
+    ({MIRROR: ""}, f'[{MIRROR}]: Invalid value: "": must set spec.nodeName if mirror pod annotation is set'),
+    ({COST: "008"}, f'[{COST}]: Invalid value: "008": must be a 32bit integer'),
+    ({COST: "+10"}, f'[{COST}]: Invalid value: "+10": must be a 32bit integer'),
+]
 
 
 @pytest.mark.parametrize(("annotations", "error"), ANNOTATIONS)
 def test_annotations_that_mean_something(annotations: dict[str, str], error: str) -> None:
-    assert create_errors(pod(annotations=annotations)) == [error]
+    assert create_errors(pod(annotations=annotations)) == [f"metadata.annotations{error}"]
 
 
 def test_seccomp_annotation_and_field_agree() -> None:

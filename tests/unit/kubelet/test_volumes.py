@@ -114,6 +114,8 @@ def test_a_claim_that_is_not_bound_holds_the_pod_back() -> None:
     node.run("20s")
     assert node.status()["phase"] == "Pending"
     assert not node.events("Pulling")
+    (story,) = [because for key, because in node.engine.runners["kubelet/n0"].stories.items() if key[0] == "pod"]
+    assert str(story[0]) == "pod/web waits for a volume: error processing PVC default/data: PVC is not found"
     node.create("persistentvolumeclaims", named("data", spec={"volumeName": "pv1"}, status={"phase": "Bound"}))
     node.run("10s")
     assert node.status()["phase"] == "Running"

@@ -1,0 +1,157 @@
+"""Rollout: ready pods per revision over time, stacked, between the bounds that the workload promises."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from kubelab.plot import style
+
+
+class Picture(NamedTuple):
+    """What is drawn. ``counts``: a row per instant with ``elapsed``, ``pods``, ``ready``, ``desired``, ``minimum``, ``maximum`` (NaN: no such
+    promise); ``revisions``: ready pods by revision (columns, in the order of appearance) at the same instants; ``images``: revision → images."""
+
+    workload: str
+    counts: pd.DataFrame
+    revisions: pd.DataFrame
+    images: dict[str, str]
+
+
+def tidy(workload: str, rollouts: pd.DataFrame, bounds: pd.DataFrame, until: float) -> Picture:
+    """Both frames of one workload, brought to the same instants; the last one is ``until`` (seconds), where everything still stands."""
+    instants = sorted({*rollouts["elapsed"], *bounds["elapsed"], until})
+    index = pd.Index(instants, name="elapsed")
+    order = list(dict.fromkeys(rollouts["revision"]))
+    by_revision = {}
+    for column in ("pods", "ready"):
+        wide = rollouts.assign(revision=rollouts["revision"].astype(object)).pivot_table(
+            index="elapsed", columns="revision", values=column, aggfunc="last", sort=False
+        )
+        by_revision[column] = wide.reindex(columns=order).astype("float64").reindex(index).ffill().fillna(0.0)
+    promised = bounds.drop_duplicates("elapsed", keep="last").set_index("elapsed")[["desired", "minimum", "maximum"]]
+    counts = pd.DataFrame(
+        {
+            "pods": by_revision["pods"].sum(axis=1),
+            "ready": by_revision["ready"].sum(axis=1),
+            **{name: _held(promised[name], index) for name in promised},
+        }
+    ).reset_index()
+    images = dict(zip(rollouts["revision"].astype(str), rollouts["images"].astype(str), strict=True))
+    return Picture(workload, counts, by_revision["ready"].reset_index(drop=True), images)
+
+
+def _held(promise: pd.Series, index: pd.Index) -> pd.Series:
+    """A promise at each instant: it holds until the next one replaces it, by "none" too."""
+    at = promise.index.searchsorted(index, side="right") - 1
+    known = promise.astype("float64").to_numpy(dtype="float64", na_value=np.nan)
+    return pd.Series(np.where(at < 0, np.nan, known[np.maximum(at, 0)] if len(known) else np.nan), index=index)
+
+
+def below(picture: Picture) -> float:
+    """Seconds for which fewer pods were ready than promised, once as many had been ready as were asked for."""
+    counts = picture.counts
+    reached = (counts["ready"] >= counts["desired"]) & (counts["desired"] > 0)
+    if not reached.any():
+        return 0.0
+    since = counts.iloc[int(np.argmax(reached)) :]
+    lengths = since["elapsed"].shift(-1) - since["elapsed"]
+    return float(lengths[since["ready"] < since["minimum"]].sum())
+
+
+def finding(picture: Picture) -> str:
+    """What the picture says, in a line."""
+    counts = picture.counts
+    if not len(picture.revisions.columns):
+        return f"{picture.workload}: no pods yet"
+    last = counts.iloc[-1]
+    desired = 0 if np.isnan(last["desired"]) else int(last["desired"])
+    words = f"{picture.workload}: {int(last['ready'])} of {desired} ready"
+    now = picture.revisions.iloc[-1]
+    standing = [name for name in now.index if now[name] > 0]
+    if len(picture.revisions.columns) > 1:
+        if len(standing) == 1:
+            words += f", all on {_label(picture, standing[0])}"
+        elif standing:
+            words += f", on {len(standing)} revisions"
+    if counts["minimum"].notna().any():
+        missing = below(picture)
+        words += f"; below the promised minimum for {style.duration(missing)}" if missing else "; never below the promised minimum"
+    return words
+
+
+def _label(picture: Picture, revision: str) -> str:
+    """A revision by what tells it apart: its images, or its hash if others have the same."""
+    same = [each for each in picture.images.values() if each == picture.images[revision]]
+    image = picture.images[revision].split(", ")[0].rpartition("/")[2]
+    return image if len(same) == 1 else f"{image} ({revision})"
+
+
+def draw(picture: Picture, ax: Axes | None = None) -> Axes:
+    """Draw a tidy picture."""
+    counts = picture.counts
+    x = counts["elapsed"].to_numpy()
+    with style.axes(ax, 9, 3.8) as ax:
+        base = np.zeros(len(x))
+        for order, revision in enumerate(picture.revisions):
+            top = base + picture.revisions[revision].to_numpy()
+            colour = style.of_revision(order)
+            ax.fill_between(x, base, top, step="post", color=colour, linewidth=0, alpha=0.9)
+            _name(ax, x, base, top, _label(picture, revision), style.on(colour))
+            base = top
+        pods = counts["pods"].to_numpy()
+        ax.fill_between(x, base, np.maximum(base, pods), step="post", facecolor=style.PALE, edgecolor=style.GREY, hatch="////", linewidth=0)
+        _name(ax, x, base, np.maximum(base, pods), "not ready", style.INK, boxed=True)
+        ceiling = float(np.nanmax([pods.max(initial=1), counts["maximum"].max(), counts["desired"].max(), 1]))
+        _bound(ax, counts, "maximum", "at most", "bottom")
+        _bound(ax, counts, "minimum", "at least", "top")
+        ax.set_ylim(0, ceiling * 1.12)
+        ax.yaxis.get_major_locator().set_params(integer=True)
+        ax.set_ylabel("pods")
+        style.time_axis(ax, float(x[0]), float(x[-1]))
+        style.title(ax, finding(picture))
+    return ax
+
+
+def _name(ax: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, words: str, colour: str, *, boxed: bool = False) -> None:
+    """A label in the roomiest place of a stepped band, if there is one."""
+    if len(x) < 2:
+        return
+    widths, heights = np.diff(x), (high - low)[:-1]
+    best, room = None, 0.0
+    span, full = x[-1] - x[0], max(float(high.max()), 1.0)
+    for start in np.flatnonzero(heights > 0):
+        end, least = start, heights[start]
+        while end < len(heights) and heights[end] > 0:
+            least = min(least, heights[end])
+            area = min((x[end + 1] - x[start]) / span, 0.25) * min(least / full, 0.3)
+            if area > room:
+                best, room = (start, end + 1, least), area
+            end += 1
+            if end - start > 60:
+                break
+    if best is None or span == 0 or room < 0.003 or not widths.size:
+        return
+    start, end, _ = best
+    bottom, top = low[start:end].max(), high[start:end].min()
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5} if boxed else None
+    ax.text((x[start] + x[end]) / 2, (bottom + top) / 2, words, ha="center", va="center", color=colour, fontsize=8.5, clip_on=True, bbox=box)
+
+
+def _bound(ax: Axes, counts: pd.DataFrame, name: str, words: str, side: str) -> None:
+    if not counts[name].notna().any():
+        return
+    ax.step(counts["elapsed"], counts[name], where="post", color=style.BLACK, linestyle=(0, (5, 3)), linewidth=1.2)
+    known = counts[counts[name].notna()].iloc[-1]
+    ax.annotate(
+        f"{words} {known[name]:.0f}",
+        (counts["elapsed"].iloc[-1], known[name]),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        annotation_clip=False,
+        fontsize=8.5,
+    )
