@@ -6,7 +6,6 @@ pkg/registry/core/{pod/strategy.go,namespace/storage/storage.go}, 1.28.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from kubelab.apiserver import allocate, status
@@ -212,7 +211,7 @@ def collection(work: Work) -> Response:
     request = work.request
     for item in listed["items"]:
         meta = item["metadata"]
-        one = replace(request, verb="delete", name=meta["name"], namespace=meta.get("namespace", ""))
+        one = request._replace(verb="delete", name=meta["name"], namespace=meta.get("namespace", ""))
         single = Work(work.server, one, work.kind, work.context)
         _delete_one(single)
         work.commits.extend(single.commits)

@@ -6,7 +6,7 @@ upstream: apiserver/pkg/endpoints/request (RequestInfo), apimachinery/pkg/apis/m
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubelab.store.log import Commit, Object
 
@@ -18,8 +18,7 @@ PATCH_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(NamedTuple):
     """Who calls: name, groups, extra (upstream: user.Info)."""
 
     name: str
@@ -31,8 +30,7 @@ class User:
 ADMIN = User("kubernetes-admin", ("system:masters", "system:authenticated"))
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """Query options of a write. ``dry_run``: nothing is committed. ``field_validation``: Strict, Warn, Ignore."""
 
     dry_run: bool = False
@@ -44,8 +42,7 @@ class Options:
 NO_OPTIONS = Options()
 
 
-@dataclass(frozen=True, slots=True)
-class ListOptions:
+class ListOptions(NamedTuple):
     """Options of list, watch and deletecollection; texts as they came."""
 
     label_selector: str = ""
@@ -62,8 +59,7 @@ class ListOptions:
 NO_LIST_OPTIONS = ListOptions()
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a call comes from, for the record: see ``CallRecord``. ``typed``: a typed client, whose body needs no decoding check."""
 
     component: str = ""
@@ -79,8 +75,7 @@ class Origin:
 USER_ORIGIN = Origin()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One call. ``version`` "" means the storage version; ``uri`` is kept for the record, if the call came as HTTP."""
 
     verb: str  # get, list, watch, create, update, patch, delete, deletecollection

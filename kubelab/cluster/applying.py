@@ -5,7 +5,6 @@ upstream: kubectl/pkg/cmd/apply (client-side three-way merge), 1.28.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver.apply.last_applied import configuration_of, with_configuration
@@ -42,13 +41,13 @@ def apply(cluster: Cluster, source: Any, namespace: str, *, server_side: bool, k
         if not reference.name:
             raise ApiError(_required_name(reference, document.object), document.place)
         if server_side:
-            chosen = replace(options, field_manager=options.field_manager or "kubectl")
+            chosen = options._replace(field_manager=options.field_manager or "kubectl")
             return dict(
                 handle._call(
                     "patch", reference, body=document.object, patch_type="apply", options=chosen, place=document.place
                 ).object
             )
-        return _client_side(handle, reference, document, replace(options, field_manager="kubectl-client-side-apply", force=None))
+        return _client_side(handle, reference, document, options._replace(field_manager="kubectl-client-side-apply", force=None))
 
     return _all_or_nothing(cluster, source, one, keep_going=keep_going)
 

@@ -12,11 +12,12 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import sha256
-from importlib.resources import files
+from pathlib import Path
 
 from kubelab.cri.reference import InvalidReference, Reference, parse
 
 _MEGABYTE = 1_000_000
+_TABLE = Path(__file__).parent / "data" / "registry.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def _size_of(reference: Reference) -> float | None:
 
 @cache
 def _table() -> tuple[dict[str, tuple[re.Pattern[str], float]], float]:
-    data = json.loads(files("kubelab.cri").joinpath("data/registry.json").read_text("utf-8"))
+    data = json.loads(_TABLE.read_text("utf-8"))
     table: dict[str, tuple[re.Pattern[str], float]] = {}
     for row in data["repositories"]:
         compiled = re.compile("|".join(f"(?:{pattern})" for pattern in row["tags"]))

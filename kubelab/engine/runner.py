@@ -6,8 +6,7 @@ client-go/util/flowcontrol (token bucket).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubelab.engine.component import Client, Component, Tables
 from kubelab.engine.plan import Act, Because, Call, Key, Plan
@@ -19,8 +18,7 @@ RETRY_QPS, RETRY_BURST = 10, 100  # upstream: workqueue.DefaultControllerRateLim
 
 
 @value
-@dataclass(frozen=True, slots=True)
-class Flight:
+class Flight(NamedTuple):
     """A sync under way: its plan, the batch being sent, and how many answers are missing."""
 
     key: Key
@@ -33,8 +31,7 @@ class Flight:
 
 
 @value
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """A call or act sent and not yet answered. ``flight`` is 0 for the recorder's calls."""
 
     work: Call | Act

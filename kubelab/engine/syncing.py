@@ -134,9 +134,8 @@ def answer(engine: Engine, runner: Runner, serial: int) -> None:
         return
     state = runner.flights[pending.flight]
     if error and not state.error:
-        state = Flight(state.key, state.plan, state.batch, state.missing, error, state.wake, state.cause)
-    state = Flight(state.key, state.plan, state.batch, state.missing - 1, state.error, state.wake, state.cause)
-    runner.flights[pending.flight] = state
+        state = state._replace(error=error)
+    state = runner.flights[pending.flight] = state._replace(missing=state.missing - 1)
     if not state.missing:
         _next_batch(engine, runner, pending.flight, state)
 
@@ -147,7 +146,7 @@ def _next_batch(engine: Engine, runner: Runner, flight: int, state: Flight) -> N
     while at < len(batches) and state.error and not batches[at].always:
         at += 1
     if at < len(batches):
-        runner.flights[flight] = Flight(state.key, state.plan, at, len(batches[at].calls), state.error, state.wake, state.cause)
+        runner.flights[flight] = state._replace(batch=at, missing=len(batches[at].calls))
         _send_batch(engine, runner, flight)
         return
     del runner.flights[flight]

@@ -55,9 +55,11 @@ class Frames:
         workload, where = _workload(reference, namespace)
         return frame if workload is None else _rows(frame, workload, where)
 
-    def breakdown(self, reference: str | None = None, *, namespace: str = "default") -> pd.DataFrame:
+    def breakdown(self, reference: str | None = None, *, namespace: str = "default", since: float = 0) -> pd.DataFrame:
         workload, where = _workload(reference, namespace)
-        return breakdown.breakdown(self._log, of_workload(lives(self._log), workload, where), self._start_ns)
+        first_ns = self._start_ns + round(since * 1e9)
+        found = [life for life in of_workload(lives(self._log), workload, where) if life.created_ns >= first_ns]
+        return breakdown.breakdown(self._log, found)
 
     def quorum(self, reference: str, *, namespace: str = "default") -> pd.DataFrame:
         workload, where = _workload(reference, namespace)

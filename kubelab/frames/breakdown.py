@@ -15,7 +15,7 @@ import pandas as pd
 from kubelab.frames.events import happened_ns
 from kubelab.frames.lives import Life
 from kubelab.frames.typed import category, count, instants, seconds, text
-from kubelab.store.log import Commit, Log
+from kubelab.store.log import CallRecord, Commit, Log
 
 PREDECESSOR = "predecessor"
 CONTROLLER = "controller"
@@ -40,6 +40,9 @@ _ENDED_BY = {
 }
 
 
+Sync = tuple[str, str, int]  # component, key, wake
+
+
 class Stretch(NamedTuple):
     """A stage of one pod."""
 
@@ -48,7 +51,7 @@ class Stretch(NamedTuple):
     end_ns: int
 
 
-def breakdown(log: Log, lives: Sequence[Life], start_ns: int) -> pd.DataFrame:
+def breakdown(log: Log, lives: Sequence[Life]) -> pd.DataFrame:
     """A row per pod that became ready and stage of its way there, in the order of creation, then of time.
 
     Columns: ``namespace``, ``name``, ``uid``, ``workload``, ``order`` (of creation, from 0), ``stage``, the instants ``start`` and ``end``,
@@ -60,12 +63,13 @@ def breakdown(log: Log, lives: Sequence[Life], start_ns: int) -> pd.DataFrame:
     """
     commands = _commands(log)
     happened = _events_by_pod(log)
+    syncs = _syncs(log, lives)
     rows: list[tuple[int, Life, int, Stretch]] = []
     for order, life in enumerate(lives):
         if life.born is None or life.readied is None:
             continue
         command_ns = _command_ns(commands, life)
-        stretches = [*_creation(log, life, command_ns), *_scheduling(log, life), *_starting(log, life, happened.get(life.uid, ()))]
+        stretches = [*_creation(log, life, command_ns, syncs), *_scheduling(log, life), *_starting(log, life, happened.get(life.uid, ()))]
         rows += [(order, life, command_ns, stretch) for stretch in _joined(stretches)]
     starts = [row[3].start_ns for row in rows]
     ends = [row[3].end_ns for row in rows]
@@ -114,7 +118,7 @@ def _command_ns(commands: dict[tuple[str, str], list[int]], life: Life) -> int:
     return next((time_ns for time_ns in reversed(known) if time_ns <= asked_ns), asked_ns)
 
 
-def _creation(log: Log, life: Life, command_ns: int) -> list[Stretch]:
+def _creation(log: Log, life: Life, command_ns: int, syncs: dict[Sync, list[Stretch]]) -> list[Stretch]:
     born = life.born
     if born is None:
         return []
@@ -125,7 +129,52 @@ def _creation(log: Log, life: Life, command_ns: int) -> list[Stretch]:
         cause = log.at(call.cause)
         turn_ns = min(max(cause.time_ns, command_ns), asked_ns)
         stage = PREDECESSOR if cause.key[0] == "pods" else CONTROLLER
-    return [Stretch(stage, command_ns, turn_ns), Stretch(CONTROLLER, turn_ns, asked_ns), *_on_the_way(log, born)]
+    found = [Stretch(stage, command_ns, turn_ns)]
+    for busy in syncs.get(_sync_of(call), ()):
+        if turn_ns <= busy.start_ns < asked_ns:
+            end_ns = min(busy.end_ns, asked_ns)
+            found += [Stretch(CONTROLLER, turn_ns, busy.start_ns), Stretch(busy.stage, busy.start_ns, end_ns)]
+            turn_ns = end_ns
+    return [*found, Stretch(CONTROLLER, turn_ns, asked_ns), *_on_the_way(log, born)]
+
+
+def _sync_of(call: CallRecord) -> Sync:
+    return call.component, call.key, call.wake
+
+
+def _syncs(log: Log, lives: Sequence[Life]) -> dict[Sync, list[Stretch]]:
+    """What the syncs that created pods did with their time: calls held back, calls under way; contiguous or apart, never overlapping.
+
+    A pod of a later batch waits for the earlier ones: that is their time, not its controller's queue.
+    """
+    asked: dict[Sync, list[CallRecord]] = {}
+    for life in lives:
+        if life.born is not None and log.calls[life.born.call].component:
+            asked.setdefault(_sync_of(log.calls[life.born.call]), [])
+    for call in log.calls:
+        if call.resource != "events" and (calls := asked.get(_sync_of(call))) is not None:
+            calls.append(call)
+    return {sync: _busy(calls) for sync, calls in asked.items() if len(calls) > 1}
+
+
+def _busy(calls: list[CallRecord]) -> list[Stretch]:
+    """Where calls overlap, one that is held back counts before one that is under way."""
+    found: list[Stretch] = []
+    at_ns = 0
+    for call in sorted(calls, key=lambda call: (call.time_ns - call.latency_ns, call.time_ns)):
+        sent_ns = call.time_ns - call.latency_ns
+        if call.wait_ns and sent_ns > at_ns:
+            while found and found[-1].start_ns >= sent_ns - call.wait_ns:
+                found.pop()
+            start_ns = sent_ns - call.wait_ns
+            if found and found[-1].end_ns > start_ns:
+                found[-1] = found[-1]._replace(end_ns=start_ns)
+            found.append(Stretch(CLIENT_LIMIT, start_ns, sent_ns))
+            at_ns = sent_ns
+        if call.time_ns > at_ns:
+            found.append(Stretch(API, max(sent_ns, at_ns), call.time_ns))
+            at_ns = call.time_ns
+    return _joined(found)
 
 
 def _on_the_way(log: Log, commit: Commit) -> list[Stretch]:

@@ -63,8 +63,13 @@ def check(obj: Object, shape: Struct) -> Decoded:
 
 
 def complete(obj: Object, shape: Struct) -> Object:
-    """Add what Go writes even if nobody set it (``resources: {}``, ``creationTimestamp: null``), in place, through all levels."""
+    """Add what Go writes even if nobody set it, in place, through all levels.
+
+    ``resources: {}``, ``creationTimestamp: null``, and, which ``check`` leaves out, ``replicas: 0`` of a status, ``endpoints: null`` of a slice.
+    """
     _fill(obj, shape)
+    for name, zero in shape.zeros:
+        obj.setdefault(name, zero)
     for name, value in obj.items():
         field = shape.fields.get(name)
         if field is not None and value is not None:

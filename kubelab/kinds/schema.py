@@ -18,6 +18,7 @@ from importlib.resources import files
 from typing import Any
 
 _GO = {"string": "string", "integer": "int32", "boolean": "bool", "number": "float64", "bytes": "[]uint8"}
+_ZEROS = {"string": "", "integer": 0, "number": 0, "boolean": False, "int-or-string": 0}
 _OLD_VERSIONS = {"policy/v1beta1": "policy/v1", "batch/v1beta1": "batch/v1", "discovery.k8s.io/v1beta1": "discovery.k8s.io/v1"}
 _LAB = "kubelab.kinds.lab.schema"
 
@@ -48,12 +49,13 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class Struct:
     """``always`` names the fields that Go writes even when nobody set them, each with its struct or type: structs (as ``{}``), times (as
-    null) and quantities (as ``"0"``) that are no pointers.
+    null) and quantities (as ``"0"``) that are no pointers. ``zeros`` are the other fields without ``omitempty`` and what Go writes for them.
     """
 
     name: str
     fields: dict[str, Field]
     always: tuple[tuple[str, str], ...] = ()
+    zeros: tuple[tuple[str, Any], ...] = ()
 
     @property
     def go_name(self) -> str:
@@ -70,7 +72,13 @@ def struct(name: str) -> Struct:
         for key, field in fields.items()
         if not field.pointer and field.type in ("struct", "time", "micro-time", "quantity")
     )
-    return Struct(name, fields, always)
+    settled = {key for key, _ in always}
+    zeros = tuple(
+        (key, None if field.pointer else _ZEROS.get(field.type))
+        for key, field in fields.items()
+        if not field.omit_empty and key not in settled
+    )
+    return Struct(name, fields, always, zeros)
 
 
 @cache

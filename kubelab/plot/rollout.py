@@ -51,6 +51,15 @@ def _held(promise: pd.Series, index: pd.Index) -> pd.Series:
     return pd.Series(np.where(at < 0, np.nan, known[np.maximum(at, 0)] if len(known) else np.nan), index=index)
 
 
+def cut(picture: Picture, since: float) -> Picture:
+    """Only from ``since`` (seconds) on; what stood then stands at the beginning."""
+    counts = picture.counts
+    first = max(int((counts["elapsed"] <= since).sum()) - 1, 0)
+    kept = counts.iloc[first:].reset_index(drop=True)
+    revisions = picture.revisions.iloc[first:].reset_index(drop=True)
+    return picture._replace(counts=kept.assign(elapsed=kept["elapsed"].clip(lower=since)), revisions=revisions.loc[:, (revisions > 0).any()])
+
+
 def below(picture: Picture) -> float:
     """Seconds for which fewer pods were ready than promised, once as many had been ready as were asked for."""
     counts = picture.counts

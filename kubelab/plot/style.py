@@ -5,6 +5,7 @@ Source: M. Okabe, K. Ito, "Color Universal Design", 2008.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -102,8 +103,10 @@ def key(ax: Axes, words: Sequence[tuple[str, str]]) -> None:
 
 
 def title(ax: Axes, words: str, *, above_key: bool = False) -> None:
-    """The finding, as the title."""
-    ax.set_title(words, pad=24 if above_key else SHEET["axes.titlepad"])
+    """The finding, as the title; on two lines where one is too short."""
+    room = max(30, int(ax.get_figure().get_size_inches()[0] * ax.get_position().width * 10.8))
+    lines = textwrap.wrap(words, room, break_long_words=False)
+    ax.set_title("\n".join(lines), pad=24 if above_key else SHEET["axes.titlepad"])
 
 
 def time_axis(ax: Axes, start: float, end: float) -> None:

@@ -44,9 +44,9 @@ def finding(bars: pd.DataFrame) -> str:
     if failing:
         words += f", {failing} failing"
     if len(waited):
-        words += f"; from created to ready {style.duration(waited.median())}"
+        words += f"; it took {style.duration(waited.median())}"
         if len(waited) > 1:
-            words += f" (median), at most {style.duration(waited.max())}"
+            words += f" (median; longest {style.duration(waited.max())})"
     return words
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kubelab.engine.component import Scope
-from kubelab.engine.plan import NOTHING, Act, Batch, EventDraft, Nudge, Plan, Reason
+from kubelab.engine.plan import NOTHING, Act, Batch, EventDraft, Key, Nudge, Plan, Reason
 from kubelab.scheduler.cluster import Cluster
 from kubelab.scheduler.cycle import Decision, decide
 from kubelab.scheduler.facts import Entry
@@ -16,6 +16,7 @@ from kubelab.scheduler.failure import condition_patch, failed_event
 from kubelab.scheduler.memory import (
     ASSUMED,
     CYCLE,
+    CYCLE_KEY,
     LEFTOVER_KEY,
     TOUCHED,
     Assumed,
@@ -82,32 +83,31 @@ def plan(seen: Cycle | None) -> Plan:
     if seen is None:
         return NOTHING
     pod, queued = seen.pod, seen.queued
-    again = 0 if seen.has_more else None
+    next_cycle: tuple[Key, ...] = (CYCLE_KEY,) if seen.has_more else ()
     if pod is None or seen.entry is None:
-        return Plan(again_ns=again, note={ACTIVE: {queued.uid: None}}, because=(GONE(f"pod/{queued.name}"),))
+        return Plan(follow_up=next_cycle, note={ACTIVE: {queued.uid: None}}, because=(GONE(f"pod/{queued.name}"),))
     if pod["metadata"].get("deletionTimestamp"):
         words = SKIP_DELETING.format(namespace=queued.namespace, name=queued.name)
         note = {ACTIVE: {queued.uid: None}}
-        return Plan(again_ns=again, note=note, events=(failed_event(pod, words),), because=(GONE(f"pod/{queued.name}"),))
+        return Plan(follow_up=next_cycle, note=note, events=(failed_event(pod, words),), because=(GONE(f"pod/{queued.name}"),))
     nominated = (pod.get("status") or {}).get("nominatedNodeName") or ""
     decision = decide(seen.cluster, seen.entry, seen.start, seen.draw, nominated)
-    return _assume(seen, decision, again) if decision.node else _put_back(seen, pod, decision, again)
+    return _assume(seen, decision, next_cycle) if decision.node else _put_back(seen, pod, decision, next_cycle)
 
 
-def _assume(seen: Cycle, decision: Decision, again: int | None) -> Plan:
+def _assume(seen: Cycle, decision: Decision, next_cycle: tuple[Key, ...]) -> Plan:
     queued = seen.queued._replace(attempts=seen.queued.attempts + 1)
     uid, rule = queued.uid, PLACED if decision.feasible > 1 else ONLY_ONE
     assumed = Assumed(queued, decision.node, decision.score, decision.feasible, decision.evaluated, *decision.bindings)
     return Plan(
         _takes_time(seen),
-        again_ns=again,
         because=(rule(f"pod/{queued.name}", node=decision.node, score=decision.score, feasible=decision.feasible),),
         note={ACTIVE: {uid: None}, ASSUMED: {uid: assumed}, TOUCHED: {uid: 1}, CYCLE: {"start": decision.start}},
-        follow_up=(("bind", queued.namespace, queued.name, uid),),
+        follow_up=(("bind", queued.namespace, queued.name, uid), *next_cycle),
     )
 
 
-def _put_back(seen: Cycle, pod: Object, decision: Decision, again: int | None) -> Plan:
+def _put_back(seen: Cycle, pod: Object, decision: Decision, next_cycle: tuple[Key, ...]) -> Plan:
     failed_ns = seen.now_ns + seen.schedule_ns
     queued = seen.queued._replace(
         attempts=seen.queued.attempts + 1,
@@ -122,7 +122,7 @@ def _put_back(seen: Cycle, pod: Object, decision: Decision, again: int | None) -
     batches = _takes_time(seen, event)
     return Plan(
         batches if patched is None else (*batches, Batch((patched,))),
-        again_ns=again,
+        follow_up=next_cycle,
         because=(because,),
         events=() if batches else (event,),
         note={ACTIVE: {queued.uid: None}, UNSCHEDULABLE: {queued.uid: queued}, CYCLE: {"start": decision.start}},

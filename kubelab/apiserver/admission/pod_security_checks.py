@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from kubelab.kinds.field import go_quote
@@ -304,7 +304,7 @@ RESTRICTED = (
 _WINDOWS_SINCE = 25
 
 
-@cache
+@lru_cache(maxsize=256)
 def checks_of(level: str, minor: int) -> tuple[tuple[Run, bool], ...]:
     """The checks of a level in a version, baseline first, each with whether Windows pods are let off."""
     strict = [check for check in RESTRICTED if level == "restricted" and check.revisions[0][0] <= minor]

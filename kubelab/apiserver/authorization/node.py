@@ -9,7 +9,7 @@ upstream: plugin/pkg/auth/authorizer/node/{node_authorizer,graph,graph_populator
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 from kubelab.apiserver.authorization import references, rules
 from kubelab.apiserver.request import User
@@ -110,7 +110,7 @@ def _node_rules() -> tuple[Object, ...]:
     return tuple(role["rules"])
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _by_rules(verb: str, resource: str, subresource: str) -> bool:
     plural, _, group = resource.partition(".")
     return any(rules.allows(rule, verb, group, plural, subresource, "") for rule in _node_rules())

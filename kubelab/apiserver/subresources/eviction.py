@@ -6,8 +6,6 @@ Upstream's retries on conflicts have no counterpart: nothing comes between readi
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kubelab.apiserver import decoding, delete, status
 from kubelab.apiserver.admission import chain
 from kubelab.apiserver.managed import manager_of
@@ -56,7 +54,7 @@ def _body(work: Work) -> Object:
     body = decoding.parse(work.request.body or {}, kind)
     given = body.get("apiVersion") or ""
     version = given.partition("/")[2] if given.startswith("policy/") else kind.versions[0]
-    inner = Work(work.server, replace(work.request, version=version, subresource="", body=body), kind, work.context)
+    inner = Work(work.server, work.request._replace(version=version, subresource="", body=body), kind, work.context)
     body = decoding.body(inner)
     work.warnings.extend(inner.warnings)
     return body
@@ -141,7 +139,7 @@ def _insufficient(counts: Object, now: str) -> list[Object]:
 
 def _delete(work: Work, options: Object) -> None:
     """Say in the pod why it goes, then delete it as a DELETE would."""
-    request = replace(work.request, verb="delete", subresource="", body=options)
+    request = work.request._replace(verb="delete", subresource="", body=options)
     deletion = Work(work.server, request, work.kind, work.context)
     delete.draft(deletion)
     pod = deletion.old

@@ -5,8 +5,6 @@ upstream: pkg/registry/apps/{deployment,replicaset,statefulset}/storage/storage.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kubelab.apiserver import decoding, patching, status, update
 from kubelab.apiserver.admission import chain
 from kubelab.apiserver.copying import private
@@ -77,7 +75,7 @@ def _wanted(work: Work, old: Object) -> Object:
         return patching._patched(work, request.patch_type, scale_of(old, work.kind), patching._parsed(request.body), shape)
     kind = registry.by_kind("Scale", "autoscaling")
     assert kind is not None
-    return decoding.body(Work(work.server, replace(request, version="v1", subresource=""), kind, work.context))
+    return decoding.body(Work(work.server, request._replace(version="v1", subresource=""), kind, work.context))
 
 
 def _draft_apply(work: Work) -> None:
@@ -85,5 +83,5 @@ def _draft_apply(work: Work) -> None:
     body = patching._apply_body(work)
     spec = {"replicas": (body.get("spec") or {}).get("replicas")}
     applied = {"apiVersion": work.kind.api_version, "kind": work.kind.kind, "metadata": body["metadata"], "spec": spec}
-    work.request = replace(work.request, body=applied)
+    work.request = work.request._replace(body=applied)
     patching.draft(work)

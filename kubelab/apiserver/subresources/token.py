@@ -5,8 +5,6 @@ upstream: pkg/registry/core/serviceaccount/storage/token.go, 1.28. How it is sig
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from kubelab.apiserver import decoding, status, tokens
 from kubelab.apiserver.admission import chain
 from kubelab.apiserver.request import Response
@@ -22,7 +20,7 @@ def request(work: Work) -> Response:
     """POST alone; the answer is the question with its token, 201."""
     if work.request.verb != "create":
         raise status.method_not_allowed()
-    asked = replace(work.request, version="", subresource="", body=work.request.body or {})
+    asked = work.request._replace(version="", subresource="", body=work.request.body or {})
     wanted = decoding.body(Work(work.server, asked, KIND, work.context))
     meta, spec = wanted["metadata"], wanted["spec"]
     _match(work, meta)

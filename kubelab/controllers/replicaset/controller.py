@@ -14,12 +14,12 @@ from kubelab.controllers.common.claiming import Claimed, claim, claiming_plan
 from kubelab.controllers.common.dependents import itself, manager_keys, orphans
 from kubelab.controllers.common.owners import controller_of
 from kubelab.controllers.common.pod_facts import is_active
-from kubelab.controllers.common.refusal import after_refusal
+from kubelab.controllers.common.refusal import status_either_way
 from kubelab.controllers.replicaset.replicas import manage_replicas
 from kubelab.controllers.replicaset.status import STATUS, Counts, count_pods, failure_status, new_status, same_status
 from kubelab.controllers.replicaset.tallies import RESOURCE, TABLE, note_pod, note_replica_set, tally_of
 from kubelab.engine.component import Change, Controller, Later, Scope, Watch, service_account
-from kubelab.engine.plan import NOTHING, Batch, Because, Key, Plan, Reason, update_status
+from kubelab.engine.plan import NOTHING, Batch, Because, Call, Key, Plan, Reason, update_status
 from kubelab.kinds.selectors import matches_selector
 from kubelab.store.log import Object
 from kubelab.world.clock import SECOND
@@ -110,16 +110,16 @@ def plan(seen: Seen) -> Plan:
 
 def status_batches(seen: Seen, counts: Counts, *, failing: bool) -> tuple[Batch, ...]:
     """The status write, if it changed; where calls went before that may be refused, also the one that reports the refusal."""
-    replica_set = seen.replica_set
-    batches: tuple[Batch, ...] = ()
-    status = new_status(replica_set, counts)
-    if not same_status(replica_set, status):
-        batches = (Batch((update_status(RESOURCE, {**replica_set, "status": status}, because=STATUS(_subject(replica_set))),)),)
-    if failing:
-        failed = failure_status(replica_set, counts, seen.now_ns)
-        if not same_status(replica_set, failed):
-            batches += after_refusal(update_status(RESOURCE, {**replica_set, "status": failed}, because=STATUS(_subject(replica_set))))
-    return batches
+    well = _status_call(seen.replica_set, new_status(seen.replica_set, counts))
+    if not failing:
+        return (Batch((well,)),) if well is not None else ()
+    return status_either_way(well, _status_call(seen.replica_set, failure_status(seen.replica_set, counts, seen.now_ns)))
+
+
+def _status_call(replica_set: Object, status: Object) -> Call | None:
+    if same_status(replica_set, status):
+        return None
+    return update_status(RESOURCE, {**replica_set, "status": status}, because=STATUS(_subject(replica_set)))
 
 
 def _availability_check_ns(replica_set: Object, counts: Counts) -> int | None:

@@ -1,7 +1,8 @@
 """Tallies: how many pods each ReplicaSet has, kept as changes arrive, so that a sync need not walk over all its pods.
 
 A tally counts what the watches have told; the controller's own writes that they have not told yet are added when it is read. It says the
-same as counting the pods that the view has, at every moment.
+same as counting the pods that the view has, at every moment. ReplicaSets must be watched before pods: a component that starts is told of them
+in that order.
 
 upstream has none: its syncs list the namespace.
 """

@@ -11,7 +11,6 @@ from kubelab.cri.effects import Effect, ExecResult, HttpAnswer
 from kubelab.cri.programs import tools
 from kubelab.cri.programs.base import Base, page, read_container_file, run_command
 from kubelab.cri.programs.catalog import StartError
-from kubelab.cri.shell.commands import COMMANDS
 from kubelab.cri.shell.state import ShellState
 from kubelab.cri.site import Inside
 
@@ -47,7 +46,7 @@ class Shell(Base):
         if not argv:
             return base
         name = argv[0].rpartition("/")[2]
-        return base or name in SHELLS or (name in COMMANDS and name not in _ONLY_IN_A_SHELL)
+        return base or name in SHELLS or (name not in _ONLY_IN_A_SHELL and _knows(name))
 
     def init(self, spec: ContainerSpec, now_ns: int, world: World) -> Any:
         argv = (*spec.command, *spec.args) or ("sh",)
@@ -95,6 +94,13 @@ class Shell(Base):
     @staticmethod
     def _exists(spec: ContainerSpec, argv: tuple[str, ...], started: ShellState, world: World) -> bool:
         name = argv[0].rpartition("/")[2]
-        if name in SHELLS or name in COMMANDS or tools.answer(spec.image, list(argv)) is not None:
+        if name in SHELLS or _knows(name) or tools.answer(spec.image, list(argv)) is not None:
             return True
         return "/" in argv[0] and read_container_file(spec, started.files, argv[0], world) is not None
+
+
+def _knows(name: str) -> bool:
+    """Whether the small shell has a command; asking imports it."""
+    from kubelab.cri.shell.commands import COMMANDS
+
+    return name in COMMANDS

@@ -2,7 +2,7 @@
 
 An instruction is a tuple, its name first:
 `simple node checked` · `sub number body` · `spawn body` · `subshell body checked` · `pipe body` · `pipe_last body checked` · `not` ·
-`jump to` · `jump_ok to` · `jump_fail to` · `status code` · `begin` · `keep` · `end` · `for node` · `next variable end` · `unfor` · `redirect redirects skip` ·
+`jump to` · `jump_ok to` · `jump_fail to` · `status code` · `begin` · `keep` · `end` · `quit` · `for node` · `next variable end` · `unfor` · `redirect redirects skip` ·
 `restore` · `case subject patterns else_to` · `function name body`. A body is a number in the unit; `checked` ones obey `set -e`.
 """
 
@@ -52,8 +52,8 @@ class _Unit:
 
     bodies: list[Body]
 
-    def body(self, node: Node) -> int:
-        writer = _Writer(self, [], [])
+    def body(self, node: Node, *, in_loop: bool = False) -> int:
+        writer = _Writer(self, [], [], in_loop)
         writer.node(node, checked=True)
         self.bodies.append(tuple(writer.code))
         return len(self.bodies) - 1
@@ -73,13 +73,18 @@ class _Writer:
     unit: _Unit
     code: list[Instruction]
     around: list[_Context]
+    in_loop: bool
+
+    def child(self, node: Node) -> int:
+        """A body that a process of its own will run; to break out of a loop of the parent's ends that process."""
+        return self.unit.body(node, in_loop=self.in_loop or any(context.kind != "redirect" for context in self.around))
 
     def node(self, node: Node, *, checked: bool) -> None:
         match node:
             case Sequence():
                 for item, background in node.items:
                     if background:
-                        self.code.append(("spawn", self.unit.body(item)))
+                        self.code.append(("spawn", self.child(item)))
                     else:
                         self.node(item, checked=checked)
             case Simple():
@@ -99,7 +104,7 @@ class _Writer:
             case Group():
                 self._group(node, checked)
             case Subshell():
-                self.code.append(("subshell", self.unit.body(node.body), checked))
+                self.code.append(("subshell", self.child(node.body), checked))
             case Function():
                 self.code.append(("function", node.name, self.unit.body(node.body)))
 
@@ -115,7 +120,7 @@ class _Writer:
         for word in words:
             for part in word:
                 if isinstance(part, Substitution):
-                    self.code.append(("sub", part.number, self.unit.body(part.body)))
+                    self.code.append(("sub", part.number, self.child(part.body)))
                 elif isinstance(part, Parameter):
                     self._substitutions(part.argument)
                 elif isinstance(part, Arithmetic):
@@ -125,6 +130,9 @@ class _Writer:
         first = _literal(node.words[0]) if node.words else ""
         if first in ("break", "continue") and any(context.kind in ("loop", "for") for context in self.around):
             self._leave(first, node)
+            return
+        if first in ("break", "continue") and self.in_loop:
+            self.code.append(("quit",))
             return
         self._substitutions(*(word for _, word in node.assignments), *node.words, *(item.target for item in node.redirects))
         self.code.append(("simple", node, checked))
@@ -163,7 +171,7 @@ class _Writer:
         if len(node.commands) == 1:
             self.node(node.commands[0], checked=checked and not node.negated)
         else:
-            bodies = [self.unit.body(command) for command in node.commands]
+            bodies = [self.child(command) for command in node.commands]
             for body in bodies[:-1]:
                 self.code.append(("pipe", body))
             self.code.append(("pipe_last", bodies[-1], checked and not node.negated))

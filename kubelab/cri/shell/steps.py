@@ -301,6 +301,10 @@ def _next(machine: Machine, process: Live, variable: str, end: int) -> None:
     process.frames[-1] = replace(frame, loops=(*outer, values[1:]))
 
 
+def _quit(machine: Machine, process: Live) -> None:
+    machine.end(process, 0)
+
+
 def _begin(machine: Machine, process: Live) -> None:
     """A `while` loop's status is that of the last command of its body, 0 if the body never ran: kept on the stack of loops."""
     frame = process.frames[-1]
@@ -365,6 +369,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "jump_ok": _jump_ok,
     "jump_fail": _jump_fail,
     "status": _status,
+    "quit": _quit,
     "begin": _begin,
     "keep": _keep,
     "end": _end,

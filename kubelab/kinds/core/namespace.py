@@ -93,7 +93,7 @@ def _phase(obj: Object, now_ns: int) -> str:
 
 
 def selectable(obj: Object) -> dict[str, str]:
-    return {"status.phase": _phase(obj, 0), "name": obj["metadata"].get("name") or ""}
+    return {"status.phase": _phase(obj, 0)}
 
 
 KIND = Kind(
@@ -114,7 +114,7 @@ KIND = Kind(
     validate_status=validate_status,
     validate_name=name_is_dns_label,
     selectable=selectable,
-    selectable_names=("status.phase", "name"),
+    selectable_names=("status.phase",),
     columns=(NAME, Column("Status", _phase, description="The status of the namespace"), AGE),
     delete_returns_object=True,
 )

@@ -228,9 +228,9 @@ def _default_volume(volume: Object) -> Object:
     if not any(key != "name" and value is not None for key, value in volume.items()):
         return {**volume, "emptyDir": {}}
     new: Object = {}
-    for kind, defaults in _VOLUME_DEFAULTS.items():
-        source = volume.get(kind)
-        if source is None:
+    for kind, source in volume.items():
+        defaults = _VOLUME_DEFAULTS.get(kind)
+        if defaults is None or source is None:
             continue
         changed = source if all(source.get(key) is not None for key in defaults) else {**defaults, **source}
         if kind == "downwardAPI" and changed.get("items"):

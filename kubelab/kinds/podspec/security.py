@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from kubelab.kinds.field import FieldError, Go, duplicate, forbidden, invalid, not_supported, required
+from kubelab.kinds.go_values import pointer
 from kubelab.kinds.kind import Object
 from kubelab.kinds.names import byte_length, is_user_or_group_id
 from kubelab.kinds.podspec.paths import validate_descending_path
@@ -32,11 +33,30 @@ def validate_security_context(context: Object, path: str) -> list[FieldError]:
     errors += _validate_seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
     if context.get("allowPrivilegeEscalation") is False:
         if context.get("privileged"):
-            errors.append(invalid(path, Go("{}"), "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))
+            errors.append(invalid(path, _go_context(context), "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))
         if "CAP_SYS_ADMIN" in ((context.get("capabilities") or {}).get("add") or ()):
             detail = "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"
-            errors.append(invalid(path, Go("{}"), detail))
+            errors.append(invalid(path, _go_context(context), detail))
     return errors + validate_windows_options(context.get("windowsOptions"), f"{path}.windowsOptions")
+
+
+_GO_CONTEXT = (
+    ("Capabilities", "capabilities", "core.Capabilities"),
+    ("Privileged", "privileged", "bool"),
+    ("SELinuxOptions", "seLinuxOptions", "core.SELinuxOptions"),
+    ("WindowsOptions", "windowsOptions", "core.WindowsSecurityContextOptions"),
+    ("RunAsUser", "runAsUser", "int64"),
+    ("RunAsGroup", "runAsGroup", "int64"),
+    ("RunAsNonRoot", "runAsNonRoot", "bool"),
+    ("ReadOnlyRootFilesystem", "readOnlyRootFilesystem", "bool"),
+    ("AllowPrivilegeEscalation", "allowPrivilegeEscalation", "bool"),
+    ("ProcMount", "procMount", "core.ProcMountType"),
+    ("SeccompProfile", "seccompProfile", "core.SeccompProfile"),
+)
+
+
+def _go_context(context: Object) -> Go:
+    return Go("core.SecurityContext{" + ", ".join(f"{name}:{pointer(kind, context.get(key))}" for name, key, kind in _GO_CONTEXT) + "}")
 
 
 def validate_pod_security_context(context: Object, spec: Object, path: str) -> list[FieldError]:

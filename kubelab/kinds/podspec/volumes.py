@@ -77,15 +77,14 @@ def validate_volumes(
 def _validate_source(volume: Object, path: str, ctx: Context, pod_name: str) -> list[FieldError]:
     errors: list[FieldError] = []
     found = 0
-    for kind, check in SOURCES.items():
-        source = volume.get(kind)
-        if source is None:
-            continue
+    kinds = [kind for kind in volume if kind in SOURCES and volume[kind] is not None]
+    for kind in kinds if len(kinds) < 2 else filter(kinds.__contains__, SOURCES):
+        source = volume[kind]
         if found and kind != "emptyDir":
             errors.append(forbidden(f"{path}.{_MISSPELLED.get(kind, kind)}", _MORE_THAN_ONE))
             continue
         found += 1
-        errors += check(source, f"{path}.{_CHECKED_AT.get(kind, kind)}", ctx)
+        errors += SOURCES[kind](source, f"{path}.{_CHECKED_AT.get(kind, kind)}", ctx)
         if kind == "iscsi" and source.get("initiatorName") is not None:
             errors += _validate_portal_length(volume.get("name") or "", source, path)
         if kind == "ephemeral" and pod_name and volume.get("name"):

@@ -99,7 +99,7 @@ def account(name: str, **fields: Any) -> Object:
 def test_the_pods_wish_for_a_token_wins(of_pod: bool | None, of_account: bool | None, mounted: bool) -> None:
     """upstream: admission_test.go TestAutomountsAPIToken"""
     server = lab(account("sa", **({} if of_account is None else {"automountServiceAccountToken": of_account})))
-    spec = {} if of_pod is None else {"automountServiceAccountToken": of_pod}
+    spec: Object = {} if of_pod is None else {"automountServiceAccountToken": of_pod}
     assert bool(b.create(server, b.pod("p", serviceAccountName="sa", **spec))["spec"].get("volumes")) is mounted
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kubelab.apiserver.request import User
+from kubelab.apiserver.request import ADMIN, User
 from tests.unit.apiserver_authorization import builders as b
 
 Object = dict[str, Any]
@@ -41,7 +41,7 @@ def review(kind: str, namespace: str, spec: Object, user: User = ALICE) -> tuple
     group = "authentication.k8s.io" if kind in ("TokenReview", "SelfSubjectReview") else AUTHZ
     meta = {"namespace": namespace} if namespace else {}
     obj = {"apiVersion": f"{group}/v1", "kind": kind, "metadata": meta, "spec": spec}
-    answer = b.send(ROLES, "create", obj, user if kind.startswith("Self") else b.ADMIN)
+    answer = b.send(ROLES, "create", obj, user if kind.startswith("Self") else ADMIN)
     return answer.code, answer.object
 
 

@@ -173,7 +173,7 @@ def running(*, node: str = "n1", door: Any = None) -> ApiServer:
     second = {"name": "side", "image": "x"}
     b.create(server, b.pod("one", nodeName=node))
     b.create(server, b.pod("two", nodeName=node, containers=[{"name": "c", "image": "x"}, second]))
-    server.kubelet_door = door
+    server.kubelet_door = door  # type: ignore[attr-defined]
     return server
 
 

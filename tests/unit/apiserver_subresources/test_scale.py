@@ -60,7 +60,7 @@ def test_a_patch_scales() -> None:
 
 def test_an_apply_scales_and_owns_the_replicas() -> None:
     server = lab()
-    more = {"body": scale(4), "patch_type": "apply", "options": Options(field_manager="hpa", force=True)}
+    more: Object = {"body": scale(4), "patch_type": "apply", "options": Options(field_manager="hpa", force=True)}
     assert b.call(server, "patch", *PLACE, "scale", **more).object["spec"] == {"replicas": 4}
     entries = server.managed.of(PLACE)
     assert [entry["fieldsV1"] for entry in entries if entry["manager"] == "hpa"] == [{"f:spec": {"f:replicas": {}}}]

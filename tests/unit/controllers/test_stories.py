@@ -143,7 +143,7 @@ def test_a_released_pod_is_replaced_and_an_orphan_adopted():
     world.patch("pods", name, {"metadata": {"labels": {"app": "debug"}}})
     world.settle()
     pods = {pod["metadata"]["name"]: pod for pod in world.engine.trailing.all("pods").values()}
-    assert (len(pods), pods[name]["metadata"].get("ownerReferences")) == (5, None)
+    assert (len(pods), pods[name]["metadata"].get("ownerReferences") or []) == (5, [])
     world.patch("pods", name, {"metadata": {"labels": {"app": "shop"}}})
     world.settle()
     assert len(world.engine.trailing.all("pods")) == 4

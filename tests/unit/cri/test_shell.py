@@ -38,6 +38,7 @@ def outcome(script: str, **given: object) -> tuple[str, str, int]:
         ("n=0; while [ $n -lt 2 ]; do n=$((n+1)); (exit 5); done; echo $?; while false; do :; done; echo $?", "5\n0\n", 0),
         ("while :; do for i in 1; do while :; do break 3; done; done; done; echo $?; until :; do :; done; echo $?", "0\n0\n", 0),
         ("n=0; while [ $n -lt 3 ]; do n=$((n+1)); [ $n = 2 ] && continue; echo $n; done; echo $?", "1\n3\n0\n", 0),
+        ("for i in 1 2; do (echo $i; break; echo no) && echo on; done", "1\non\n2\non\n", 0),
         ("for i in; do echo no; done; echo $?", "0\n", 0),
         ("i=0; while [ $i -lt 3 ]; do i=$((i+1)); done; echo $i", "3\n", 0),
         ("i=0; until [ $i -eq 2 ]; do i=$((i+1)); done; echo $i", "2\n", 0),

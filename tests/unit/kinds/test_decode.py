@@ -118,6 +118,18 @@ def test_complete_adds_the_same_to_an_object_that_was_not_decoded() -> None:
     assert obj["status"] == {}
 
 
+def test_complete_writes_zeros_that_may_not_be_left_out() -> None:  # objects.json.gz: EndpointSlice without endpoints, new ReplicaSet
+    for group, kind, part, zeros in (
+        ("discovery.k8s.io", "EndpointSlice", None, {"addressType": "", "endpoints": None, "ports": None}),
+        ("apps", "ReplicaSet", "status", {"replicas": 0}),
+    ):
+        shape = schema.for_kind(group, "v1", kind)
+        assert shape is not None
+        obj = decode.complete({"metadata": {"name": "x"}}, shape)
+        found = obj[part] if part else {key: obj[key] for key in zeros}
+        assert found == zeros
+
+
 def test_quantities_and_times_get_their_canonical_text() -> None:
     body = {"metadata": {"creationTimestamp": "2026-01-01T01:00:00.5+01:00"}, "spec": {"capacity": {"storage": "1024Mi", "x": 0.5}}}
     obj, found = decoded("", "PersistentVolume", body)

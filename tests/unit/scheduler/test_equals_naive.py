@@ -7,7 +7,10 @@ import json
 import pytest
 
 from kubelab.scheduler import explain
+from kubelab.scheduler.cluster import build
+from kubelab.scheduler.memory import derived
 from kubelab.scheduler.scheduler import SCHEDULER
+from kubelab.scheduler.table import Table
 from kubelab.store.view import View
 from kubelab.world.codec import decode, encode
 from kubelab.world.streams import Streams
@@ -117,6 +120,27 @@ def test_totals_and_refusals_equal_the_plain_algorithm(seed):
             assert decision.score == expected[decision.node] == max(expected.values())
 
 
+def assert_derived_equals_rebuilt(world):
+    """Whatever the scheduler keeps for speed is what the view says."""
+    scope = world.scope(())
+    _, kept = derived(scope)
+    kept.refresh()
+    fresh = build(scope.view, dict(scope.table("zones")))
+
+    def sums(cluster):
+        return {node.name: (sorted(node.pods), node.milli_cpu, node.memory, node.counted_memory, node.priorities) for node in cluster.order}
+
+    assert list(sums(kept).items()) == list(sums(fresh).items())
+    assert (kept.anti_affinity, kept.preferences) == (fresh.anti_affinity, fresh.preferences)
+    for question, counter in kept.counters.counters.items():
+        assert counter.by_node == fresh.counters.ask(question, fresh.order).by_node
+    for table in kept.tables.values():
+        table.renew(kept)
+        other = Table(table._pod)
+        other.renew(fresh)
+        assert (table.status, table.score, table.failing) == (other.status, other.score, other.failing)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_long_run_places_each_pod_as_the_plain_algorithm_would(seed):
     dice, nodes, sets = random_world(seed + 1000)
@@ -143,6 +167,7 @@ def test_a_long_run_places_each_pod_as_the_plain_algorithm_would(seed):
             assert expected[node] == max(expected.values())
         else:
             assert node == ""
+        assert_derived_equals_rebuilt(world)
 
 
 def test_a_fork_and_a_loaded_world_place_alike():

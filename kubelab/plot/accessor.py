@@ -1,0 +1,75 @@
+"""``c.plot``: what happened in a cluster, as pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+
+from kubelab.cluster import references
+from kubelab.frames import Frames
+from kubelab.plot import breakdown, calls, ownership, placement, quorum, rollout, timeline
+
+if TYPE_CHECKING:
+    from kubelab.cluster.handle import Cluster
+
+
+class Plot:
+    """Pictures of what happened so far. Each returns a matplotlib Axes, draws into ``ax=`` if given, and says in its title what it found.
+    ``since`` leaves out what ended before so many seconds after the start."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._frames = Frames(cluster)
+        self._elapsed = cluster.elapsed
+
+    def __repr__(self) -> str:
+        names = [name for name in dir(self) if not name.startswith("_")]
+        return f"plots: {', '.join(f'{name}()' for name in names)}"
+
+    def timeline(self, reference: str | None = None, *, namespace: str | None = None, since: float = 0, ax: Axes | None = None) -> Axes:
+        """Pods (of one workload, of one namespace, or all) as a Gantt chart by phase."""
+        frame = self._frames.transitions()
+        if reference is not None:
+            found = references.parse(reference, namespace=namespace or "default")
+            frame = frame[(frame["workload"] == str(found)) & (frame["namespace"] == found.namespace)]
+        elif namespace is not None:
+            frame = frame[frame["namespace"] == namespace]
+        alive = frame.groupby("uid")["to_seconds"].transform("max") > since
+        bars = timeline.tidy(frame[alive & (frame["to_seconds"] > since)])
+        return timeline.draw(bars.assign(left=bars["left"].clip(lower=since)), ax)
+
+    def rollout(self, reference: str, *, namespace: str = "default", since: float = 0, ax: Axes | None = None) -> Axes:
+        """Ready pods per revision over time, between the promised bounds (dashed)."""
+        found = references.parse(reference, namespace=namespace)
+        counts = self._frames.rollouts(reference, namespace=namespace)
+        bounds = self._frames.bounds(reference, namespace=namespace)
+        picture = rollout.tidy(str(found), counts, bounds, self._elapsed)
+        return rollout.draw(rollout.cut(picture, since), ax)
+
+    def placement(self, *, ax: Axes | None = None) -> Axes:
+        """Pods on their nodes, now."""
+        return placement.draw(*placement.tidy(self._frames.pods(), self._frames.nodes()), ax)
+
+    def ownership(self, reference: str | None = None, *, namespace: str = "default", ax: Axes | None = None) -> Axes:
+        """Who owns whom, now: under one object, or all."""
+        owners = self._frames.owners()
+        if reference is None:
+            return ownership.draw(ownership.tidy(owners), owners, ax)
+        found = references.parse(reference, namespace=namespace)
+        return ownership.draw(ownership.tidy(owners, found.name, found.kind.kind, found.namespace), owners, ax)
+
+    def calls(self, *, since: float = 0, ax: Axes | None = None) -> Axes:
+        """Calls to the API server over time by component, and where a client limit held them back."""
+        frame = self._frames.calls()
+        return calls.draw(calls.tidy(frame, self._elapsed, since=since), ax)
+
+    def breakdown(self, reference: str | None = None, *, namespace: str = "default", since: float = 0, ax: Axes | None = None) -> Axes:
+        """Where each second from the command to Ready went, per pod (created after ``since``)."""
+        frame = self._frames.breakdown(reference, namespace=namespace, since=since)
+        return breakdown.draw(breakdown.tidy(frame), ax)
+
+    def quorum(self, reference: str, *, namespace: str = "default", since: float = 0, ax: Axes | None = None) -> Axes:
+        """Ready members over time against the majority."""
+        found = references.parse(reference, namespace=namespace)
+        steps = quorum.tidy(self._frames.quorum(reference, namespace=namespace), self._elapsed)
+        return quorum.draw(str(found), quorum.cut(steps, since), ax)
