@@ -9,6 +9,7 @@ import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver import status
+from kubelab.kinds.core import service_fields
 from kubelab.kinds.field import FieldError, Go, go_quote, invalid
 from kubelab.store.log import Object
 
@@ -56,7 +57,9 @@ class Allocations:
 
 
 def on_create(work: Work) -> None:
+    """Before the strategy, as upstream's BeginCreate hook."""
     if work.kind.resource == "services":
+        service_fields.settle_create(work.object)
         _assign(work, with_ip=True)
 
 
@@ -65,38 +68,9 @@ def on_update(work: Work) -> None:
     if work.kind.resource != "services":
         return
     assert work.old is not None
-    new, old = work.object["spec"], work.old["spec"]
-    had_ip, needs_ip = old.get("type") != "ExternalName", new.get("type") != "ExternalName"
-    _normalize(new, old)
-    if had_ip and needs_ip:
-        for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-            if not new.get(name) and old.get(name):
-                new[name] = old[name]
-    _keep_ports(new, old)
-    _assign(work, with_ip=needs_ip and not had_ip)
-
-
-def _normalize(new: Object, old: Object) -> None:
-    """A client that knows only clusterIP: clusterIPs follow it (upstream: NormalizeClusterIPs)."""
-    if new.get("clusterIP") == old.get("clusterIP") or new.get("clusterIPs") != old.get("clusterIPs"):
-        return
-    if not new.get("clusterIP"):
-        new.pop("clusterIPs", None)
-    else:
-        new["clusterIPs"] = [new["clusterIP"], *(new.get("clusterIPs") or [])[1:]]
-
-
-def _keep_ports(new: Object, old: Object) -> None:
-    """Node ports stay with the port of the same name (upstream: patchAllocatedValues)."""
-    if any(spec.get("type") not in ("NodePort", "LoadBalancer") for spec in (new, old)):
-        return
-    wanted = {port["nodePort"] for port in new.get("ports") or () if port.get("nodePort")}
-    used = wanted & {port["nodePort"] for port in old.get("ports") or () if port.get("nodePort")}
-    known = {port.get("name", ""): port.get("nodePort", 0) for port in old.get("ports") or ()}
-    for port in new.get("ports") or ():
-        found = known.get(port.get("name", ""), 0)
-        if not port.get("nodePort") and found and found not in used:
-            port["nodePort"] = found
+    service_fields.settle_update(work.object, work.old)
+    needs_ip = service_fields.needs_cluster_ip(work.object["spec"])
+    _assign(work, with_ip=needs_ip and not service_fields.needs_cluster_ip(work.old["spec"]))
 
 
 def after_create(work: Work) -> None:
@@ -129,8 +103,6 @@ def _assign_ip(work: Work, spec: Object, uid: str) -> list[FieldError]:
     if spec.get("type") == "ExternalName":
         return []
     asked = spec.get("clusterIP") or ""
-    spec.setdefault("ipFamilies", ["IPv4"])
-    spec.setdefault("ipFamilyPolicy", "SingleStack")
     if asked == "None":
         spec["clusterIPs"] = ["None"]
         return []

@@ -66,8 +66,8 @@ def prepare(work: Work) -> None:
         work.generated = True
     if kind.spec_changed is not None:
         meta["generation"] = 1
-    kind.prepare_create(obj, context)
     allocate.on_create(work)
+    kind.prepare_create(obj, context)
 
 
 def validate(work: Work) -> None:

@@ -33,18 +33,18 @@ def draft(work: Work) -> None:
         return
     old = work.old = work.stored()
     typed = request.origin.typed
-    patch = request.body if typed else _parsed(request.body)
+    patch = request.body if typed else parsed(request.body)
     if isinstance(patch, dict):
         version = (patch.get("metadata") or {}).get("resourceVersion")
         if version:
             work.options = {"resourceVersion": version}
     shape = schema.for_kind(work.kind.group, request.version or work.kind.versions[0], work.kind.kind)
     base = old if typed else work.server.present(old)
-    patched = _patched(work, request.patch_type, base, patch, shape)
+    result = patched(work, request.patch_type, base, patch, shape)
     if typed and request.subresource == "status":
-        work.object = {**patched, "metadata": {**patched["metadata"]}}
+        work.object = {**result, "metadata": {**result["metadata"]}}
         return
-    obj = work.object = private(patched)
+    obj = work.object = private(result)
     if not typed:
         _retype(work, obj, shape)
     sent = obj["metadata"].pop("managedFields", None)
@@ -54,7 +54,7 @@ def draft(work: Work) -> None:
         work.kind.default(obj, work.context)
 
 
-def _parsed(body: Any) -> Any:
+def parsed(body: Any) -> Any:
     if isinstance(body, (str, bytes)):
         text = body.decode() if isinstance(body, bytes) else body
         try:
@@ -64,7 +64,7 @@ def _parsed(body: Any) -> Any:
     return body
 
 
-def _patched(work: Work, patch_type: str, base: Object, patch: Any, shape: schema.Struct | None) -> Object:
+def patched(work: Work, patch_type: str, base: Object, patch: Any, shape: schema.Struct | None) -> Object:
     try:
         if patch_type == "json":
             return _as_object(json_patch.apply(base, patch))
@@ -132,7 +132,7 @@ def own_entries(work: Work, obj: Object, sent: list[Object] | None, shape: schem
 def _apply(work: Work) -> None:
     """Server-side apply."""
     request, kind, server = work.request, work.kind, work.server
-    applied = _apply_body(work)
+    applied = apply_body(work)
     version = request.version or kind.versions[0]
     shape = schema.for_kind(kind.group, version, kind.kind)
     if shape is not None:
@@ -187,7 +187,7 @@ def _decoded(work: Work, shape: schema.Struct) -> None:
         raise status.plain_error(found.errors[0])
 
 
-def _apply_body(work: Work) -> Object:
+def apply_body(work: Work) -> Object:
     body = work.request.body
     if isinstance(body, (str, bytes)):
         try:

@@ -13,6 +13,7 @@ from kubelab.apiserver.authorization.check import Decisions
 from kubelab.apiserver.faults import ApiFault
 from kubelab.apiserver.managed import ManagedFields
 from kubelab.apiserver.request import Request, Response
+from kubelab.apiserver.subresources.kubelet import KubeletDoor
 from kubelab.kinds.kind import Context
 from kubelab.store.log import CallRecord, Object
 from kubelab.store.store import Store
@@ -32,6 +33,7 @@ class ApiServer:
         self.decisions = Decisions()
         self.allocations = Allocations()
         self.faults: dict[str, ApiFault] = {}
+        self.kubelet_door: KubeletDoor | None = None
         self._context = Context("", -1)
 
     def fork(self, store: Store, streams: Streams) -> ApiServer:
@@ -107,7 +109,7 @@ class ApiServer:
         if not log.first <= revision <= log.revision:
             return obj
         commit = log.at(revision)
-        if commit.object["metadata"]["uid"] != meta["uid"] or "managedFields" in meta:
+        if commit.object["metadata"]["uid"] != meta["uid"] or commit.object["kind"] != obj.get("kind") or "managedFields" in meta:
             return obj
         entries = self.managed.at(commit)
         return {**obj, "metadata": {**meta, "managedFields": entries}} if entries else obj

@@ -17,6 +17,7 @@ from kubelab.kinds.field import FieldError, invalid
 from kubelab.kinds.kind import Kind
 from kubelab.store.log import Object
 
+EMPTIED = ("annotations", "finalizers", "labels", "ownerReferences")  # Go leaves out what is empty
 KEPT = ("generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 
@@ -90,16 +91,19 @@ def prepare(work: Work) -> None:
     meta.setdefault("uid", old_meta["uid"])
     if not meta["uid"]:
         meta["uid"] = old_meta["uid"]
-    meta.pop("selfLink", None)
-    meta.pop("managedFields", None)
+    for name in ("selfLink", "managedFields"):
+        meta.pop(name, None)
+    for name in EMPTIED:
+        if name in meta and not meta[name]:
+            del meta[name]
     if work.request.subresource == "status":
         assert kind.prepare_status is not None
         kind.prepare_status(obj, old, work.context)
     else:
+        allocate.on_update(work)
         kind.prepare_update(obj, old, work.context)
         if kind.spec_changed is not None and kind.spec_changed(obj, old):
             obj["metadata"]["generation"] = (old_meta.get("generation") or 0) + 1
-        allocate.on_update(work)
 
 
 def _check_version(work: Work, meta: Object, old_meta: Object) -> None:

@@ -106,10 +106,13 @@ class Act:
 @value
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Calls and acts sent concurrently. ``always``: sent even after an earlier batch was refused (a status update at a sync's end)."""
+    """Calls and acts sent concurrently. ``always``: sent even after an earlier batch was refused (a status update at a sync's end);
+    ``refused``: sent only then, and ``{error}`` in its bodies' texts stands for the refusal's message (a condition that reports it).
+    """
 
     calls: tuple[Call | Act, ...]
     always: bool = False
+    refused: bool = False
 
 
 @value
@@ -144,7 +147,8 @@ class Plan:
 
     @property
     def calls(self) -> tuple[Call | Act, ...]:
-        return tuple(call for batch in self.batches for call in batch.calls)
+        """What is done if nothing is refused, in order."""
+        return tuple(call for batch in self.batches if not batch.refused for call in batch.calls)
 
     def then(self, other: Plan) -> Plan:
         """Both, one after the other: batches, events, reasons and notes joined; the earlier look-again wins."""

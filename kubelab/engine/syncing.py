@@ -6,6 +6,7 @@ upstream: the processNextWorkItem / sync / AddRateLimited loop that every contro
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver.request import Options, Origin, Request
@@ -26,20 +27,22 @@ class Stuck(RuntimeError):
 
 
 def pump(engine: Engine, runner: Runner) -> None:
-    """Start syncs while there are keys and free workers."""
+    """Start syncs while there are keys and free workers; a sync may queue further keys, also in another lane."""
     if not runner.alive:
         return
     lanes = runner.component.lanes
-    for lane, queue in runner.queues.items():
-        if not queue:
-            continue
-        limit = lanes[lane]
-        while queue and (not limit or runner.busy[lane] < limit):
-            key = next(iter(queue))
-            cause, wake = queue.pop(key)
-            runner.busy[lane] += 1
-            runner.processing[key] = None
-            _round(engine, runner, key, wake, cause)
+    started = True
+    while started:
+        started = False
+        for lane, queue in runner.queues.items():
+            limit = lanes[lane]
+            while queue and (not limit or runner.busy[lane] < limit):
+                key = next(iter(queue))
+                cause, wake = queue.pop(key)
+                runner.busy[lane] += 1
+                runner.processing[key] = None
+                _round(engine, runner, key, wake, cause)
+                started = len(lanes) > 1
 
 
 def _round(engine: Engine, runner: Runner, key: Key, wake: int, cause: int) -> None:
@@ -106,8 +109,20 @@ def _finish(engine: Engine, runner: Runner, key: Key, plan: Plan, error: str, wa
 
 def _send_batch(engine: Engine, runner: Runner, flight: int, delay_ns: int = 0) -> None:
     state = runner.flights[flight]
-    for work in state.plan.batches[state.batch].calls:
+    batch = state.plan.batches[state.batch]
+    for work in batch.calls:
+        if batch.refused and type(work) is Call:
+            work = replace(work, body=_with_error(work.body, state.error))
         send(engine, runner, work, flight, state.key, state.wake, state.cause, delay_ns)
+
+
+def _with_error(body: Any, error: str) -> Any:
+    """``{error}`` in the texts of a body, filled in; what does not change is shared."""
+    if isinstance(body, str):
+        return body.replace("{error}", error)
+    if isinstance(body, dict):
+        return {name: _with_error(item, error) for name, item in body.items()}
+    return [_with_error(item, error) for item in body] if isinstance(body, list) else body
 
 
 def send(engine: Engine, runner: Runner, work: Call | Act, flight: int, key: Key, wake: int, cause: int, delay_ns: int = 0) -> None:
@@ -143,7 +158,7 @@ def answer(engine: Engine, runner: Runner, serial: int) -> None:
 def _next_batch(engine: Engine, runner: Runner, flight: int, state: Flight) -> None:
     batches = state.plan.batches
     at = state.batch + 1
-    while at < len(batches) and state.error and not batches[at].always:
+    while at < len(batches) and not (batches[at].always or batches[at].refused if state.error else not batches[at].refused):
         at += 1
     if at < len(batches):
         runner.flights[flight] = state._replace(batch=at, missing=len(batches[at].calls))

@@ -15,14 +15,10 @@ from kubelab.kinds.equality import same
 
 
 def spec_diff(type_name: str, old: Any, new: Any) -> str:
-    """A few lines: the type, then each changed field with its old and new value.
+    r"""A few lines: the type, then each changed field with its old and new value.
 
-    >>> print(spec_diff("core.PodSpec", {"a": 1, "b": 2}, {"a": 1, "b": 3}))
-      core.PodSpec{
-    - 	b: 2,
-    + 	b: 3,
-      }
-    <BLANKLINE>
+    >>> spec_diff("core.PodSpec", {"a": 1, "b": 2}, {"a": 1, "b": 3}).splitlines()
+    ['  core.PodSpec{', '- \tb: 2,', '+ \tb: 3,', '  }']
     """
     lines = [f"  {type_name}{{"]
     _walk(old, new, "", lines)

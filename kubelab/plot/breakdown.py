@@ -43,7 +43,7 @@ def finding(bars: pd.DataFrame) -> str:
     worst = str(parts.idxmax())
     share = parts[worst] / parts.sum()
     pods = style.many(bars["row"].nunique(), "pod")
-    return f"{pods} ready within {style.duration(bars['right'].max())}; {share:.0%} of it is {WORDS.get(worst, worst)}"
+    return f"{pods} ready within {style.duration(bars['right'].max())}; {share:.0%} of the time is {WORDS.get(worst, worst)}"
 
 
 def draw(bars: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -64,7 +64,7 @@ def draw(bars: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.spines["left"].set_visible(False)
         ax.set_xlabel("seconds since the command")
         ax.grid(axis="x", color=style.PALE, linewidth=0.8)
-        style.key(ax, [(f"{stage} {style.duration(mean)}", style.STAGES[str(stage)]) for stage, mean in shares(bars).items()])
+        means = [(f"{stage} {style.duration(mean)}", style.STAGES[str(stage)]) for stage, mean in shares(bars).items()]
+        style.key(ax, [("mean per pod:", ""), *means])
         style.title(ax, finding(bars), above_key=True)
-        ax.annotate("mean per pod", (1, 1), xycoords="axes fraction", xytext=(0, 4), textcoords="offset points", ha="right", va="bottom", fontsize=7.5, color=style.GREY)
     return ax

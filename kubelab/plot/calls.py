@@ -12,6 +12,7 @@ from kubelab.plot import style
 
 SHOWN = 8
 BINS = 120
+NAMED_FROM = 0.1  # seconds of waiting that deserve words
 
 
 class Picture(NamedTuple):
@@ -74,9 +75,9 @@ def finding(picture: Picture) -> str:
     total = int(rows["calls"].sum())
     words = f"{style.many(total, 'call')}, {rows['calls'].iloc[0] / total:.0%} of them by {rows['component'].iloc[0]}"
     worst = rows.loc[rows["longest"].idxmax()]
-    if worst["longest"] >= 0.001:
+    if worst["longest"] >= NAMED_FROM:
         return f"{words}; {worst['component']} waited up to {style.duration(worst['longest'])} for its client limit"
-    return f"{words}; no client limit was reached"
+    return f"{words}; hardly any waiting for a client limit"
 
 
 def draw(picture: Picture, ax: Axes | None = None) -> Axes:
@@ -90,21 +91,10 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
             ax.axhline(base, color=style.LIGHT, linewidth=0.8)
             # the root keeps a trickle visible beside a burst
             ax.stairs(base + 0.85 * np.sqrt(picture.rates[at] / highest), picture.edges, baseline=base, fill=True, color=style.BLUE)
-            if picture.waiting[at].max(initial=0) > 0:
-                line = base + 0.85 * np.sqrt(picture.waiting[at] / deepest)
-                ax.stairs(line, picture.edges, baseline=None, color=style.VERMILLION, linewidth=1.5)
+            _waiting(ax, picture, at, base, deepest)
             row = picture.rows.iloc[at]
             words = f"{row['calls']:,} calls\npeak {picture.rates[at].max():,.0f}/s"
             ax.annotate(words, (1, base + 0.4), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points", va="center", fontsize=7.5)
-            if row["longest"] >= 0.001:
-                ax.annotate(
-                    f"waits up to {style.duration(row['longest'])}",
-                    (picture.edges[int(np.argmax(picture.waiting[at]))], base + 0.82),
-                    color=style.VERMILLION,
-                    fontsize=8,
-                    va="bottom",
-                    ha="left" if np.argmax(picture.waiting[at]) < BINS // 2 else "right",
-                )
         ax.set_ylim(-0.1, max(rows, 1) + 0.15)
         ax.set_yticks([rows - 1 - at + 0.3 for at in range(rows)], list(picture.rows["component"]))
         ax.tick_params(axis="y", length=0)
@@ -116,3 +106,26 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
         style.key(ax, key)
         style.title(ax, finding(picture), above_key=True)
     return ax
+
+
+def _waiting(ax: Axes, picture: Picture, at: int, base: int, deepest: float) -> None:
+    """The line of calls that wait, where any do, and the longest wait in words behind it."""
+    waiting, edges = picture.waiting[at], picture.edges
+    held = np.flatnonzero(waiting > 0)
+    if not held.size:
+        return
+    line = np.where(waiting > 0, base + 0.85 * np.sqrt(waiting / deepest), np.nan)
+    ax.stairs(line, edges, baseline=None, color=style.VERMILLION, linewidth=1.5)
+    longest = picture.rows["longest"].iloc[at]
+    if longest >= NAMED_FROM:
+        late = edges[held[-1] + 1] > edges[0] + 0.75 * (edges[-1] - edges[0])
+        ax.annotate(
+            f"waits up to {style.duration(longest)}",
+            (edges[held[0]] if late else edges[held[-1] + 1], base + 0.55),
+            xytext=(-4 if late else 4, 0),
+            textcoords="offset points",
+            color=style.VERMILLION,
+            fontsize=8,
+            va="center",
+            ha="right" if late else "left",
+        )

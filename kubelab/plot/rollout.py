@@ -13,11 +13,12 @@ from kubelab.plot import style
 
 class Picture(NamedTuple):
     """What is drawn. ``counts``: a row per instant with ``elapsed``, ``pods``, ``ready``, ``desired``, ``minimum``, ``maximum`` (NaN: no such
-    promise); ``revisions``: ready pods by revision (columns, in the order of appearance) at the same instants; ``images``: revision → images."""
+    promise); ``ready`` and ``unready``: pods by revision (columns, in the order of appearance) at the same instants; ``images``: revision → images."""
 
     workload: str
     counts: pd.DataFrame
-    revisions: pd.DataFrame
+    ready: pd.DataFrame
+    unready: pd.DataFrame
     images: dict[str, str]
 
 
@@ -41,7 +42,8 @@ def tidy(workload: str, rollouts: pd.DataFrame, bounds: pd.DataFrame, until: flo
         }
     ).reset_index()
     images = dict(zip(rollouts["revision"].astype(str), rollouts["images"].astype(str), strict=True))
-    return Picture(workload, counts, by_revision["ready"].reset_index(drop=True), images)
+    ready = by_revision["ready"].reset_index(drop=True)
+    return Picture(workload, counts, ready, by_revision["pods"].reset_index(drop=True) - ready, images)
 
 
 def _held(promise: pd.Series, index: pd.Index) -> pd.Series:
@@ -56,8 +58,10 @@ def cut(picture: Picture, since: float) -> Picture:
     counts = picture.counts
     first = max(int((counts["elapsed"] <= since).sum()) - 1, 0)
     kept = counts.iloc[first:].reset_index(drop=True)
-    revisions = picture.revisions.iloc[first:].reset_index(drop=True)
-    return picture._replace(counts=kept.assign(elapsed=kept["elapsed"].clip(lower=since)), revisions=revisions.loc[:, (revisions > 0).any()])
+    ready, unready = (frame.iloc[first:].reset_index(drop=True) for frame in (picture.ready, picture.unready))
+    seen = ((ready > 0) | (unready > 0)).any()
+    counts = kept.assign(elapsed=kept["elapsed"].clip(lower=since))
+    return picture._replace(counts=counts, ready=ready.loc[:, seen], unready=unready.loc[:, seen])
 
 
 def below(picture: Picture) -> float:
@@ -74,18 +78,21 @@ def below(picture: Picture) -> float:
 def finding(picture: Picture) -> str:
     """What the picture says, in a line."""
     counts = picture.counts
-    if not len(picture.revisions.columns):
+    if not len(picture.ready.columns):
         return f"{picture.workload}: no pods yet"
     last = counts.iloc[-1]
     desired = 0 if np.isnan(last["desired"]) else int(last["desired"])
     words = f"{picture.workload}: {int(last['ready'])} of {desired} ready"
-    now = picture.revisions.iloc[-1]
+    now = picture.ready.iloc[-1]
     standing = [name for name in now.index if now[name] > 0]
-    if len(picture.revisions.columns) > 1:
+    if len(picture.ready.columns) > 1:
         if len(standing) == 1:
             words += f", all on {_label(picture, standing[0])}"
         elif standing:
             words += f", on {len(standing)} revisions"
+    never = [_label(picture, name) for name in now.index if not (picture.ready[name] > 0).any() and (picture.unready[name] > 0).any()]
+    if never and len(now.index) > 1:
+        words += f"; {', '.join(never)} never became ready"
     if counts["minimum"].notna().any():
         missing = below(picture)
         words += f"; below the promised minimum for {style.duration(missing)}" if missing else "; never below the promised minimum"
@@ -105,18 +112,22 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
     x = counts["elapsed"].to_numpy()
     with style.axes(ax, 9, 3.8) as ax:
         base = np.zeros(len(x))
-        for order, revision in enumerate(picture.revisions):
-            top = base + picture.revisions[revision].to_numpy()
+        for order, revision in enumerate(picture.ready):
+            top = base + picture.ready[revision].to_numpy()
             colour = style.of_revision(order)
             ax.fill_between(x, base, top, step="post", color=colour, linewidth=0, alpha=0.9)
             _name(ax, x, base, top, _label(picture, revision), style.on(colour))
             base = top
-        pods = counts["pods"].to_numpy()
-        ax.fill_between(x, base, np.maximum(base, pods), step="post", facecolor=style.PALE, edgecolor=style.GREY, hatch="////", linewidth=0)
-        _name(ax, x, base, np.maximum(base, pods), "not ready", style.INK, boxed=True)
-        ceiling = float(np.nanmax([pods.max(initial=1), counts["maximum"].max(), counts["desired"].max(), 1]))
-        _bound(ax, counts, "maximum", "at most", "bottom")
-        _bound(ax, counts, "minimum", "at least", "top")
+        for order, revision in enumerate(picture.unready):
+            top = base + picture.unready[revision].to_numpy()
+            ax.fill_between(x, base, top, step="post", facecolor="white", edgecolor=style.of_revision(order), hatch="/////", linewidth=0)
+            never = not (picture.ready[revision] > 0).any()
+            _name(ax, x, base, top, f"{_label(picture, revision)}, not ready" if never else "not ready", style.INK, boxed=True)
+            base = top
+        ceiling = float(np.nanmax([base.max(initial=1), counts["maximum"].max(), counts["desired"].max(), 1]))
+        apart = float((counts["maximum"] - counts["minimum"]).iloc[-1]) > ceiling / 12
+        _bound(ax, counts, "maximum", "at most", "center" if apart else "bottom")
+        _bound(ax, counts, "minimum", "at least", "center" if apart else "top")
         ax.set_ylim(0, ceiling * 1.12)
         ax.yaxis.get_major_locator().set_params(integer=True)
         ax.set_ylabel("pods")
@@ -160,7 +171,7 @@ def _bound(ax: Axes, counts: pd.DataFrame, name: str, words: str, side: str) -> 
         (counts["elapsed"].iloc[-1], known[name]),
         xytext=(4, 0),
         textcoords="offset points",
-        va="center",
+        va=side,
         annotation_clip=False,
         fontsize=8.5,
     )

@@ -49,10 +49,10 @@ STAGES = {
     "client limit": VERMILLION,
     "API": BLACK,
     "scheduler": BLUE,
-    "pull": ORANGE,
+    "pull": SKY,
     "start": YELLOW,
     "init containers": GREY,
-    "probe": SKY,
+    "probe": GREEN,
 }
 
 SHEET: dict[str, Any] = {
@@ -91,9 +91,12 @@ def axes(ax: Axes | None, width: float = 9.0, height: float = 4.0) -> Iterator[A
 
 
 def key(ax: Axes, words: Sequence[tuple[str, str]]) -> None:
-    """Words with their colours, in a row between title and picture: for what has no room for a label beside it."""
+    """Words with their colours, in a row between title and picture: for what has no room for a label beside it. Without a colour: words alone."""
     parts: list[Any] = []
     for word, colour in words:
+        if not colour:
+            parts.append(TextArea(word, textprops={"size": 8.5, "color": GREY}))
+            continue
         patch = DrawingArea(9, 9, 0, 0)
         patch.add_artist(Rectangle((0, 0), 9, 9, facecolor=colour, edgecolor=GREY, linewidth=0.4))
         parts.append(HPacker(children=[patch, TextArea(word, textprops={"size": 8.5, "color": INK})], align="center", pad=0, sep=4))

@@ -39,15 +39,14 @@ def finding(bars: pd.DataFrame) -> str:
     became = bars[bars["phase"] == READY].groupby("row")["left"].min()
     waited = (became - born).dropna()
     words = f"{ready} of {style.many(living, 'pod')} ready"
+    if len(waited) == 1:
+        words += f", after {style.duration(waited.iloc[0])}"
+    elif len(waited):
+        words += f", after {style.duration(waited.median())} (median; longest {style.duration(waited.max())})"
+    others = [f"{failing} failing"] if failing else []
     if all_rows > living:
-        words += f", {all_rows - living} gone"
-    if failing:
-        words += f", {failing} failing"
-    if len(waited):
-        words += f"; it took {style.duration(waited.median())}"
-        if len(waited) > 1:
-            words += f" (median; longest {style.duration(waited.max())})"
-    return words
+        others.append(f"{all_rows - living} gone")
+    return "; ".join([words, ", ".join(others)]) if others else words
 
 
 def draw(bars: pd.DataFrame, ax: Axes | None = None) -> Axes:

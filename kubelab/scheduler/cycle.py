@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from kubelab.scheduler.cluster import Cluster, taker
 from kubelab.scheduler.facts import Entry
 from kubelab.scheduler.failure import NO_NODES, SCHEDULER_ERROR, UNSCHEDULABLE, fit_message
-from kubelab.scheduler.framework import Skip, Status
+from kubelab.scheduler.framework import MAX_NODE_SCORE, Skip, Status
 from kubelab.scheduler.node_info import NodeInfo
 from kubelab.scheduler.plugins import (
     default_preemption,
@@ -226,14 +226,13 @@ def choose(cluster: Cluster, pod: Entry, table: Table, window: Sequence[int], dr
     """The index of the best of the feasible nodes and its total score; of equal ones, one at random."""
     take = taker(window)
     totals = take(table.score)
-    taints, preference = take(table.taints), take(table.preference)
     constant = 0
-    if any(taints):
-        totals = _plus(totals, taint_toleration.normalize(taints), taint_toleration.WEIGHT)
+    if table.tainted:
+        totals = _plus(totals, taint_toleration.normalize(take(table.taints)), taint_toleration.WEIGHT)
     else:
-        constant = 100 * taint_toleration.WEIGHT
-    if any(preference):
-        totals = _plus(totals, node_affinity.normalize(preference), node_affinity.WEIGHT)
+        constant = MAX_NODE_SCORE * taint_toleration.WEIGHT
+    if pod.facts.node_preferences:
+        totals = _plus(totals, node_affinity.normalize(take(table.preference)), node_affinity.WEIGHT)
     spread = pod_topology_spread.pre_score(pod, cluster, window)
     if not isinstance(spread, Skip):
         totals = _plus(totals, pod_topology_spread.scores(spread, cluster, window), pod_topology_spread.WEIGHT)

@@ -28,7 +28,8 @@ TABLES = 64
 
 class Table:
     """Columns over ``Cluster.order``: ``status`` (None: passes the node's own filters), ``score`` (Fit + Balanced + ImageLocality, weighted),
-    ``taints`` and ``preference`` (raw scores, to be normalised over the feasible nodes). ``failing``: how many statuses are refusals.
+    ``taints`` and ``preference`` (raw scores, to be normalised over the feasible nodes). ``failing``: how many statuses are refusals;
+    ``tainted``: how many nodes have unwelcome taints.
     ``refusal``: the last decision that no node fits, with what it depends on.
     """
 
@@ -45,6 +46,7 @@ class Table:
         "seen",
         "spread",
         "status",
+        "tainted",
         "taints",
     )
 
@@ -53,6 +55,7 @@ class Table:
         self.epoch = -1
         self.seen = 0
         self.failing = 0
+        self.tainted = 0
         self.refusal: tuple[Any, Any] | None = None
         self.spread: tuple[int, ...] = ()
         self.fixed: list[Status | None] = []
@@ -82,7 +85,7 @@ class Table:
     def _fill(self, cluster: Cluster) -> None:
         size = len(cluster.order)
         self.epoch = cluster.epoch
-        self.failing = 0
+        self.failing = self.tainted = 0
         self.fixed = [None] * size
         self.status = [None] * size
         self.resources = [0] * size
@@ -97,7 +100,9 @@ class Table:
     def _ask_node(self, index: int, node: NodeInfo, cluster: Cluster) -> None:
         pod = self._pod
         self.fixed[index] = node_unschedulable.filter(pod, node) or taint_toleration.filter(pod, node) or node_affinity.filter(pod, node)
-        self.taints[index] = taint_toleration.score(pod, node)
+        unwelcome = taint_toleration.score(pod, node)
+        self.tainted += (unwelcome > 0) - (self.taints[index] > 0)
+        self.taints[index] = unwelcome
         self.preference[index] = node_affinity.score(pod, node)
         self.image[index] = image_locality.WEIGHT * image_locality.score(pod, node, cluster.image_spread, len(cluster.order))
         self._ask_pods(index, node)
@@ -117,11 +122,8 @@ class Table:
         return tuple([spread.get(image, 0) for image in self._pod.facts.images])
 
     def _ask_images(self, cluster: Cluster) -> None:
-        pod, nodes = self._pod, len(cluster.order)
-        for index, node in enumerate(cluster.order):
-            if node.images:
-                self.image[index] = image_locality.WEIGHT * image_locality.score(pod, node, cluster.image_spread, nodes)
-                self.score[index] = self.resources[index] + self.image[index]
+        self.image = [image_locality.WEIGHT * each for each in image_locality.scores(self._pod, cluster.order, cluster.image_spread)]
+        self.score = [one + other for one, other in zip(self.resources, self.image, strict=True)]
 
 
 def table_for(cluster: Cluster, pod: Entry) -> Table:

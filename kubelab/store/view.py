@@ -12,6 +12,8 @@ from typing import Any
 from kubelab.store.log import Object, ObjectKey
 from kubelab.store.state import State
 
+Objects = list[Object]
+Dependents = list[tuple[ObjectKey, Object]]
 _NONE: dict[Any, Any] = {}
 
 
@@ -34,7 +36,7 @@ class View:
             return mine[1]
         return self.state.objects.get(resource, _NONE).get((namespace, name))
 
-    def list(self, resource: str, namespace: str | None = None) -> list[Object]:
+    def list(self, resource: str, namespace: str | None = None) -> Objects:
         """All objects of a resource, of one namespace or of all, in the order of creation (own new ones last)."""
         if namespace is None:
             found: Iterable[Object] = self.state.all(resource).values()
@@ -42,22 +44,22 @@ class View:
             found = self.state.in_namespace(resource, namespace)
         return self._overlaid(resource, found, lambda obj: namespace is None or obj["metadata"].get("namespace", "") == namespace)
 
-    def owned(self, resource: str, uid: str) -> list[Object]:
+    def owned(self, resource: str, uid: str) -> Objects:
         """The objects of a resource whose *controller* is ``uid``."""
         return self._overlaid(resource, self._dependents(resource, uid), lambda obj: controller_uid(obj) == uid)
 
-    def dependents(self, uid: str) -> list[tuple[ObjectKey, Object]]:
+    def dependents(self, uid: str) -> Dependents:
         """All objects that name ``uid`` in their ownerReferences, with their keys, as the trailing state has them."""
         objects = self.state.objects
         return [(key, objects[key[0]][key[1:]]) for key in self.state.dependents.get(uid, _NONE)]
 
-    def on_node(self, node: str) -> list[Object]:
+    def on_node(self, node: str) -> Objects:
         """The pods bound to a node."""
         table = self.state.all("pods")
         found = (table[place] for place in self.state.by_node.get(node, _NONE))
         return self._overlaid("pods", found, lambda obj: obj["spec"].get("nodeName") == node)
 
-    def labelled(self, namespace: str, labels: dict[str, str]) -> list[Object]:
+    def labelled(self, namespace: str, labels: dict[str, str]) -> Objects:
         """The pods of a namespace that carry all ``labels`` (at least one): a selector's candidates, through the rarest label."""
         sets = [self.state.by_label.get((namespace, key, text), _NONE) for key, text in labels.items()]
         table = self.state.all("pods")
@@ -74,7 +76,7 @@ class View:
                 if controller_uid(obj) == uid:
                     yield obj
 
-    def _overlaid(self, resource: str, found: Iterable[Object], belongs: Any) -> list[Object]:
+    def _overlaid(self, resource: str, found: Iterable[Object], belongs: Any) -> Objects:
         if not self.own:
             return list(found)
         mine = {key[1:]: entry[1] for key, entry in self.own.items() if key[0] == resource and entry[0] > self.state.revision}

@@ -6,6 +6,7 @@ upstream: pkg/registry/core/pod/storage/storage.go BindingREST, assignPod, setPo
 from __future__ import annotations
 
 from kubelab.apiserver import status
+from kubelab.apiserver.admission import chain
 from kubelab.apiserver.managed import manager_of
 from kubelab.apiserver.request import Response
 from kubelab.apiserver.work import Work
@@ -27,6 +28,8 @@ def bind(work: Work) -> Response:
         errors.append(required("target.name"))
     if errors:
         raise status.invalid(BINDING, work.request.name, errors)
+    work.operation, work.object = "CREATE", binding
+    chain.mutate(work)
     pod = work.stored()
     _check(work, pod, binding)
     if not work.request.options.dry_run:

@@ -72,7 +72,7 @@ def _wanted(work: Work, old: Object) -> Object:
     request = work.request
     if request.verb == "patch":
         shape = schema.for_kind("autoscaling", "v1", "Scale")
-        return patching._patched(work, request.patch_type, scale_of(old, work.kind), patching._parsed(request.body), shape)
+        return patching.patched(work, request.patch_type, scale_of(old, work.kind), patching.parsed(request.body), shape)
     kind = registry.by_kind("Scale", "autoscaling")
     assert kind is not None
     return decoding.body(Work(work.server, request._replace(version="v1", subresource=""), kind, work.context))
@@ -80,7 +80,7 @@ def _wanted(work: Work, old: Object) -> Object:
 
 def _draft_apply(work: Work) -> None:
     """An applied Scale is an applied workload of which nothing is said but its replicas."""
-    body = patching._apply_body(work)
+    body = patching.apply_body(work)
     spec = {"replicas": (body.get("spec") or {}).get("replicas")}
     applied = {"apiVersion": work.kind.api_version, "kind": work.kind.kind, "metadata": body["metadata"], "spec": spec}
     work.request = work.request._replace(body=applied)

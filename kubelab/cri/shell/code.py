@@ -2,8 +2,9 @@
 
 An instruction is a tuple, its name first:
 `simple node checked` · `sub number body` · `spawn body` · `subshell body checked` · `pipe body` · `pipe_last body checked` · `not` ·
-`jump to` · `jump_ok to` · `jump_fail to` · `status code` · `begin` · `keep` · `end` · `quit` · `for node` · `next variable end` · `unfor` · `redirect redirects skip` ·
-`restore` · `case subject patterns else_to` · `function name body`. A body is a number in the unit; `checked` ones obey `set -e`.
+`jump to` · `jump_ok to` · `jump_fail to` · `status code` · `begin` · `keep` · `end` · `quit` · `for node` · `next variable end` ·
+`unfor` · `redirect redirects skip` · `restore` · `case subject patterns else_to` · `function name body`.
+A body is a number in the unit; `checked` ones obey `set -e`.
 """
 
 from __future__ import annotations

@@ -166,7 +166,7 @@ def scores(state: Soft, cluster: Cluster, window: Sequence[int]) -> list[int]:
     kinds = list(dict.fromkeys(rows))
     raw = [_raw(state, tuple(map(_count, state.wishes, kind))) for kind in kinds]
     by_kind = dict(zip(kinds, normalize(raw), strict=True))
-    return [by_kind[row] for row in rows]
+    return list(map(by_kind.__getitem__, rows))
 
 
 def _column(wish: Wish, cluster: Cluster, take: Callable[[Sequence[Any]], Sequence[Any]]) -> Sequence[Any]:

@@ -171,7 +171,7 @@ def seen(states: str, *, replicas: int | None = None, first: int = 0, **more: An
 
 def done(plan: Any) -> list[str]:
     """The calls of a plan in words, one text per batch: ``create pods web-0``; several calls of a batch are joined by commas."""
-    return [", ".join(map(in_words, batch.calls)) for batch in plan.batches]
+    return [", ".join(map(in_words, batch.calls)) for batch in plan.batches if not batch.refused]
 
 
 def in_words(call: Any) -> str:
@@ -182,7 +182,7 @@ def in_words(call: Any) -> str:
 def status_of(plan: Any) -> Object | None:
     """The status that a plan writes last."""
     for batch in reversed(plan.batches):
-        for call in batch.calls:
+        for call in () if batch.refused else batch.calls:
             if call.subresource == "status":
                 return call.body["status"]
     return None

@@ -105,6 +105,7 @@ def test_image_locality(name, wanted, nodes, expected):
     entry = cluster.entry_of(waiting)
 
     assert [image_locality.score(entry, node, cluster.image_spread, len(nodes)) for node in cluster.order] == expected
+    assert image_locality.scores(entry, cluster.order, cluster.image_spread) == expected
 
 
 def soft(skew, key, label="foo", selector="given"):

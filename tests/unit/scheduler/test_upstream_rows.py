@@ -1,4 +1,4 @@
-"""Upstream's own rows for taints, node affinity, pod affinity and topology spreading: ``upstream_rows.jsonl``, ``spread_filter.jsonl``.
+"""Upstream's own rows for resources, taints, node affinity, pod affinity and topology spreading, in the ``.jsonl`` files beside this one.
 
 Each row names its source. Pods without a namespace stand in ``default``, where upstream's rows leave it empty.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kubelab.scheduler.framework import Skip, Status
-from kubelab.scheduler.plugins import inter_pod_affinity, node_affinity, pod_topology_spread, taint_toleration
+from kubelab.scheduler.plugins import inter_pod_affinity, node_affinity, node_resources_fit, pod_topology_spread, taint_toleration
 from tests.unit.scheduler import builders as b
 
 HERE = Path(__file__).parent
@@ -156,3 +156,24 @@ def test_host_ports(name, wanted, used, conflicts):
     decision = b.place(with_ports("new", wanted), b.node("n1"), with_ports("old", used, "n1"))
 
     assert (decision.plugins == ("NodePorts",)) == conflicts
+
+
+def asking(name, row, node=""):
+    made = b.pod(name, node=node)
+    made["spec"]["containers"] = [{"name": f"c{at}", "resources": {"requests": each}} for at, each in enumerate(row["containers"])]
+    made["spec"]["initContainers"] = [{"name": f"i{at}", "resources": {"requests": each}} for at, each in enumerate(row.get("init", ()))]
+    if "overhead" in row:
+        made["spec"]["overhead"] = row["overhead"]
+    return made
+
+
+@pytest.mark.parametrize("row", rows("fit_rows.jsonl"))
+def test_resources(row):
+    cpu, memory, pods, extended, storage, huge_pages = map(str, row["node"])
+    has = {"example.com/aaa": extended, "ephemeral-storage": storage, "hugepages-2Mi": huge_pages}
+    cluster = b.cluster_of(
+        b.node("n1", cpu=f"{cpu}m", memory=memory, pods=pods, **has), *(asking(f"p{at}", each, "n1") for at, each in enumerate(row["pods"]))
+    )
+    status = node_resources_fit.filter(cluster.entry_of(asking("new", row["pod"])), cluster.order[0])
+
+    assert sorted(status.reasons if status else ()) == sorted(row["expected"])
