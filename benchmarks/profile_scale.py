@@ -12,9 +12,10 @@ import sys
 from datetime import date
 from pathlib import Path
 
-import kubelab as kl
 from figures import RESULTS, machine
 from worlds import PODS_PER_NODE, counts, roll_out
+
+import kubelab as kl
 
 HERE = Path(__file__).resolve().parent
 HOUSE = Path(kl.__file__).resolve().parent
@@ -82,7 +83,7 @@ def by_package(rows: list, total: float) -> list[str]:
 
 def by_function(rows: list, total: float) -> list[str]:
     lines = ["| function | share of own time | µs per pod | times per pod |", "|---|---|---|---|"]
-    for own, number, (file, line, name) in rows[:FUNCTIONS]:
+    for own, number, (file, _, name) in rows[:FUNCTIONS]:
         path = Path(file)
         place = str(path.relative_to(HOUSE)) if path.is_relative_to(HOUSE) else "Python"
         shown = f"`{place}` {name}" if place != "Python" else f"`{name.strip('<>')}`"

@@ -13,6 +13,10 @@ import kubelab as kl
 PODS_PER_DEPLOYMENT = 100
 PODS_PER_NODE = 10
 
+#: Under the default client limits a rollout of n pods takes n / 20 s: the larger, the more heartbeats fall upon each pod. With limits raised
+#: as for a load test, the rollout itself remains.
+LIMITS = {"default": 0, "raised": 1000}
+
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
@@ -31,6 +35,10 @@ class Rollout:
     @property
     def wall_ms_per_pod(self) -> float:
         return 1000 * self.wall_seconds / self.pods
+
+    @property
+    def wall_us_per_commit(self) -> float:
+        return 1e6 * self.wall_seconds / self.commits
 
     @property
     def cpu_ms_per_pod(self) -> float:
@@ -60,10 +68,19 @@ def roll_out(cluster: kl.Cluster, pods: int) -> None:
         cluster.run(until=f"deployment/web-{number:03} ready", timeout="2h")
 
 
-def measure(pods: int) -> tuple[kl.Cluster, Rollout]:
+def timing(limits: str) -> kl.Timing:
+    """The default timing, with the limits of all clients as they are or raised."""
+    figures = kl.Timing.preset("default")
+    raised = LIMITS[limits]
+    if not raised:
+        return figures
+    return figures.with_(**{f"{who}_{what}": raised for who in ("client", "scheduler", "kubelet") for what in ("qps", "burst")})
+
+
+def measure(pods: int, limits: str = "default") -> tuple[kl.Cluster, Rollout]:
     """A new world of ``pods`` pods, and what it cost from the first create to the last Ready."""
     nodes = pods // PODS_PER_NODE
-    cluster = kl.Cluster(nodes)
+    cluster = kl.Cluster(nodes, timing=timing(limits))
     before = counts(cluster)
     wall, cpu = time.perf_counter(), time.process_time()
     roll_out(cluster, pods)

@@ -77,9 +77,13 @@ def architecture(path: Path) -> None:
                 box = FancyBboxPatch((0.4 + place * width, y), width - 0.12, 0.66, boxstyle="round,pad=0.02,rounding_size=0.06")
                 box.set(facecolor=colour, edgecolor=style.GREY, linewidth=0.8)
                 ax.add_patch(box)
-                ax.text(0.4 + place * width + (width - 0.12) / 2, y + 0.33, f"{room}/", ha="center", va="center", color=style.INK, weight="bold")
+                ax.text(
+                    0.4 + place * width + (width - 0.12) / 2, y + 0.33, f"{room}/", ha="center", va="center", color=style.INK, weight="bold"
+                )
             ax.text(6.1, y + 0.33, words, va="center", color=style.INK)
-        ax.add_patch(FancyArrowPatch((0.12, len(rows) + 0.6), (0.12, 1.0), arrowstyle="-|>", mutation_scale=14, color=style.GREY, linewidth=1.4))
+        ax.add_patch(
+            FancyArrowPatch((0.12, len(rows) + 0.6), (0.12, 1.0), arrowstyle="-|>", mutation_scale=14, color=style.GREY, linewidth=1.4)
+        )
         ax.text(0.0, (len(rows) + 1.6) / 2, "imports go down only", rotation=90, ha="center", va="center", color=style.GREY)
         ax.set(xlim=(-0.1, 9.6), ylim=(0.85, len(rows) + 0.85))
         ax.set_axis_off()

@@ -5,7 +5,18 @@ upstream: cmd/kube-controller-manager/app/controllermanager.go, NewControllerIni
 
 from __future__ import annotations
 
-from kubelab.controllers import deployment, endpoints, endpointslice, replicaset, serviceaccount, statefulset
+from kubelab.controllers import (
+    deployment,
+    endpoints,
+    endpointslice,
+    garbagecollector,
+    namespace,
+    podgc,
+    replicaset,
+    rootca,
+    serviceaccount,
+    statefulset,
+)
 from kubelab.engine.component import Component
 
 
@@ -17,5 +28,9 @@ def components() -> tuple[Component, ...]:
         statefulset.CONTROLLER,
         endpoints.CONTROLLER,
         endpointslice.CONTROLLER,
+        garbagecollector.CONTROLLER,
+        namespace.CONTROLLER,
+        rootca.CONTROLLER,
+        podgc.CONTROLLER,
         serviceaccount.CONTROLLER,
     )

@@ -10,6 +10,7 @@ from matplotlib.collections import PolyCollection
 from kubelab.plot import style
 
 NAMED_UP_TO = 40
+SEEN_FROM = 0.01  # share of the whole
 WORDS = {"predecessor": "waiting for pods before", "client limit": "the client QPS limit", "controller": "the controller queue"}
 
 
@@ -64,7 +65,15 @@ def draw(bars: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.spines["left"].set_visible(False)
         ax.set_xlabel("seconds since the command")
         ax.grid(axis="x", color=style.PALE, linewidth=0.8)
-        means = [(f"{stage} {style.duration(mean)}", style.STAGES[str(stage)]) for stage, mean in shares(bars).items()]
-        style.key(ax, [("mean per pod:", ""), *means])
+        style.key(ax, _means(bars))
         style.title(ax, finding(bars), above_key=True)
     return ax
+
+
+def _means(bars: pd.DataFrame) -> list[tuple[str, str]]:
+    """The key: each stage with its mean per pod; those too thin to be seen together."""
+    parts = shares(bars)
+    seen = parts[parts >= parts.sum() * SEEN_FROM]
+    words = [(f"{stage} {style.duration(mean)}", style.STAGES[str(stage)]) for stage, mean in seen.items()]
+    rest = float(parts.sum() - seen.sum())
+    return [("mean per pod:", ""), *words, *([(f"all else {style.duration(rest)}", "")] if len(seen) < len(parts) else [])]

@@ -12,6 +12,7 @@ from kubelab.plot import style
 
 SHOWN = 8
 BINS = 120
+ROUNDING = 1e-6  # seconds: what is below is no waiting but the sums' last digits
 NAMED_FROM = 0.1  # seconds of waiting that deserve words
 
 
@@ -42,7 +43,8 @@ def tidy(calls: pd.DataFrame, until: float, bins: int = BINS, *, since: float = 
         sent = (own["elapsed"] - own["executing"]).to_numpy()
         asked = sent - own["waiting"].to_numpy()
         rates.append(np.histogram(np.maximum(sent, since), edges)[0] / width)
-        waiting.append(np.maximum(np.diff(_seconds_waited(asked, sent, edges)), 0) / width)
+        waited = np.diff(_seconds_waited(asked, sent, edges))
+        waiting.append(np.where(waited > ROUNDING, waited, 0) / width)
         rows.append((name, len(own), float(own["waiting"].max()), float(own["waiting"].sum())))
     frame = pd.DataFrame(rows, columns=["component", "calls", "longest", "waited"])
     return Picture(frame, np.array(rates).reshape(-1, bins), np.array(waiting).reshape(-1, bins), edges)

@@ -11,6 +11,9 @@ from matplotlib.axes import Axes
 from kubelab.plot import style
 
 
+LETTER = 0.008  # of the width, per letter of a label
+
+
 class Picture(NamedTuple):
     """What is drawn. ``counts``: a row per instant with ``elapsed``, ``pods``, ``ready``, ``desired``, ``minimum``, ``maximum`` (NaN: no such
     promise); ``ready`` and ``unready``: pods by revision (columns, in the order of appearance) at the same instants; ``images``: revision → images."""
@@ -156,6 +159,8 @@ def _name(ax: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, words: str
     if best is None or span == 0 or room < 0.003 or not widths.size:
         return
     start, end, _ = best
+    if x[end] - x[start] < span * LETTER * len(words):
+        return
     bottom, top = low[start:end].max(), high[start:end].min()
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5} if boxed else None
     ax.text((x[start] + x[end]) / 2, (bottom + top) / 2, words, ha="center", va="center", color=colour, fontsize=8.5, clip_on=True, bbox=box)

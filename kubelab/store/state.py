@@ -56,7 +56,9 @@ class State:
 
     # -- writing -----------------------------------------------------------------------------------------------------
     def apply(self, commit: Commit) -> None:
-        """The next commit. Parts that a change shares with the object before it (same labels, same owners) cost nothing."""
+        """The next commit. Parts that a change shares with the object before it (same labels, same owners) cost nothing.
+
+        Indexes follow what objects say, not which parts they share, so that a loaded world goes on as the saved one."""
         resource, namespace, name = key = commit.key
         self.revision = self.touched[resource] = commit.revision
         table = self.objects.get(resource)
@@ -83,7 +85,7 @@ class State:
     def _index_owners(self, key: ObjectKey, old: Object | None, new: Object | None) -> None:
         before = old["metadata"].get("ownerReferences") if old else None
         after = new["metadata"].get("ownerReferences") if new else None
-        if before is after:
+        if before is after or before == after:
             return
         for reference in before or ():
             _discard(self.dependents, reference["uid"], key)
@@ -100,7 +102,7 @@ class State:
                 self.by_node.setdefault(after, {})[place] = None
         labels_before = old["metadata"].get("labels") if old else None
         labels_after = new["metadata"].get("labels") if new else None
-        if labels_before is not labels_after:
+        if labels_before is not labels_after and labels_before != labels_after:
             namespace = place[0]
             for label, text in (labels_before or _NONE).items():
                 _discard(self.by_label, (namespace, label, text), place)

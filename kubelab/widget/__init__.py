@@ -1,1 +1,7 @@
+"""Widgets: a cluster in a reader's hand. ``rollout`` is the first."""
 
+from __future__ import annotations
+
+from kubelab.widget.rollout import rollout
+
+__all__ = ["rollout"]
