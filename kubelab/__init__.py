@@ -17,6 +17,7 @@ _WHERE = {
     "ApiError": "kubelab.cluster.errors",
     "ArchiveError": "kubelab.cluster.archive",
     "Cluster": "kubelab.cluster.handle",
+    "ExecError": "kubelab.cluster.errors",
     "ManifestError": "kubelab.cluster.errors",
     "Timing": "kubelab.world.timing",
     "Unsettled": "kubelab.cluster.errors",
@@ -28,7 +29,7 @@ __all__ = [*sorted(_WHERE), "__version__"]  # noqa: PLE0604
 if TYPE_CHECKING:
     from kubelab import widget
     from kubelab.cluster.archive import ArchiveError, load
-    from kubelab.cluster.errors import ApiError, ManifestError, Unsettled
+    from kubelab.cluster.errors import ApiError, ExecError, ManifestError, Unsettled
     from kubelab.cluster.handle import Cluster
     from kubelab.world.timing import Timing
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kubelab.apiserver import discovery, http, status
+from kubelab.apiserver.copying import private
 from kubelab.apiserver.request import Request, Response, User
 from kubelab.apiserver.server import ApiServer
 from kubelab.apiserver.table import table
@@ -47,7 +48,7 @@ def ask(
     except status.ApiFailure as refusal:
         return Answer(refusal.code, refusal.status)
     response = handle(request)
-    answer = server.present(response.object)
+    answer = private(server.present(response.object))
     if response.code < 400 and isinstance(answer, dict) and request.resource:
         answer = _versioned(request, answer)
         if discovery.is_table(accept) and request.verb in ("get", "list") and "metadata" in answer:

@@ -13,6 +13,7 @@ from kubelab.apiserver.request import Options
 from kubelab.cluster import manifests, references
 from kubelab.cluster.errors import ApiError, ManifestError, ReferenceError_
 from kubelab.cluster.manifests import Document
+from kubelab.cluster.objects import owned
 from kubelab.cluster.references import Reference
 from kubelab.kinds import schema
 from kubelab.kinds.kind import Object
@@ -28,7 +29,7 @@ def each(cluster: Cluster, source: Any, namespace: str, verb: str, options: Opti
         reference = _reference(document, namespace)
         name = reference.name if verb == "update" else ""
         target = Reference(reference.kind, reference.namespace, name)
-        return dict(handle._call(verb, target, body=document.object, options=options, place=document.place).object)
+        return owned(handle._call(verb, target, body=document.object, options=options, place=document.place).object)
 
     return _all_or_nothing(cluster, source, one, keep_going=False)
 
@@ -42,7 +43,7 @@ def apply(cluster: Cluster, source: Any, namespace: str, *, server_side: bool, k
             raise ApiError(_required_name(reference, document.object), document.place)
         if server_side:
             chosen = options._replace(field_manager=options.field_manager or "kubectl")
-            return dict(
+            return owned(
                 handle._call(
                     "patch", reference, body=document.object, patch_type="apply", options=chosen, place=document.place
                 ).object
@@ -99,7 +100,7 @@ def _client_side(cluster: Cluster, reference: Reference, document: Document, opt
         if error.code != 404:
             raise
         target = Reference(reference.kind, reference.namespace, "")
-        return dict(
+        return owned(
             cluster._call("create", target, body=modified, options=options, place=document.place, agent="kubectl").object
         )
     original = configuration_of(current) or None
@@ -108,8 +109,8 @@ def _client_side(cluster: Cluster, reference: Reference, document: Document, opt
     shape = schema.for_kind(kind.group, version, kind.kind)
     patch = three_way.patch(original, modified, current, shape)
     if not patch:
-        return current
-    return dict(
+        return owned(current)
+    return owned(
         cluster._call(
             "patch",
             reference,

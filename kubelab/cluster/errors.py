@@ -60,6 +60,15 @@ class ReferenceError_(ValueError):
     """A reference such as ``pod/web-1`` that cannot be understood."""
 
 
+class ExecError(RuntimeError):
+    """A command in a container ended with another code than 0."""
+
+    def __init__(self, argv: list[str], exit_code: int, stdout: str, stderr: str) -> None:
+        self.exit_code, self.stdout, self.stderr = exit_code, stdout, stderr
+        said = (stderr or stdout).strip()
+        super().__init__(f"{' '.join(argv)}: command terminated with exit code {exit_code}{': ' + said if said else ''}")
+
+
 class Unsettled(TimeoutError):
     """``run(until=…)`` or ``settle`` ran out of virtual time. ``moving`` lists what is still going on, and because of what."""
 

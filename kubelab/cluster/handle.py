@@ -10,8 +10,9 @@ from typing import Any
 from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
 from kubelab.cluster import applying, bootstrap, explaining, faults, manifests, node_door, references, running, why_not
-from kubelab.cluster.errors import ApiError
+from kubelab.cluster.errors import ApiError, ExecError
 from kubelab.cluster.explaining import Explanation
+from kubelab.cluster.objects import ApiList, ApiObject, owned, owned_list
 from kubelab.cluster.references import Reference
 from kubelab.cluster.rollout import Rollout
 from kubelab.cluster.why_not import Answer
@@ -26,6 +27,18 @@ from kubelab.world.timing import Timing
 START = "2026-01-01T00:00:00Z"
 RELEASES = ("1.28", "1.7")
 USER_AGENT = "kubelab"
+COMPLETED = (
+    "configmaps",
+    "daemonsets.apps",
+    "deployments.apps",
+    "jobs.batch",
+    "nodes",
+    "persistentvolumeclaims",
+    "pods",
+    "replicasets.apps",
+    "services",
+    "statefulsets.apps",
+)
 
 
 class World:
@@ -36,6 +49,7 @@ class World:
     def __init__(self, engine: Engine, start_ns: int) -> None:
         self.engine = engine
         self.start_ns = start_ns
+        engine.server.kubelet_door = node_door.Door(engine)
 
 
 class Cluster:
@@ -149,12 +163,12 @@ class Cluster:
             raise ApiError(response.object, place)
         return response
 
-    def get(self, reference: str | Object, name: str | None = None, *, namespace: str = "default") -> Object:
+    def get(self, reference: str | Object, name: str | None = None, *, namespace: str = "default") -> ApiObject:
         """One object; ApiError (NotFound) if it is not there."""
         found = references.parse(reference, name, namespace)
-        return dict(self._call("get", found).object)
+        return owned(self._call("get", found).object)
 
-    def __getitem__(self, reference: str) -> Object:
+    def __getitem__(self, reference: str) -> ApiObject:
         return self.get(reference)
 
     def list(
@@ -164,12 +178,12 @@ class Cluster:
         namespace: str | None = "default",
         selector: str = "",
         field_selector: str = "",
-    ) -> list[Object]:
+    ) -> ApiList:
         """The objects of a kind in a namespace (None: all namespaces), in the order of their names."""
         found = references.kind_of(kind)
         where = (namespace or "") if found.namespaced else ""
         options = ListOptions(selector, field_selector)
-        return list(self._call("list", Reference(found, where, ""), list_options=options).object["items"])
+        return owned_list(self._call("list", Reference(found, where, ""), list_options=options).object["items"], self._engine.now_ns)
 
     def kinds(self) -> list[str]:
         """The kinds that this cluster serves, as kubectl names them."""
@@ -206,12 +220,12 @@ class Cluster:
             options=Options(dry_run, field_manager, field_validation, force),
         )
 
-    def patch(self, reference: str, body: Any, type: str = "strategic", *, namespace: str = "default", subresource: str = "") -> Object:  # noqa: A002
+    def patch(self, reference: str, body: Any, type: str = "strategic", *, namespace: str = "default", subresource: str = "") -> ApiObject:  # noqa: A002
         """Patch an object: ``type`` is strategic, merge or json."""
         if type not in ("strategic", "merge", "json"):
             raise ValueError(f"type={type!r}: use strategic, merge or json")
         found = references.parse(reference, namespace=namespace)
-        return dict(self._call("patch", found, body=body, patch_type=type, subresource=subresource, agent="kubectl-patch").object)
+        return owned(self._call("patch", found, body=body, patch_type=type, subresource=subresource, agent="kubectl-patch").object)
 
     def delete(
         self,
@@ -221,7 +235,7 @@ class Cluster:
         namespace: str = "default",
         grace_period: int | None = None,
         cascade: str | None = None,
-    ) -> Object:
+    ) -> ApiObject:
         """Delete an object. ``cascade``: background, foreground or orphan; ``grace_period`` in seconds."""
         found = references.parse(reference, name, namespace)
         options: Object = {}
@@ -233,17 +247,17 @@ class Cluster:
             options["propagationPolicy"] = cascade.capitalize()
         elif found.kind.orphans_by_default:
             options["propagationPolicy"] = "Background"
-        return dict(self._call("delete", found, body=options).object)
+        return owned(self._call("delete", found, body=options).object)
 
     def delete_all(self, source: Any, *, namespace: str = "default") -> list[Object]:
         """Delete every object of a source, as ``kubectl delete -f``."""
         return [self.delete(document.object, namespace=namespace) for document in manifests.read(source)]
 
-    def scale(self, reference: str, replicas: int, *, namespace: str = "default") -> Object:
+    def scale(self, reference: str, replicas: int, *, namespace: str = "default") -> ApiObject:
         """Set the number of replicas, as ``kubectl scale``."""
         found = references.parse(reference, namespace=namespace)
         body = {"spec": {"replicas": replicas}}
-        return dict(self._call("patch", found, body=body, patch_type="merge", subresource="scale", agent="kubectl").object)
+        return owned(self._call("patch", found, body=body, patch_type="merge", subresource="scale", agent="kubectl").object)
 
     def as_user(self, name: str, groups: Sequence[str] | None = None) -> Cluster:
         """The same cluster under another identity."""
@@ -266,12 +280,12 @@ class Cluster:
         """The rollout of a Deployment, StatefulSet or DaemonSet: status, history, undo, pause, resume, restart."""
         return Rollout(self, references.parse(reference, namespace=namespace))
 
-    def fault(self, kind: str, **fields: Any) -> Object:
+    def fault(self, kind: str, **fields: Any) -> ApiObject:
         """Break something: ``c.fault("NodeCrash", nodes=["node-1"], duration="5m")``. Without a duration until the Fault is deleted."""
         engine = self._engine
         number = len(engine.store.head.all(faults.RESOURCE)) + 1
         obj = faults.fault_object(engine, kind, number, fields)
-        return dict(self._call("create", references.parse(obj), body=obj).object)
+        return owned(self._call("create", references.parse(obj), body=obj).object)
 
     # -- looking ---------------------------------------------------------------------------------------------------------
     @property
@@ -288,11 +302,27 @@ class Cluster:
 
         return Plot(self)
 
-    def logs(self, reference: str, *, namespace: str = "default", container: str = "") -> str:
-        """What a container has written."""
+    def logs(
+        self, reference: str, *, namespace: str = "default", container: str = "", previous: bool = False, tail: int | None = None
+    ) -> str:
+        """What a container has written, as ``kubectl logs``."""
+        options = {"container": container, "previous": previous, "tailLines": tail}
         found = references.parse(reference, namespace=namespace)
-        pod = dict(self._call("get", found).object)
-        return node_door.logs(self._engine, pod, container)
+        body = {name: item for name, item in options.items() if item}
+        return str(self._call("get", found, subresource="log", body=body).object)
+
+    def exec(self, reference: str, command: Sequence[str] | str, *, namespace: str = "default", container: str = "") -> str:
+        """Run a command in a container, as ``kubectl exec``: what it writes; ApiError where it cannot be run.
+
+        A command that ends with another code than 0 raises ``ExecError`` with ``exit_code``, ``stdout`` and ``stderr``.
+        """
+        argv = command.split() if isinstance(command, str) else list(command)
+        found = references.parse(reference, namespace=namespace)
+        body = {"command": argv, **({"container": container} if container else {})}
+        result = self._call("create", found, subresource="exec", body=body).object
+        if result["exitCode"]:
+            raise ExecError(argv, result["exitCode"], result["stdout"], result["stderr"])
+        return str(result["stdout"])
 
     def cri(self, node: str) -> Any:
         """A node's container runtime: RPC names in snake_case, plain dicts."""
@@ -303,6 +333,22 @@ class Cluster:
         from kubelab.cluster import archive
 
         return archive.save(self, path)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        """Tab completion of ``c["…"]``: references of what is there."""
+        state = self._engine.store.head
+        words = [(kind.singular or kind.kind.lower(), kind.resource) for kind in registry.all_kinds() if kind.resource in COMPLETED]
+        return [f"{word}/{name}" for word, resource in words for (namespace, name) in state.all(resource) if namespace in ("default", "")]
+
+    def _repr_html_(self) -> str:
+        from kubelab.display import html_of
+
+        return html_of(self)
+
+    def __repr__(self) -> str:
+        state = self._engine.store.head
+        pods = len(state.all("pods"))
+        return f"<Cluster: {len(state.all('nodes'))} nodes, {pods} pods, {self.now:%Y-%m-%d %H:%M:%S} ({self.elapsed:.3f} s)>"
 
     # -- futures ---------------------------------------------------------------------------------------------------------
     def fork(self) -> Cluster:

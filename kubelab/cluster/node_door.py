@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubelab.apiserver import status
+from kubelab.apiserver.subresources.kubelet import KubeletUnreachable
 from kubelab.cri.api import CriError
 from kubelab.engine.component import Scope
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
 from kubelab.kubelet import cri_door
+from kubelab.world.clock import SECOND, parse_rfc3339
 
 
 def scope_of(engine: Engine, node: str) -> Scope:
@@ -25,16 +28,56 @@ def runtime(engine: Engine, node: str) -> Any:
     return cri_door.runtime_of(scope_of(engine, node))
 
 
-def logs(engine: Engine, pod: Object, container: str, **options: Any) -> str:
-    """What a container has written; ValueError where there is nothing to read."""
-    names = [item["name"] for item in (*pod["spec"]["containers"], *(pod["spec"].get("initContainers") or ()))]
-    chosen = container or names[0]
-    if chosen not in names:
-        raise ValueError(f"container {chosen} is not valid for pod {pod['metadata']['name']}: it has {', '.join(names)}")
-    node = pod["spec"].get("nodeName")
-    if not node:
-        raise ValueError(f"pod {pod['metadata']['name']} does not have a host assigned")
-    try:
-        return cri_door.container_logs(scope_of(engine, node), pod, chosen, **options)
-    except CriError as error:
-        raise ValueError(str(error)) from None
+class Door:
+    """What the API server's log and exec subresources go through."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def _reach(self, namespace: str, name: str) -> tuple[Object, Scope]:
+        """The pod and its kubelet; a node that is down or unknown cannot be reached."""
+        pod = self._engine.store.head.objects["pods"][(namespace, name)]
+        runner = self._engine.runners.get(f"kubelet/{pod['spec'].get('nodeName')}")
+        if runner is None or not runner.alive:
+            raise KubeletUnreachable(pod["spec"].get("nodeName") or "")
+        return pod, self._engine.scope(runner, ())
+
+    def logs(self, namespace: str, name: str, options: Object) -> str:
+        """A container's log as the kubelet gives it."""
+        pod, scope = self._reach(namespace, name)
+        since_ns = 0
+        if options.get("sinceSeconds"):
+            since_ns = self._engine.now_ns - options["sinceSeconds"] * SECOND
+        elif options.get("sinceTime"):
+            since_ns = parse_rfc3339(options["sinceTime"])
+        try:
+            text = cri_door.container_logs(
+                scope,
+                pod,
+                options["container"],
+                previous=bool(options.get("previous")),
+                tail_lines=options.get("tailLines"),
+                since_ns=since_ns,
+                timestamps=bool(options.get("timestamps")),
+            )
+        except CriError as error:
+            raise status.bad_request(error.message) from None
+        limit = options.get("limitBytes")
+        return text.encode()[:limit].decode(errors="ignore") if limit else text
+
+    def exec(self, namespace: str, name: str, options: Object) -> Object:
+        """Run a command in a container: its exit code and output."""
+        pod, scope = self._reach(namespace, name)
+        try:
+            result, nudges = cri_door.exec_in(scope, pod, options["container"], options.get("command") or [])
+        except CriError as error:
+            raise status.bad_request(error.message) from None
+        for nudge in nudges:
+            self._engine.nudge(nudge, 0)
+        return {"exitCode": result.exit_code, "stdout": result.output, "stderr": result.stderr}
+
+    def attach(self, namespace: str, name: str, options: Object) -> Any:
+        raise status.method_not_allowed()
+
+    def port_forward(self, namespace: str, name: str, options: Object) -> Any:
+        raise status.method_not_allowed()

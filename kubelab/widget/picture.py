@@ -91,11 +91,12 @@ def _chart(frame: Frame) -> str:
         path += f"H{x:.1f}V{y:.1f}" if number else f"M{x:.1f} {y:.1f}"
     base = f"{path}H{right:.1f}V{CHART}H0Z"
     lines = ""
-    for bound, words in ((frame.minimum, "at least"), (frame.maximum, "at most")):
+    close = frame.minimum is not None and frame.maximum is not None and (frame.maximum - frame.minimum) / high * CHART < 14
+    for bound, words, aside in ((frame.minimum, "at least", 7), (frame.maximum, "at most", -7)):
         if bound is not None:
             _, y = at(start, bound)
             lines += f'<path d="M0 {y:.1f}H{right}" stroke="{style.BLACK}" stroke-dasharray="5 3"/>'
-            lines += f'<text x="{right + 4}" y="{y + 4:.1f}" font-size="11">{words} {bound}</text>'
+            lines += f'<text x="{right + 4}" y="{y + 4 + (aside if close else 0):.1f}" font-size="11">{words} {bound}</text>'
     axis = f'<path d="M0 {CHART}H{right}" stroke="{style.GREY}"/><text y="{CHART + 16}" font-size="11">{start:.0f} s</text>'
     axis += f'<text x="{right}" y="{CHART + 16}" font-size="11" text-anchor="end">{end:.1f} s</text>'
     return f'<path d="{base}" fill="{style.GOOD}" fill-opacity="0.35"/><path d="{path}H{right:.1f}" fill="none" stroke="{style.GOOD}" stroke-width="2"/>{lines}{axis}'

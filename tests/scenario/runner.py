@@ -88,11 +88,11 @@ class Player:
             self.cluster.run(until=" ".join(words[1:]))
         else:
             self.cluster.run(words[0])
-        return f"{self.cluster.elapsed:.3f}s"
+        return f"{self.cluster.elapsed:.1f}s"
 
     def do_settle(self, words: list[str], _: str) -> str:
         self.cluster.settle(words[0] if words else "1h")
-        return f"{self.cluster.elapsed:.3f}s"
+        return f"{self.cluster.elapsed:.1f}s"
 
     def do_get(self, words: list[str], _: str) -> str:
         kind = references.kind_of(words[0])
