@@ -27,11 +27,15 @@ _WHERE = {
 __all__ = [*sorted(_WHERE), "__version__"]  # noqa: PLE0604
 
 if TYPE_CHECKING:
-    from kubelab import widget
-    from kubelab.cluster.archive import ArchiveError, load
-    from kubelab.cluster.errors import ApiError, ExecError, ManifestError, Unsettled
-    from kubelab.cluster.handle import Cluster
-    from kubelab.world.timing import Timing
+    from kubelab import widget as widget
+    from kubelab.cluster.archive import ArchiveError as ArchiveError
+    from kubelab.cluster.archive import load as load
+    from kubelab.cluster.errors import ApiError as ApiError
+    from kubelab.cluster.errors import ExecError as ExecError
+    from kubelab.cluster.errors import ManifestError as ManifestError
+    from kubelab.cluster.errors import Unsettled as Unsettled
+    from kubelab.cluster.handle import Cluster as Cluster
+    from kubelab.world.timing import Timing as Timing
 
 
 def __getattr__(name: str) -> Any:

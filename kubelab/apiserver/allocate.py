@@ -51,9 +51,8 @@ class Allocations:
 
     def release(self, service: Object) -> None:
         owner = service["metadata"]["uid"]
-        for table in (self.ips, self.ports):
-            for item in [item for item, holder in table.items() if holder == owner]:  # type: ignore[attr-defined]
-                del table[item]  # type: ignore[attr-defined]
+        self.ips = {ip: holder for ip, holder in self.ips.items() if holder != owner}
+        self.ports = {port: holder for port, holder in self.ports.items() if holder != owner}
 
 
 def on_create(work: Work) -> None:

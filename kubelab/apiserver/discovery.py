@@ -94,7 +94,13 @@ def _api_version(group: str) -> Object:
 
 def _rows(kind: Kind) -> list[Object]:
     singular = kind.singular or kind.kind.lower()
-    row: Object = {"name": kind.plural, "singularName": singular, "namespaced": kind.namespaced, "kind": kind.kind, "verbs": list(kind.verbs)}
+    row: Object = {
+        "name": kind.plural,
+        "singularName": singular,
+        "namespaced": kind.namespaced,
+        "kind": kind.kind,
+        "verbs": list(kind.verbs),
+    }
     if kind.short_names:
         row["shortNames"] = list(kind.short_names)
     if kind.categories:

@@ -8,6 +8,7 @@ Authentication has happened at the door (certificate, token, or the Python handl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kubelab.apiserver import create, delete, discovery, read, status, update
@@ -67,7 +68,7 @@ def resolve(server: ApiServer, request: Request, context: Context) -> Work:
     return Work(server, request, kind, context)
 
 
-def special_handler(request: Request):  # type: ignore[no-untyped-def]
+def special_handler(request: Request) -> Callable[[Work], Response] | None:
     """Subresources other than status, and kinds that are asked and not stored (reviews), have their own handlers."""
     if request.subresource:
         return SUBRESOURCES.get((request.resource, request.subresource)) or SUBRESOURCES.get(("*", request.subresource))

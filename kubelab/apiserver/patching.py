@@ -15,10 +15,10 @@ from kubelab.apiserver.apply import managed
 from kubelab.apiserver.apply.conflicts import ApplyRejected, Conflicts
 from kubelab.apiserver.apply.entries import of_request
 from kubelab.apiserver.apply.typed import TypedError
+from kubelab.apiserver.copying import private
 from kubelab.apiserver.managed import manager_of
 from kubelab.apiserver.patch import json_patch, merge_patch, strategic_merge
 from kubelab.apiserver.patch.errors import PatchError
-from kubelab.apiserver.copying import private
 from kubelab.apiserver.work import Work
 from kubelab.kinds import decode, schema
 from kubelab.kinds.field import Go, invalid

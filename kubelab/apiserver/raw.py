@@ -44,7 +44,9 @@ def ask(
     try:
         _check_accept(accept)
         as_event = http.parse_path(url).group == events.GROUP
-        request = http.request_of(method, _core_url(url) if as_event else url, _core_body(body) if as_event else body, content_type, user, headers)
+        request = http.request_of(
+            method, _core_url(url) if as_event else url, _core_body(body) if as_event else body, content_type, user, headers
+        )
     except status.ApiFailure as refusal:
         return Answer(refusal.code, refusal.status)
     response = handle(request)
@@ -91,6 +93,8 @@ def _as_event(answer: Object) -> Object:
     if answer.get("kind") == "Event":
         return events.from_core(answer)
     if answer.get("kind") == "EventList":
-        items = [{name: part for name, part in events.from_core(item).items() if name not in ("kind", "apiVersion")} for item in answer["items"]]
+        items = [
+            {name: part for name, part in events.from_core(item).items() if name not in ("kind", "apiVersion")} for item in answer["items"]
+        ]
         return {**answer, "apiVersion": f"{events.GROUP}/{events.VERSION}", "items": items}
     return answer

@@ -192,7 +192,9 @@ def _decoded_token(text: str) -> tuple[str, int]:
     except (ValueError, KeyError, TypeError):
         raise status.bad_request(f"invalid continue token: continue key is not valid: {why}") from None
     if token.get("v") != "meta.k8s.io/v1":
-        raise status.bad_request(f'invalid continue token: continue key is not valid: server does not recognize this encoded version "{token.get("v")}"')
+        raise status.bad_request(
+            f'invalid continue token: continue key is not valid: server does not recognize this encoded version "{token.get("v")}"'
+        )
     return start, revision
 
 

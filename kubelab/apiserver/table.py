@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from kubelab.kinds.kind import Kind, Object
 
-PARTIAL = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "labels", "annotations", "ownerReferences", "generation", "managedFields")
+PARTIAL = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "generation",
+    "managedFields",
+)
 
 
 def table(kind: Kind, answer: Object, now_ns: int, include: str = "") -> Object:

@@ -61,4 +61,3 @@ class Work:
         commit = store.commit(self.context.now_ns, type_, key, obj, manager, len(store.log.calls))
         self.commits.append(commit)
         return commit
-

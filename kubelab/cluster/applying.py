@@ -44,9 +44,7 @@ def apply(cluster: Cluster, source: Any, namespace: str, *, server_side: bool, k
         if server_side:
             chosen = options._replace(field_manager=options.field_manager or "kubectl")
             return owned(
-                handle._call(
-                    "patch", reference, body=document.object, patch_type="apply", options=chosen, place=document.place
-                ).object
+                handle._call("patch", reference, body=document.object, patch_type="apply", options=chosen, place=document.place).object
             )
         return _client_side(handle, reference, document, options._replace(field_manager="kubectl-client-side-apply", force=None))
 
@@ -100,9 +98,7 @@ def _client_side(cluster: Cluster, reference: Reference, document: Document, opt
         if error.code != 404:
             raise
         target = Reference(reference.kind, reference.namespace, "")
-        return owned(
-            cluster._call("create", target, body=modified, options=options, place=document.place, agent="kubectl").object
-        )
+        return owned(cluster._call("create", target, body=modified, options=options, place=document.place, agent="kubectl").object)
     original = configuration_of(current) or None
     kind = reference.kind
     version = str(modified["apiVersion"]).rpartition("/")[2]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver.faults import ApiFault
 from kubelab.cri.power import power_cut
-from kubelab.engine.component import Change, Client, Identity, Later, Scope, Tables, Watch
+from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch
 from kubelab.engine.plan import NOTHING, Act, Batch, Key, Plan, Reason, step, update_status, wait
 from kubelab.kinds.selectors import matches_selector
 from kubelab.store.log import Object
@@ -203,9 +203,9 @@ def fault_object(engine: Engine, kind: str, number: int, fields: dict[str, Any])
     """A Fault from ``Cluster.fault``'s arguments, its targets checked; ValueError names the one that is not there."""
     if kind not in BUILT:
         raise ValueError(f"fault {kind!r} is not built: use one of {', '.join(BUILT)}")
-    _check(engine.machines, [name for name in fields.get("nodes") or ()], "node", [name for name in engine.machines if name])
+    _check(list(fields.get("nodes") or ()), "node", [name for name in engine.machines if name])
     components = [name for name in engine.runners if name != CONTROLLER.name]
-    _check(engine.machines, list(fields.get("components") or ()), "component", components)
+    _check(list(fields.get("components") or ()), "component", components)
     name = fields.pop("name", None) or f"{kind.lower()}-{number}"
     spec = {"type": kind, **{key: list(item) if isinstance(item, tuple) else item for key, item in fields.items() if item is not None}}
     if "duration" in spec and not isinstance(spec["duration"], str):
@@ -213,7 +213,7 @@ def fault_object(engine: Engine, kind: str, number: int, fields: dict[str, Any])
     return {"apiVersion": "lab.kubelab.dev/v1", "kind": "Fault", "metadata": {"name": name}, "spec": spec}
 
 
-def _check(machines: dict[str, Tables], named: list[str], what: str, known: list[str]) -> None:
+def _check(named: list[str], what: str, known: list[str]) -> None:
     for name in named:
         if name not in known:
             shown = ", ".join(known[:8]) + (" …" if len(known) > 8 else "")

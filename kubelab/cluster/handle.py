@@ -9,7 +9,7 @@ from typing import Any
 
 from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
-from kubelab.cluster import applying, bootstrap, explaining, faults, manifests, node_door, references, running, why_not
+from kubelab.cluster import applying, bootstrap, explaining, faults, looking, manifests, node_door, references, running, why_not
 from kubelab.cluster.errors import ApiError, ExecError
 from kubelab.cluster.explaining import Explanation
 from kubelab.cluster.objects import ApiList, ApiObject, owned, owned_list
@@ -220,7 +220,7 @@ class Cluster:
             options=Options(dry_run, field_manager, field_validation, force),
         )
 
-    def patch(self, reference: str, body: Any, type: str = "strategic", *, namespace: str = "default", subresource: str = "") -> ApiObject:  # noqa: A002
+    def patch(self, reference: str, body: Any, type: str = "strategic", *, namespace: str = "default", subresource: str = "") -> ApiObject:
         """Patch an object: ``type`` is strategic, merge or json."""
         if type not in ("strategic", "merge", "json"):
             raise ValueError(f"type={type!r}: use strategic, merge or json")
@@ -291,16 +291,12 @@ class Cluster:
     @property
     def frames(self) -> Any:
         """DataFrames of everything that happened."""
-        from kubelab.frames import Frames
-
-        return Frames(self)
+        return looking.room("frames", self)
 
     @property
     def plot(self) -> Any:
         """Figures; each call returns a matplotlib Axes and accepts ``ax=``."""
-        from kubelab.plot import Plot
-
-        return Plot(self)
+        return looking.room("plot", self)
 
     def logs(
         self, reference: str, *, namespace: str = "default", container: str = "", previous: bool = False, tail: int | None = None
@@ -341,9 +337,7 @@ class Cluster:
         return [f"{word}/{name}" for word, resource in words for (namespace, name) in state.all(resource) if namespace in ("default", "")]
 
     def _repr_html_(self) -> str:
-        from kubelab.display import html_of
-
-        return html_of(self)
+        return looking.html_of(self)
 
     def __repr__(self) -> str:
         state = self._engine.store.head

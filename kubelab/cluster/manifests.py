@@ -84,7 +84,7 @@ def _read_path(path: Path) -> list[Document]:
 
 def _read_text(text: str, source: str) -> list[Document]:
     try:
-        found = [item for item in yaml.load_all(text, _Loader) if item is not None]  # noqa: S506
+        found = [item for item in yaml.load_all(text, _Loader) if item is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = f"error parsing YAML: {error.problem or error.context}"

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from kubelab.apiserver.copying import private
+from kubelab.cluster import looking
 
 
 class ApiObject(dict[str, Any]):
     """An API object: a dict like any other, private to whoever got it; a notebook shows it as kubectl would, with its YAML below."""
 
     def _repr_html_(self) -> str:
-        from kubelab.display import html_of
-
-        return html_of(self)
+        return looking.html_of(self)
 
 
 class ApiList(list[ApiObject]):
@@ -24,9 +23,7 @@ class ApiList(list[ApiObject]):
         self.now_ns = now_ns
 
     def _repr_html_(self) -> str:
-        from kubelab.display import html_of
-
-        return html_of(self)
+        return looking.html_of(self)
 
 
 def owned(obj: Any) -> ApiObject:

@@ -112,10 +112,8 @@ class Rollout:
     def _undo_deployment(self, to: int) -> str:
         obj = self._object
         if obj["spec"].get("paused"):
-            name = self._named()
-            raise RolloutError(
-                f'you cannot rollback a paused deployment; resume it first with \'kubectl rollout resume {name.partition("/")[0]}/{obj["metadata"]["name"]}\' and try again'
-            )
+            resume = f"kubectl rollout resume {self._named().partition('/')[0]}/{self._reference.name}"
+            raise RolloutError(f"you cannot rollback a paused deployment; resume it first with '{resume}' and try again")
         history = self.history()
         chosen = self._chosen(history, to)
         template = _without_hash(chosen.template)
@@ -166,7 +164,9 @@ class Rollout:
 
     def _set_paused(self, paused: bool, doing: str, done: str) -> str:
         if self._reference.kind.kind != "Deployment":
-            raise RolloutError(f"{self._reference.kind.plural}.{self._reference.kind.group} {json.dumps(self._reference.name)} {doing} is not supported")
+            raise RolloutError(
+                f"{self._reference.kind.plural}.{self._reference.kind.group} {json.dumps(self._reference.name)} {doing} is not supported"
+            )
         if bool(self._object["spec"].get("paused")) == paused:
             state = "already paused" if paused else "not paused"
             raise RolloutError(f'deployments.apps "{self._reference.name}" is {state}')

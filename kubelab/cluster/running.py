@@ -10,8 +10,8 @@ from kubelab.cluster import until as conditions
 from kubelab.cluster.errors import Unsettled
 from kubelab.cluster.why_not import why_not
 from kubelab.engine.engine import Engine
-from kubelab.world.collector import held_off
 from kubelab.world.clock import format_duration, parse_duration
+from kubelab.world.collector import held_off
 
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster

@@ -55,7 +55,9 @@ def _workload(cluster: Cluster, reference: Reference, obj: Object, subject: str)
     """What the controller says it waits for, what was refused, and what its pods lack."""
     engine = cluster._engine
     status = obj.get("status") or {}
-    lines = [f"{item['type']}={item['status']}: {item.get('message', '')}" for item in status.get("conditions") or () if item.get("message")]
+    lines = [
+        f"{item['type']}={item['status']}: {item.get('message', '')}" for item in status.get("conditions") or () if item.get("message")
+    ]
     lines += _stories(engine, reference)
     lines += _refusals(engine, reference.namespace, reference.name)
     for pod in _pods_of(engine, obj):
@@ -89,11 +91,7 @@ def _pods_of(engine: Engine, obj: Object) -> list[Object]:
 
 def _stories(engine: Engine, reference: Reference) -> list[str]:
     key = (reference.namespace, reference.name)
-    return [
-        f"{runner.name} waits: {because}"
-        for runner in engine.runners.values()
-        for because in runner.stories.get(key, ())
-    ]
+    return [f"{runner.name} waits: {because}" for runner in engine.runners.values() for because in runner.stories.get(key, ())]
 
 
 def _events(engine: Engine, obj: Object) -> list[Object]:
@@ -136,7 +134,11 @@ def _not_made(engine: Engine, owner: Object, reference: Reference, subject: str,
     first = (owner["spec"].get("ordinals") or {}).get("start", 0)
     replicas = owner["spec"].get("replicas", 1)
     if not first <= ordinal < first + replicas:
-        return Answer(subject, "statefulset-controller", f"statefulset/{name} has {replicas} replicas: its ordinals are {first} to {first + replicas - 1}")
+        return Answer(
+            subject,
+            "statefulset-controller",
+            f"statefulset/{name} has {replicas} replicas: its ordinals are {first} to {first + replicas - 1}",
+        )
     waits = _stories(engine, Reference(kind_of("statefulset"), reference.namespace, name))
     refused = refused or _refusals(engine, reference.namespace, name)
     if refused:

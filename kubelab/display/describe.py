@@ -140,7 +140,10 @@ def _error(error: ApiError) -> list[Block]:
 
 def _unsettled(error: Unsettled) -> list[Block]:
     first = str(error).partition("\n")[0]
-    return [Lines((first,), bad=True), *([Heading("Still moving"), Lines(tuple(f"– {line}" for line in error.moving))] if error.moving else [])]
+    return [
+        Lines((first,), bad=True),
+        *([Heading("Still moving"), Lines(tuple(f"– {line}" for line in error.moving))] if error.moving else []),
+    ]
 
 
 def _other_error(error: Exception) -> list[Block]:

@@ -56,7 +56,9 @@ def _trouble(pods: list[Object]) -> list[str]:
         reason = summarize(pod).reason
         if reason.endswith(("BackOff", "Error", "ErrImagePull", "Unknown", "Failed", "Evicted", "OOMKilled")) or "Invalid" in reason:
             counts.setdefault(reason, []).append(pod["metadata"]["name"])
-    return [f"{reason}: {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}" for reason, names in counts.items()]
+    return [
+        f"{reason}: {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''}" for reason, names in counts.items()
+    ]
 
 
 def _many(number: int, word: str) -> str:

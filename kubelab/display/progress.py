@@ -51,7 +51,9 @@ class Progress:
             self._bar = self._make()
             self._silent = self._bar is None
         if self._bar is not None:
-            self._bar.show(self._share(now), f"{now:,.1f} s{f' of {self.end:,.1f} s' if self.end is not None else ''}{f', {note}' if note else ''}")
+            self._bar.show(
+                self._share(now), f"{now:,.1f} s{f' of {self.end:,.1f} s' if self.end is not None else ''}{f', {note}' if note else ''}"
+            )
 
     def _share(self, now: float) -> float | None:
         if self.end is None:

@@ -103,14 +103,29 @@ class Component(Protocol):
     waiting does not count as something still moving (heartbeats, probes, resyncs). ``machine``: whose ``local`` tables it uses ("" none).
     """
 
-    name: str
-    identity: Identity
-    watches: tuple[Watch, ...]
-    lanes: dict[str, int]
-    max_retries: int | None
-    backoff: tuple[int, int]
-    background: frozenset[str]
-    machine: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def identity(self) -> Identity: ...
+
+    @property
+    def watches(self) -> tuple[Watch, ...]: ...
+
+    @property
+    def lanes(self) -> dict[str, int]: ...
+
+    @property
+    def max_retries(self) -> int | None: ...
+
+    @property
+    def backoff(self) -> tuple[int, int]: ...
+
+    @property
+    def background(self) -> frozenset[str]: ...
+
+    @property
+    def machine(self) -> str: ...
 
     def start(self, scope: Scope) -> Iterable[Key | Later]:
         """Keys to look at when the component starts (or starts again), besides those that its watches give for all present objects."""

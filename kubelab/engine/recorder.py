@@ -123,7 +123,7 @@ def _record_series(tables: Tables, draft: EventDraft, identity: Identity, now_ns
         return Call("patch", "events", namespace, name, body=body, patch_type="strategic")
     name = f"{about['name']}.{name_ns:x}"
     _remember(series, key, (name, now_ns, 1))
-    body = {
+    event: Object = {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": name, "namespace": namespace},
@@ -139,7 +139,7 @@ def _record_series(tables: Tables, draft: EventDraft, identity: Identity, now_ns
         "reportingComponent": identity.source,
         "reportingInstance": f"{identity.source}-{identity.host or 'master'}",
     }
-    return Call("create", "events", namespace, name, body=body)
+    return Call("create", "events", namespace, name, body=event)
 
 
 def _remember(table: dict[Any, Any], key: Any, item: Any) -> None:
@@ -148,5 +148,3 @@ def _remember(table: dict[Any, Any], key: Any, item: Any) -> None:
     table[key] = item
     if len(table) > CACHE:
         del table[next(iter(table))]
-
-

@@ -279,5 +279,3 @@ def write(memory: Tables, changes: Mapping[str, Mapping[Any, Any]]) -> None:
 def deliverable(found: Key | Later) -> tuple[Key, int]:
     """A key and its delay."""
     return (found.key, found.after_ns) if type(found) is Later else (found, 0)  # type: ignore[return-value]
-
-

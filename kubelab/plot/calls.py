@@ -96,7 +96,15 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
             _waiting(ax, picture, at, base, deepest)
             row = picture.rows.iloc[at]
             words = f"{row['calls']:,} calls\npeak {picture.rates[at].max():,.0f}/s"
-            ax.annotate(words, (1, base + 0.4), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points", va="center", fontsize=7.5)
+            ax.annotate(
+                words,
+                (1, base + 0.4),
+                xycoords=("axes fraction", "data"),
+                xytext=(6, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7.5,
+            )
         ax.set_ylim(-0.1, max(rows, 1) + 0.15)
         ax.set_yticks([rows - 1 - at + 0.3 for at in range(rows)], list(picture.rows["component"]))
         ax.tick_params(axis="y", length=0)

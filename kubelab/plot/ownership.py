@@ -30,7 +30,13 @@ def tidy(owners: pd.DataFrame, name: str = "", kind: str = "", namespace: str = 
     """
     full = nx.DiGraph()
     for row in owners.itertuples():
-        full.add_node(row.uid, kind=str(row.kind), name=str(row.name), namespace=str(row.namespace), ready=None if row.ready is pd.NA else bool(row.ready))
+        full.add_node(
+            row.uid,
+            kind=str(row.kind),
+            name=str(row.name),
+            namespace=str(row.namespace),
+            ready=None if row.ready is pd.NA else bool(row.ready),
+        )
     full.add_edges_from((row.owner, row.uid) for row in owners.itertuples() if row.owner is not pd.NA and row.owner in full)
     facts = full.nodes
     if name:
@@ -78,7 +84,11 @@ def finding(tree: nx.DiGraph, owners: pd.DataFrame) -> str:
     if len(roots) == 1:
         parts = [_counted(tree, kind) for kind in dict.fromkeys(tree.nodes[uid]["kind"] for uid in tree) if kind != roots[0]["kind"]]
         words = f"{roots[0]['kind']} {roots[0]['name']}"
-        return f"{words} owns {' and '.join([', '.join(parts[:-1]), parts[-1]] if len(parts) > 2 else parts)}" if parts else f"{words} owns nothing"
+        return (
+            f"{words} owns {' and '.join([', '.join(parts[:-1]), parts[-1]] if len(parts) > 2 else parts)}"
+            if parts
+            else f"{words} owns nothing"
+        )
     return f"{len(roots)} objects at the top, {style.many(int(counts.get('Pod', 0)), 'pod')} at the leaves"
 
 
@@ -107,7 +117,16 @@ def draw(tree: nx.DiGraph, owners: pd.DataFrame, ax: Axes | None = None) -> Axes
             hollow = facts["ready"] is False
             ax.scatter([x], [y], s=64, c="white" if hollow else colour, edgecolors=colour, linewidths=1.6, zorder=2)
             text = facts["name"] + (" (not ready)" if hollow else "")
-            ax.annotate(text, (x, y), xytext=(8, 0), textcoords="offset points", va="center", fontsize=8.5, zorder=3, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+            ax.annotate(
+                text,
+                (x, y),
+                xytext=(8, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=8.5,
+                zorder=3,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )
         ax.set_xlim(-0.1, layers - 0.25)
         ax.set_ylim(rows - 0.4, -0.6)
         ax.axis("off")

@@ -115,7 +115,9 @@ def _names(ax: Axes, squares: pd.DataFrame, colours: dict[str, str]) -> None:
         short = name if len(name) <= NAME_ROOM else name.rpartition("-")[2]
         colour = style.on(colours[str(square.group)]) if square.ready else style.INK
         box = None if square.ready else {"facecolor": "white", "edgecolor": "none", "pad": 1}
-        ax.text(square.slot + 0.5, square.row, short[:NAME_ROOM], ha="center", va="center", fontsize=7, color=colour, clip_on=True, bbox=box)
+        ax.text(
+            square.slot + 0.5, square.row, short[:NAME_ROOM], ha="center", va="center", fontsize=7, color=colour, clip_on=True, bbox=box
+        )
 
 
 def _row(row: object) -> str:

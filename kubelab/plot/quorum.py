@@ -61,12 +61,27 @@ def draw(workload: str, steps: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.step(x, majority, where="post", color=style.BLACK, linestyle=(0, (5, 3)), linewidth=1.2)
         if len(x):
             for value, words in ((majority[-1], "majority"), (members[-1], "members")):
-                ax.annotate(f"{words} {value:.0f}", (x[-1], value), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8.5, annotation_clip=False)
+                ax.annotate(
+                    f"{words} {value:.0f}",
+                    (x[-1], value),
+                    xytext=(4, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=8.5,
+                    annotation_clip=False,
+                )
         top = float(members.max(initial=1))
         for stretch in lost(steps).itertuples():
             ax.axvspan(stretch.start, stretch.end, color=style.BAD, alpha=0.15, linewidth=0)
             middle = (stretch.start + stretch.end) / 2
-            ax.annotate(f"no quorum {style.duration(stretch.end - stretch.start)}", (middle, top * 1.08), ha="center", va="bottom", fontsize=8.5, color=style.BAD)
+            ax.annotate(
+                f"no quorum {style.duration(stretch.end - stretch.start)}",
+                (middle, top * 1.08),
+                ha="center",
+                va="bottom",
+                fontsize=8.5,
+                color=style.BAD,
+            )
         ax.set_ylim(0, top * 1.25)
         ax.yaxis.get_major_locator().set_params(integer=True)
         ax.set_ylabel("ready members")

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 
 from kubelab.plot import style
 
-
 LETTER = 0.008  # of the width, per letter of a label
 
 
@@ -163,7 +162,9 @@ def _name(ax: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, words: str
         return
     bottom, top = low[start:end].max(), high[start:end].min()
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5} if boxed else None
-    ax.text((x[start] + x[end]) / 2, (bottom + top) / 2, words, ha="center", va="center", color=colour, fontsize=8.5, clip_on=True, bbox=box)
+    ax.text(
+        (x[start] + x[end]) / 2, (bottom + top) / 2, words, ha="center", va="center", color=colour, fontsize=8.5, clip_on=True, bbox=box
+    )
 
 
 def _bound(ax: Axes, counts: pd.DataFrame, name: str, words: str, side: str) -> None:

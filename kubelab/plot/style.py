@@ -101,7 +101,9 @@ def key(ax: Axes, words: Sequence[tuple[str, str]]) -> None:
         patch.add_artist(Rectangle((0, 0), 9, 9, facecolor=colour, edgecolor=GREY, linewidth=0.4))
         parts.append(HPacker(children=[patch, TextArea(word, textprops={"size": 8.5, "color": INK})], align="center", pad=0, sep=4))
     row = HPacker(children=parts, align="center", pad=0, sep=12)
-    box = AnchoredOffsetbox("lower left", child=row, pad=0, borderpad=0.3, frameon=False, bbox_to_anchor=(0, 1), bbox_transform=ax.transAxes)
+    box = AnchoredOffsetbox(
+        "lower left", child=row, pad=0, borderpad=0.3, frameon=False, bbox_to_anchor=(0, 1), bbox_transform=ax.transAxes
+    )
     ax.add_artist(box)
 
 

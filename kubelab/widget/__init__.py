@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from kubelab.widget.rollout import rollout
+from kubelab.widget.view import rollout
 
 __all__ = ["rollout"]

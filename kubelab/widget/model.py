@@ -183,7 +183,9 @@ class RolloutModel:
         spec = workload["spec"]
         if self.reference.kind.kind == "Deployment":
             strategy = spec.get("strategy") or {}
-            return Settings(spec.get("replicas", 1), None, (strategy.get("rollingUpdate") or {}).get("maxUnavailable"), strategy.get("type", ""))
+            return Settings(
+                spec.get("replicas", 1), None, (strategy.get("rollingUpdate") or {}).get("maxUnavailable"), strategy.get("type", "")
+            )
         rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
         unavailable = rolling.get("maxUnavailable", 1) if self.may_set_unavailable else None
         return Settings(spec.get("replicas", 1), rolling.get("partition", 0), unavailable, spec.get("podManagementPolicy", ""))

@@ -51,7 +51,9 @@ def _square(square: Square, side: int, columns: int) -> str:
     title = escape(f"{square.name}: {style.PHASE_WORDS[square.phase]}")
     shape = f'<rect x="{x + 1}" y="{y + 1}" width="{size}" height="{size}" rx="3" fill="{fill}" stroke="{edge}" stroke-width="2"><title>{title}</title></rect>'
     if failing:
-        shape += f'<path d="M{x + 5} {y + 5}l{size - 8} {size - 8}m0 {8 - size}l{8 - size} {size - 8}" stroke="{style.BAD}" stroke-width="2"/>'
+        shape += (
+            f'<path d="M{x + 5} {y + 5}l{size - 8} {size - 8}m0 {8 - size}l{8 - size} {size - 8}" stroke="{style.BAD}" stroke-width="2"/>'
+        )
     tail = square.name.rpartition("-")[2]
     if side == SIDE_FEW and tail.isdigit():
         ink = style.on(colour) if square.phase == READY else style.INK

@@ -37,9 +37,7 @@ def digest(cluster: kl.Cluster) -> str:
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "4242"])
 def test_same_log_in_another_process_with_another_hash_seed(hash_seed: str) -> None:
-    code = (
-        "import kubelab as kl; from tests.scenario.test_determinism import story, digest; print(digest(story(kl.Cluster(nodes=4, seed=11))))"
-    )
+    code = "import kubelab as kl; from tests.scenario.test_determinism import story, digest; print(digest(story(kl.Cluster(nodes=4, seed=11))))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)},
@@ -79,7 +77,9 @@ def test_a_saved_world_goes_on_as_if_it_had_not_been_saved(tmp_path: Path, stop_
     assert digest(loaded) == digest(cluster)
 
 
-@pytest.mark.parametrize("component", ["statefulset-controller", "deployment-controller", "replicaset-controller", "scheduler", "kubelet/node-1"])
+@pytest.mark.parametrize(
+    "component", ["statefulset-controller", "deployment-controller", "replicaset-controller", "scheduler", "kubelet/node-1"]
+)
 @pytest.mark.parametrize("at", [0.012, 0.4, 2.6, 4.0])
 def test_a_component_killed_between_two_wakes_resumes_from_the_log_alone(component: str, at: float) -> None:
     cluster = kl.Cluster(nodes=3, seed=3)

@@ -82,4 +82,6 @@ if __name__ == "__main__":
         print(f"{file}: {sum(row.exact for row in found)} of {len(found)} exact")
         for row in found:
             if not row.exact:
-                print(f"--- {row.number} {row.call}\n  recorded {json.dumps(row.recorded)[:1500]}\n  answered {json.dumps(row.answered)[:1500]}")
+                print(
+                    f"--- {row.number} {row.call}\n  recorded {json.dumps(row.recorded)[:1500]}\n  answered {json.dumps(row.answered)[:1500]}"
+                )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kubelab.controllers.garbagecollector import attempt
 from kubelab.controllers.garbagecollector.attempt import ABSENT, Seen
+from kubelab.controllers.garbagecollector.graph import ORPHAN as ORPHAN_FINALIZER
 from kubelab.controllers.garbagecollector.graph import (
     Owner,
     changed_keys,
@@ -20,7 +21,6 @@ from kubelab.controllers.garbagecollector.graph import (
     owner_of,
     waits_for_dependents,
 )
-from kubelab.controllers.garbagecollector.graph import ORPHAN as ORPHAN_FINALIZER
 from kubelab.engine.component import Client, Identity, Later, Scope, Watch, service_account
 from kubelab.engine.plan import NOTHING, Act, Key, Plan
 from kubelab.store.log import Object

@@ -29,7 +29,9 @@ class RolloutView(widgets.VBox):
         self.model = model
         self.player = widgets.Play(min=0, max=BEATS, interval=FRAME_MS, show_repeat=False)
         self.player.observe(lambda change: self._beat(), "value")
-        self.pace = widgets.FloatLogSlider(value=model.pace, base=10, min=-2, max=1, step=0.1, description="s per frame", readout_format=".2f")
+        self.pace = widgets.FloatLogSlider(
+            value=model.pace, base=10, min=-2, max=1, step=0.1, description="s per frame", readout_format=".2f"
+        )
         self.pace.observe(self._turn_pace, "value")
         self.canvases = tuple(widgets.HTML(layout=widgets.Layout(width="100%")) for _ in model.variants)
         self.knobs = tuple(self._knobs(at) for at in range(len(model.variants)))
