@@ -25,7 +25,8 @@ def scope_of(engine: Engine, node: str) -> Scope:
 
 def runtime(engine: Engine, node: str) -> Any:
     """The node's container runtime, its RPCs as methods."""
-    return cri_door.runtime_of(scope_of(engine, node))
+    scope_of(engine, node)
+    return cri_door.runtime_of(lambda: scope_of(engine, node), lambda nudge: engine.nudge(nudge, 0))
 
 
 class Door:

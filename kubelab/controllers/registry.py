@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from kubelab.controllers import (
     deployment,
+    disruption,
     endpoints,
     endpointslice,
     garbagecollector,
+    job,
     namespace,
     podgc,
     replicaset,
@@ -32,5 +34,7 @@ def components() -> tuple[Component, ...]:
         namespace.CONTROLLER,
         rootca.CONTROLLER,
         podgc.CONTROLLER,
+        disruption.CONTROLLER,
+        job.CONTROLLER,
         serviceaccount.CONTROLLER,
     )

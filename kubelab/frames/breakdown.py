@@ -7,13 +7,14 @@ the commit that made it ready. The stages between them are contiguous: their sum
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
 from kubelab.frames.events import happened_ns
-from kubelab.frames.lives import Life
+from kubelab.frames.lives import Life, controller_of
 from kubelab.frames.typed import category, count, instants, seconds, text
 from kubelab.store.log import CallRecord, Commit, Log
 
@@ -40,7 +41,34 @@ _ENDED_BY = {
 }
 
 
-Sync = tuple[str, str, int]  # component, key, wake
+class Work:
+    """How long a worker's calls were held back and under way, summed from the beginning, so that any window is a difference."""
+
+    def __init__(self, stretches: list[Stretch]) -> None:
+        self._stretches = stretches
+        self._starts = [each.start_ns for each in stretches]
+        self._sums = [(0, 0)]
+        for each in stretches:
+            self._sums.append(self._plus(self._sums[-1], each, each.end_ns))
+
+    @staticmethod
+    def _plus(sums: tuple[int, int], stretch: Stretch, until_ns: int) -> tuple[int, int]:
+        length_ns = min(stretch.end_ns, until_ns) - stretch.start_ns
+        limited_ns, calling_ns = sums
+        return (limited_ns + length_ns, calling_ns) if stretch.stage == CLIENT_LIMIT else (limited_ns, calling_ns + length_ns)
+
+    def _until(self, time_ns: int) -> tuple[int, int]:
+        at = bisect_right(self._starts, time_ns)
+        return self._plus(self._sums[at - 1], self._stretches[at - 1], time_ns) if at else (0, 0)
+
+    def between(self, start_ns: int, end_ns: int) -> tuple[int, int]:
+        """Nanoseconds (held back, under way) within a window."""
+        before, after = self._until(start_ns), self._until(end_ns)
+        return after[0] - before[0], after[1] - before[1]
+
+
+Worked = tuple[str, str]  # component, key
+Turns = dict[str, list[tuple[int, str]]]  # ReplicaSet uid → instants of scaling, and what was waited for
 
 
 class Stretch(NamedTuple):
@@ -63,13 +91,17 @@ def breakdown(log: Log, lives: Sequence[Life]) -> pd.DataFrame:
     """
     commands = _commands(log)
     happened = _events_by_pod(log)
-    syncs = _syncs(log, lives)
+    turns, work = _turns(log), _work(log, lives)
     rows: list[tuple[int, Life, int, Stretch]] = []
     for order, life in enumerate(lives):
         if life.born is None or life.readied is None:
             continue
         command_ns = _command_ns(commands, life)
-        stretches = [*_creation(log, life, command_ns, syncs), *_scheduling(log, life), *_starting(log, life, happened.get(life.uid, ()))]
+        stretches = [
+            *_creation(log, life, command_ns, turns, work),
+            *_scheduling(log, life),
+            *_starting(log, life, happened.get(life.uid, ())),
+        ]
         rows += [(order, life, command_ns, stretch) for stretch in _joined(stretches)]
     starts = [row[3].start_ns for row in rows]
     ends = [row[3].end_ns for row in rows]
@@ -118,43 +150,70 @@ def _command_ns(commands: dict[tuple[str, str], list[int]], life: Life) -> int:
     return next((time_ns for time_ns in reversed(known) if time_ns <= asked_ns), asked_ns)
 
 
-def _creation(log: Log, life: Life, command_ns: int, syncs: dict[Sync, list[Stretch]]) -> list[Stretch]:
+def _creation(log: Log, life: Life, command_ns: int, turns: Turns, busy: dict[Worked, Work]) -> list[Stretch]:
+    """From the command to the pod's creation: until it was its turn, until its controller asked for it, until it was there.
+
+    What its controller did in between for other pods is summed up: first its own time, then calls held back, then calls under way.
+    """
     born = life.born
     if born is None:
         return []
     call = log.calls[born.call]
     asked_ns = call.time_ns - call.latency_ns - call.wait_ns
-    turn_ns, stage = command_ns, CONTROLLER
-    if call.cause >= log.first:
-        cause = log.at(call.cause)
-        turn_ns = min(max(cause.time_ns, command_ns), asked_ns)
-        stage = PREDECESSOR if cause.key[0] == "pods" else CONTROLLER
-    found = [Stretch(stage, command_ns, turn_ns)]
-    for busy in syncs.get(_sync_of(call), ()):
-        if turn_ns <= busy.start_ns < asked_ns:
-            end_ns = min(busy.end_ns, asked_ns)
-            found += [Stretch(CONTROLLER, turn_ns, busy.start_ns), Stretch(busy.stage, busy.start_ns, end_ns)]
-            turn_ns = end_ns
-    return [*found, Stretch(CONTROLLER, turn_ns, asked_ns), *_on_the_way(log, born)]
+    turn_ns, stage = _turn(log, life, call, turns)
+    turn_ns = min(max(turn_ns, command_ns), asked_ns)
+    limited_ns, calling_ns = busy[(call.component, call.key)].between(turn_ns, asked_ns) if call.component else (0, 0)
+    own_ns = asked_ns - limited_ns - calling_ns
+    return [
+        Stretch(stage, command_ns, turn_ns),
+        Stretch(CONTROLLER, turn_ns, own_ns),
+        Stretch(CLIENT_LIMIT, own_ns, own_ns + limited_ns),
+        Stretch(API, own_ns + limited_ns, asked_ns),
+        *_on_the_way(log, born),
+    ]
 
 
-def _sync_of(call: CallRecord) -> Sync:
-    return call.component, call.key, call.wake
+def _turn(log: Log, life: Life, call: CallRecord, turns: Turns) -> tuple[int, str]:
+    """When it was the pod's turn, and what it had waited for until then.
 
-
-def _syncs(log: Log, lives: Sequence[Life]) -> dict[Sync, list[Stretch]]:
-    """What the syncs that created pods did with their time: calls held back, calls under way; contiguous or apart, never overlapping.
-
-    A pod of a later batch waits for the earlier ones: that is their time, not its controller's queue.
+    A ReplicaSet makes all its pods at once: their turn is when it was scaled. Others make a pod when a change, often another pod's, lets them.
     """
-    asked: dict[Sync, list[CallRecord]] = {}
+    scaled = turns.get(controller_of(life.pod)[1])
+    if scaled:
+        return next(((time_ns, stage) for time_ns, stage in reversed(scaled) if time_ns <= life.created_ns), scaled[0])
+    if call.cause < log.first:
+        return 0, CONTROLLER
+    cause = log.at(call.cause)
+    return cause.time_ns, PREDECESSOR if cause.key[0] == "pods" else CONTROLLER
+
+
+def _turns(log: Log) -> Turns:
+    """When each ReplicaSet was scaled: for the command's sake (its Deployment changed), or because pods before had got on."""
+    found: Turns = {}
+    for commit in log.commits:
+        if commit.key[0] != "replicasets.apps" or (commit.old or {}).get("spec", {}).get("replicas") == commit.object["spec"].get(
+            "replicas"
+        ):
+            continue
+        cause = log.calls[commit.call].cause
+        waited = cause >= log.first and log.at(cause).key[0] in ("pods", "replicasets.apps")
+        found.setdefault(commit.object["metadata"]["uid"], []).append((commit.time_ns, PREDECESSOR if waited else CONTROLLER))
+    return found
+
+
+def _work(log: Log, lives: Sequence[Life]) -> dict[Worked, Work]:
+    """What the workers that created pods did with their time: calls held back, calls under way; never overlapping.
+
+    A key is worked on by one worker at a time: what it does for other pods, a later one waits for. That is their time, not a queue's.
+    """
+    asked: dict[Worked, list[CallRecord]] = {}
     for life in lives:
-        if life.born is not None and log.calls[life.born.call].component:
-            asked.setdefault(_sync_of(log.calls[life.born.call]), [])
+        if life.born is not None and (call := log.calls[life.born.call]).component:
+            asked.setdefault((call.component, call.key), [])
     for call in log.calls:
-        if call.resource != "events" and (calls := asked.get(_sync_of(call))) is not None:
+        if call.resource != "events" and (calls := asked.get((call.component, call.key))) is not None:
             calls.append(call)
-    return {sync: _busy(calls) for sync, calls in asked.items() if len(calls) > 1}
+    return {worked: Work(_busy(calls)) for worked, calls in asked.items()}
 
 
 def _busy(calls: list[CallRecord]) -> list[Stretch]:

@@ -6,7 +6,7 @@ programs; ``nudges`` then holds what the engine has to pass on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kubelab.cri.api import Container, CriError, Sandbox
@@ -15,6 +15,7 @@ from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Nudge
 from kubelab.kubelet.network_world import Around
+from kubelab.kubelet.pod.probing import taken_up_again
 from kubelab.kubelet.pod.starting import tick_nudges
 from kubelab.kubelet.records import Instances, PodRecord
 from kubelab.world.clock import SECOND, rfc3339_micro
@@ -24,18 +25,23 @@ _NONE: dict[str, Any] = {}
 
 
 class CriDoor:
-    """The runtime of the node whose kubelet's ``scope`` is given."""
+    """The runtime of the node whose kubelet's scope ``look`` gives, as it is at each call; ``pass_on`` takes what calls set in motion."""
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-        self.around = Around(scope)
-        self.runtime: SimulatedRuntime = self.around.runtime(scope.local)
+    def __init__(self, look: Callable[[], Scope], pass_on: Callable[[Nudge], None] | None = None) -> None:
+        self._look = look
+        self._pass_on = pass_on
+        self._around = Around(look())
         self._woken: tuple[Nudge, ...] = ()
+
+    @property
+    def runtime(self) -> SimulatedRuntime:
+        """The runtime now."""
+        return self._around.runtime(self._look().local)
 
     @property
     def nudges(self) -> tuple[Nudge, ...]:
         """What the calls so far have set in motion."""
-        return (*self._woken, *self.around.pokes())
+        return self._woken
 
     def version(self) -> Object:
         return self.runtime.version()
@@ -86,8 +92,16 @@ class CriDoor:
         return {"stdout": result.output, "stderr": result.stderr, "exitCode": result.exit_code}
 
     def execute(self, container_id: str, argv: tuple[str, ...], timeout: int = 0) -> ExecResult:
-        result = self.runtime.exec_sync(container_id, argv, self.scope.now_ns, timeout * SECOND)
-        self._woken += tick_nudges(self.scope, self.runtime, container_id)
+        scope = self._look()
+        self._around = Around(scope)
+        runtime = self._around.runtime(scope.local)
+        steady = container_id not in scope.local["states"]
+        result = runtime.exec_sync(container_id, argv, scope.now_ns, timeout * SECOND)
+        woken = (*tick_nudges(scope, runtime, container_id), *self._around.pokes())
+        woken += taken_up_again(scope, container_id) if steady else ()
+        self._woken += woken
+        for nudge in woken if self._pass_on is not None else ():
+            self._pass_on(nudge)
         return result
 
 
@@ -123,9 +137,9 @@ def _container(container: Container) -> Object:
     }
 
 
-def runtime_of(scope: Scope) -> CriDoor:
-    """What ``c.cri(node)`` gives; ``scope`` is that of the node's kubelet."""
-    return CriDoor(scope)
+def runtime_of(look: Callable[[], Scope], pass_on: Callable[[Nudge], None] | None = None) -> CriDoor:
+    """What ``c.cri(node)`` gives; ``look`` gives the scope of the node's kubelet, ``pass_on`` goes to the engine."""
+    return CriDoor(look, pass_on)
 
 
 def _instances(scope: Scope, pod: Object, name: str) -> Instances:
@@ -174,6 +188,6 @@ def container_logs(
 
 def exec_in(scope: Scope, pod: Object, container: str, argv: Sequence[str]) -> tuple[ExecResult, tuple[Nudge, ...]]:
     """Run a command in a pod's container: its result, and what the engine has to pass on. Raises CriError."""
-    door = CriDoor(scope)
+    door = CriDoor(lambda: scope)
     result = door.execute(_instances(scope, pod, container).current, tuple(argv))
     return result, door.nudges

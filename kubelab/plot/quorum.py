@@ -60,9 +60,11 @@ def draw(workload: str, steps: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.step(x, ready, where="post", color=style.INK, linewidth=1.2)
         ax.step(x, majority, where="post", color=style.BLACK, linestyle=(0, (5, 3)), linewidth=1.2)
         if len(x):
-            for value, words in ((majority[-1], "majority"), (members[-1], "members")):
+            last = int(members[-1]), int(majority[-1])
+            told = [(last[0], "members and majority")] if last[0] == last[1] else [(last[1], "majority"), (last[0], "members")]
+            for value, words in told:
                 ax.annotate(
-                    f"{words} {value:.0f}",
+                    f"{words} {value}",
                     (x[-1], value),
                     xytext=(4, 0),
                     textcoords="offset points",

@@ -87,7 +87,10 @@ def of_revision(order: int) -> str:
 def axes(ax: Axes | None, width: float = 9.0, height: float = 4.0) -> Iterator[Axes]:
     """The caller's axes, or those of a new figure, under the style sheet."""
     with plt.rc_context(SHEET):
-        yield plt.subplots(figsize=(width, height))[1] if ax is None else ax
+        chosen = plt.subplots(figsize=(width, height))[1] if ax is None else ax
+        chosen.set_axisbelow(True)
+        chosen.spines[["top", "right"]].set_visible(False)
+        yield chosen
 
 
 def key(ax: Axes, words: Sequence[tuple[str, str]]) -> None:

@@ -112,7 +112,8 @@ def _bind(seen: Binding, pod: Object) -> Plan:
         on_refusal=(EventDraft(regarding, "Warning", "FailedScheduling", BIND_ERROR, "Scheduling"),),
         because=DECIDED(f"pod/{queued.name}", node=assumed.node, score=assumed.score, feasible=assumed.feasible),
     )
-    return Plan((Batch((call,)),))
+    told = condition_patch(pod, SCHEDULER_ERROR, BIND_ERROR, rfc3339(seen.now_ns), REFUSED(f"pod/{queued.name}"))
+    return Plan((Batch((call,)), *((Batch((told,), refused=True),) if told else ())))
 
 
 # -- volumes -------------------------------------------------------------------------------------------------------------

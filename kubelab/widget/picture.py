@@ -101,4 +101,6 @@ def _chart(frame: Frame) -> str:
             lines += f'<text x="{right + 4}" y="{y + 4 + (aside if close else 0):.1f}" font-size="11">{words} {bound}</text>'
     axis = f'<path d="M0 {CHART}H{right}" stroke="{style.GREY}"/><text y="{CHART + 16}" font-size="11">{start:.0f} s</text>'
     axis += f'<text x="{right}" y="{CHART + 16}" font-size="11" text-anchor="end">{end:.1f} s</text>'
-    return f'<path d="{base}" fill="{style.GOOD}" fill-opacity="0.35"/><path d="{path}H{right:.1f}" fill="none" stroke="{style.GOOD}" stroke-width="2"/>{lines}{axis}'
+    area = f'<path d="{base}" fill="{style.GOOD}" fill-opacity="0.35"/>'
+    line = f'<path d="{path}H{right:.1f}" fill="none" stroke="{style.GOOD}" stroke-width="2"/>'
+    return area + line + lines + axis

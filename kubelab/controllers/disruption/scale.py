@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from kubelab.controllers.common.owners import controller_of
 from kubelab.kinds import registry
-from kubelab.kinds.intstr import scaled_value
+from kubelab.kinds.intstr import scaled
 from kubelab.store.log import Object
 from kubelab.store.view import View
 
@@ -30,7 +30,7 @@ def expected(view: View, budget: Object, pods: Sequence[Object]) -> Expected:
         scale = _scale(view, pods)
         if scale.error:
             return scale
-        allowed = scaled_value(spec["maxUnavailable"], scale.pods, round_up=True)
+        allowed = scaled(spec["maxUnavailable"], scale.pods, round_up=True)
         return scale._replace(healthy=max(0, scale.pods - allowed))
     least = spec.get("minAvailable")
     if least is None:
@@ -38,7 +38,7 @@ def expected(view: View, budget: Object, pods: Sequence[Object]) -> Expected:
     if isinstance(least, int):
         return Expected(len(pods), least)
     scale = _scale(view, pods)
-    return scale if scale.error else scale._replace(healthy=scaled_value(least, scale.pods, round_up=True))
+    return scale if scale.error else scale._replace(healthy=scaled(least, scale.pods, round_up=True))
 
 
 def _scale(view: View, pods: Iterable[Object]) -> Expected:

@@ -13,12 +13,11 @@ from typing import Any
 from kubelab.cri import shell
 from kubelab.cri.api import ContainerSpec, World
 from kubelab.cri.effects import Answer, Effect, ExecResult, Exit, HttpAnswer
-from kubelab.cri.programs import tools
-from kubelab.cri.shell.files import Denied, FileView
+from kubelab.cri.programs import pages, tools
+from kubelab.cri.programs.pages import read_container_file
 from kubelab.cri.site import Inside
 from kubelab.world.codec import value
 
-_WEB_ROOT = "/usr/share/nginx/html"
 EXEC_HORIZON_NS = 3600 * 1_000_000_000
 
 
@@ -56,7 +55,7 @@ class Base:
         return None
 
     def probe_http(self, spec: ContainerSpec, state: Any, port: int, path: str, now_ns: int, world: World) -> HttpAnswer | None:
-        return HttpAnswer(200, page(spec, state, path, world)) if port in spec.ports else None
+        return pages.answer(spec, _files(spec, state), path, world) if port in spec.ports else None
 
     def probe_tcp(self, spec: ContainerSpec, state: Any, port: int, now_ns: int, world: World) -> bool:
         return port in spec.ports
@@ -64,7 +63,7 @@ class Base:
     def exec(
         self, spec: ContainerSpec, state: Any, argv: tuple[str, ...], now_ns: int, world: World
     ) -> tuple[ExecResult, Any, tuple[Effect, ...]]:
-        files = state.files if isinstance(state, Memory) else {}
+        files = _files(spec, state)
         inside = Inside(world, lambda words: self.command(spec, state, words, now_ns, world) or unknown_command(words))
         result, files_after, effects = run_command(spec, files, argv, now_ns, inside)
         if files_after == files:
@@ -78,16 +77,21 @@ class Base:
     def signal(self, spec: ContainerSpec, state: Any, sig: str, now_ns: int) -> Any:
         if sig not in ("TERM", "INT", "QUIT"):
             return state
-        return replace(state if isinstance(state, Memory) else Memory(), ending=sig)
+        return replace(state if isinstance(state, Memory) else Memory(_files(spec, state)), ending=sig)
 
     def read_file(self, spec: ContainerSpec, state: Any, path: str, world: World) -> str | None:
-        return read_container_file(spec, state.files if isinstance(state, Memory) else {}, path, world)
+        return read_container_file(spec, _files(spec, state), path, world)
 
     def describe(self, spec: ContainerSpec, state: Any, now_ns: int, world: World) -> dict[str, Any]:
         return {}
 
     def group(self, spec: ContainerSpec) -> str:
         return ""
+
+
+def _files(spec: ContainerSpec, state: Any) -> dict[str, str]:
+    """The container's own files; before anything was written, those of its image."""
+    return state.files if isinstance(state, Memory) else pages.image_files(spec.image)
 
 
 def unknown_command(words: list[str]) -> Answer | None:
@@ -114,21 +118,3 @@ def run_command(
     first = ended.processes[0]
     code = first.exit_code if first.exit_code is not None else 137
     return ExecResult(code, first.captured, duration_ns), ended.files, tuple(item for item in effects if not isinstance(item, Exit))
-
-
-def page(spec: ContainerSpec, state: Any, path: str, world: World) -> str:
-    """Body of an answer: the file that somebody put where nginx serves from, else just ok."""
-    files = state.files if isinstance(state, Memory) else {}
-    if "nginx" not in spec.image or not (files or spec.mounts):
-        return "ok\n"
-    name = path.split("?")[0]
-    return read_container_file(spec, files, f"{_WEB_ROOT}{name}{'index.html' if name.endswith('/') else ''}", world) or "ok\n"
-
-
-def read_container_file(spec: ContainerSpec, files: Mapping[str, str], path: str, world: World) -> str | None:
-    """A file as a container sees it, None if it is not there."""
-    view = FileView(files, spec.mounts, spec.hostname or spec.pod_name, spec.namespace, world)
-    try:
-        return view.read(path)
-    except Denied:
-        return None

@@ -8,9 +8,10 @@ from typing import Any
 from kubelab.cri import shell
 from kubelab.cri.api import ContainerSpec, World
 from kubelab.cri.effects import Effect, ExecResult, HttpAnswer
-from kubelab.cri.programs import tools
-from kubelab.cri.programs.base import Base, page, read_container_file, run_command
+from kubelab.cri.programs import pages, tools
+from kubelab.cri.programs.base import Base, run_command
 from kubelab.cri.programs.catalog import StartError
+from kubelab.cri.programs.pages import read_container_file
 from kubelab.cri.shell.state import ShellState
 from kubelab.cri.site import Inside
 
@@ -52,7 +53,7 @@ class Shell(Base):
         argv = (*spec.command, *spec.args) or ("sh",)
         started = shell.start(
             argv, env=spec.env, hostname=spec.hostname or spec.pod_name, namespace=spec.namespace,
-            directory=spec.working_dir or "/", mounts=spec.mounts,
+            directory=spec.working_dir or "/", files=pages.image_files(spec.image), mounts=spec.mounts,
         )  # fmt: skip
         if not self._exists(spec, argv, started, world):
             where = "no such file or directory" if "/" in argv[0] else "executable file not found in $PATH"
@@ -71,7 +72,7 @@ class Shell(Base):
     def probe_http(self, spec: ContainerSpec, state: Any, port: int, path: str, now_ns: int, world: World) -> HttpAnswer | None:
         if not self.probe_tcp(spec, state, port, now_ns, world):
             return None
-        return HttpAnswer(200, page(spec, state, path, world))
+        return pages.answer(spec, state.files, path, world)
 
     def probe_tcp(self, spec: ContainerSpec, state: Any, port: int, now_ns: int, world: World) -> bool:
         return port in spec.ports and any(shell.serving(process) for process in state.processes)

@@ -120,13 +120,13 @@ class FileView:
         return [path[len(base) :] for path in found]
 
     def _find(self, path: str) -> str | None:
-        own = self.files.get(path)
-        if own is not None:
-            return own
-        place = self._place(path)
+        place = self._place(path) if self._mounts else None
         if place is not None:
             mount, key = place
             return self._contents(mount.volume).get(key)
+        own = self.files.get(path)
+        if own is not None:
+            return own
         if path == "/etc/hostname":
             return self._hostname + "\n"
         if path == _NAMESPACE_FILE:
@@ -175,7 +175,7 @@ class FileView:
 
     def _below(self, path: str) -> list[str]:
         prefix = path.rstrip("/") + "/"
-        found = [item for item in self.files if item.startswith(prefix) and item != prefix]
+        found = [item for item in self.files if item.startswith(prefix) and item != prefix and self._place(item) is None]
         for mount in self._mounts:
             root = mount.container_path.rstrip("/")
             sub = mount.sub_path.strip("/")
@@ -188,5 +188,5 @@ class FileView:
 
 _USUAL = frozenset(
     "/usr/bin /usr/lib /usr/local /usr/local/bin /usr/share /usr/sbin /var/cache /var/run /var/spool /var/tmp /var/www /dev/shm "
-    "/usr/share/nginx /usr/share/nginx/html /etc/nginx /etc/nginx/conf.d /var/lib /var/log".split()
+    "/usr/share/nginx /usr/share/nginx/html /usr/local/apache2 /usr/local/apache2/htdocs /etc/nginx /etc/nginx/conf.d /var/lib /var/log".split()
 )

@@ -87,7 +87,7 @@ def cut(call: Call) -> int:
 
 def mv(call: Call) -> int:
     """`mv SOURCE… TARGET`."""
-    call.flags("finv")
+    flags = call.flags("finv")
     files = call.machine.files
     *sources, target = call.arguments if len(call.arguments) > 1 else [*call.arguments, ""]
     if not sources or not target:
@@ -97,8 +97,11 @@ def mv(call: Call) -> int:
         path = call.path(word)
         try:
             text = files.read(path)
-            files.write(call.path(f"{target}/{path.rpartition('/')[2]}" if into else target), text)
+            name = f"{target.rstrip('/')}/{path.rpartition('/')[2]}" if into else target
+            files.write(call.path(name), text)
             files.remove(path)
+            if "v" in flags:
+                call.out(f"'{word}' -> '{name}'\n")
         except Denied as error:
             return call.fail(f"can't rename '{word}': {error}")
     return 0

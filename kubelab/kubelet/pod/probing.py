@@ -128,8 +128,11 @@ def probe(scope: Scope, key: Key) -> Plan:
     spec, state = container[f"{kind}Probe"], worker.probes[(name, kind)]
     around = Around(scope)
     runtime = around.runtime(scope.local)
+    steady = current.id not in scope.local["states"]
     verdict, output = ask(scope, runtime, pod, container, current, spec)
     nudges = list(around.pokes())
+    if steady and current.id in scope.local["states"]:
+        nudges += [nudge for nudge in taken_up_again(scope, current.id) if nudge.key[1:] != key[1:]]
     if current.id in scope.local["exits"] or current.id in scope.local["wakes"]:
         nudges.extend(tick_nudges(scope, runtime, current.id))
     events: tuple[EventDraft, ...] = ()
@@ -175,6 +178,21 @@ def _again(scope: Scope, key: Key, spec: Object, state: ProbeState, current: Con
     undecided = (state.result if kind != "liveness" else state.last) != "success" and scope.now_ns - current.started_ns < UNDECIDED_NS
     name = "first-probe" if undecided else "probe"
     return Nudge(scope.name, (name, *key[1:]), _next_tick(spec, state, current, scope.now_ns) - scope.now_ns)
+
+
+def taken_up_again(scope: Scope, container_id: str) -> tuple[Nudge, ...]:
+    """Somebody has changed a container whose answers could not change until now: its probes go on at their next ticks."""
+    container = scope.local["containers"].get(container_id)
+    worker: Worker | None = scope.table("workers").get(container.spec.pod_uid) if container is not None else None
+    if container is None or worker is None or container_id not in scope.local["states"]:
+        return ()
+    nudges = []
+    for (name, kind), state in worker.probes.items():
+        if state.container == container_id and kind != "startup" and state.result == "success" == state.last:
+            meta, probe_ = worker.pod["metadata"], spec_of(worker.pod, name)[f"{kind}Probe"]
+            after_ns = _next_tick(probe_, state, container, scope.now_ns) - scope.now_ns
+            nudges.append(Nudge(scope.name, ("probe", meta["uid"], meta["namespace"], meta["name"], name, kind), after_ns))
+    return tuple(nudges)
 
 
 # -- the four ways of asking ------------------------------------------------------------------------------------------------------

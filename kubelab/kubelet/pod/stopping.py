@@ -15,6 +15,7 @@ from kubelab.engine.plan import EventDraft, Key, Nudge, Plan
 from kubelab.kubelet.addresses import release
 from kubelab.kubelet.network_world import Around, local, shared
 from kubelab.kubelet.pod import hooks
+from kubelab.kubelet.pod.probing import taken_up_again
 from kubelab.kubelet.pod.seen import container_event, pod_nudge, spec_of
 from kubelab.kubelet.pod.starting import tick_nudges
 from kubelab.kubelet.pod.volumes import discard
@@ -46,7 +47,9 @@ def stop(scope: Scope, pod: Object, key: Key, name: str, grace_s: int, message: 
         events.append(container_event(pod, name, "Normal", "Killing", message or f"Stopping container {name}"))
         handler = (spec_of(pod, name).get("lifecycle") or _NONE).get("preStop")
         if handler and grace_s > 0:
+            steady = container_id not in scope.local["states"]
             duration_ns, error = hooks.run_handler(scope, runtime, pod, spec_of(pod, name), container_id, handler)
+            probes = taken_up_again(scope, container_id) if steady else ()
             if error:
                 events.append(container_event(pod, name, "Warning", "FailedPreStopHook", "PreStopHook failed"))
             if duration_ns > 0 and container_id in scope.local["containers"]:
@@ -54,7 +57,8 @@ def stop(scope: Scope, pod: Object, key: Key, name: str, grace_s: int, message: 
                 if duration_ns > grace_s * SECOND and not error:
                     error = "deadline"
                 stops[container_id] = Stop(until_ns, kill_ns, error)
-                return Plan(events=tuple(events), nudge=(_term_nudge(scope, key, name, container_id, until_ns), *around.pokes()))
+                term = _term_nudge(scope, key, name, container_id, until_ns)
+                return Plan(events=tuple(events), nudge=(term, *around.pokes(), *probes))
     elif known.hook_until_ns > scope.now_ns:
         stops[container_id] = Stop(min(known.hook_until_ns, kill_ns), min(known.kill_ns, kill_ns), known.hook_error)
         return Plan(nudge=(_term_nudge(scope, key, name, container_id, stops[container_id].hook_until_ns),))

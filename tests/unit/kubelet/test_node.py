@@ -131,7 +131,7 @@ def test_the_runtime_shows_its_containers_in_the_protos_names() -> None:
     node = Node()
     node.start(pod())
     node.run("10s")
-    door = cri_door.runtime_of(scope(node))
+    door = cri_door.runtime_of(lambda: scope(node))
     (listed,) = door.list_containers()
     assert (listed["metadata"], listed["state"]) == ({"name": "c", "attempt": 0}, "CONTAINER_RUNNING")
     assert listed["labels"]["io.kubernetes.pod.name"] == "web"

@@ -1,0 +1,8 @@
+"""Jobs: pods that run to their end, counted exactly once.
+
+upstream: pkg/controller/job, 1.28.
+"""
+
+from kubelab.controllers.job.controller import CONTROLLER
+
+__all__ = ["CONTROLLER"]
