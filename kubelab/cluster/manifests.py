@@ -47,7 +47,7 @@ _Loader.add_constructor("tag:yaml.org,2002:binary", lambda loader, node: loader.
 def read(source: Any) -> list[Document]:
     """All documents of a source, Lists taken apart; ManifestError says where the source cannot be read."""
     if isinstance(source, dict):
-        return _flat(source, "the object")
+        return _flat(source, "")
     if isinstance(source, (list, tuple)):
         return [document for index, item in enumerate(source) for document in _numbered(read(item), index)]
     if isinstance(source, Path) or (isinstance(source, str) and _is_path(source)):
@@ -60,7 +60,7 @@ def read(source: Any) -> list[Document]:
 
 
 def _numbered(documents: list[Document], index: int) -> list[Document]:
-    return [Document(obj, f"item {index + 1}" if place == "the object" else place) for obj, place in documents]
+    return [Document(obj, f"item {index + 1}" if not place else place) for obj, place in documents]
 
 
 def _is_path(text: str) -> bool:
@@ -105,5 +105,5 @@ def _read_text(text: str, source: str) -> list[Document]:
 def _flat(obj: Object, place: str) -> list[Document]:
     """A List is its items."""
     if obj.get("kind", "").endswith("List") and isinstance(obj.get("items"), list):
-        return [document for index, item in enumerate(obj["items"]) for document in _flat(item, f"{place}, item {index + 1}")]
+        return [document for index, item in enumerate(obj["items"]) for document in _flat(item, f"{place}, item {index + 1}".lstrip(", "))]
     return [Document(obj, place)]

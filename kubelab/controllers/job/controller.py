@@ -39,6 +39,7 @@ from kubelab.world.clock import SECOND, parse_rfc3339, rfc3339
 RESOURCE = "jobs.batch"
 BATCH_NS = SECOND
 BACKOFF = "back-off"
+ENDING = "ending"
 _NONE: dict[str, Any] = {}
 
 STATUS = Reason("StatusChanged", "the status of {subject} is out of date")
@@ -49,14 +50,18 @@ RUNNING = Reason("Running", "{subject} has {active} active pods, {succeeded} suc
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A job with its pods; or (``job`` None) a pod with a finalizer that nobody else takes off."""
+    """A job with its pods; or (``job`` None) a pod with a finalizer that nobody else takes off.
+
+    ``ending``: reason and message with which the job is ending since its active pods were deleted.
+    """
 
     job: Object | None
     pods: tuple[Object, ...]
-    claims: tuple[Call, ...]
-    backoff: JobBackoff
-    has_failed: bool
     now_ns: int
+    claims: tuple[Call, ...] = ()
+    backoff: JobBackoff = JobBackoff()
+    ending: tuple[str, str] | None = None
+    has_failed: bool = False
 
 
 def observe(scope: Scope, key: Key) -> Seen | None:
@@ -65,15 +70,17 @@ def observe(scope: Scope, key: Key) -> Seen | None:
         pod = view.get("pods", key[1], key[2])
         if pod is None or not is_tracked(pod) or _has_running_job(scope, pod):
             return None
-        return Seen(None, (pod,), (), JobBackoff(), False, scope.now_ns)
+        return Seen(None, (pod,), scope.now_ns)
     job = view.get(RESOURCE, key[1], key[2])
-    known = scope.table(BACKOFF)
+    known, ending = scope.table(BACKOFF), scope.table(ENDING)
     if job is None or is_finished(job):
         known.pop(key, None)
+        ending.pop(key, None)
         return None
     claimed = claim(job, RESOURCE, "pods", view.owned("pods", job["metadata"]["uid"]), orphans(scope, "pods", key[1]))
     claims = tuple(_tracking(call) for call in claimed.calls)
-    return Seen(job, tuple(claimed.objects), claims, known.get(key, JobBackoff()), scope.attempt > 0, scope.now_ns)
+    backoff = known.get(key, JobBackoff())
+    return Seen(job, tuple(claimed.objects), scope.now_ns, claims, backoff, ending.get(key), scope.attempt > 0)
 
 
 def _has_running_job(scope: Scope, pod: Object) -> bool:
@@ -97,7 +104,7 @@ def plan(seen: Seen) -> Plan:
     if seen.claims:
         return claiming_plan(seen.claims)
     counts = tally(job, seen.pods)
-    end = verdict(job, seen.pods, counts, seen.now_ns)
+    end = condition("Failed", *seen.ending, seen.now_ns) if seen.ending else verdict(job, seen.pods, counts, seen.now_ns)
     backoff = after(seen.backoff, counts.new_succeeded, counts.new_failed)
     managing, again_ns = _manage(seen, job, counts, end, backoff)
     if managing is not None:
@@ -110,7 +117,10 @@ def plan(seen: Seen) -> Plan:
 def _manage(seen: Seen, job: Object, counts: Tally, end: Object | None, backoff: JobBackoff) -> tuple[Plan | None, int | None]:
     """The pods to make or take away, if any; else when to look again."""
     if end is not None:
-        return (pods_of_job.end_active(job, counts.active), None) if counts.active else (None, None)
+        if not counts.active:
+            return None, None
+        ending = {_key(job): (end["reason"], end["message"])} if end["type"] == "Failed" else {}
+        return replace(pods_of_job.end_active(job, counts.active), note={ENDING: ending}), None
     left_ns = deadline_left_ns(job, seen.now_ns)
     if job["metadata"].get("deletionTimestamp") is not None:
         return None, left_ns
@@ -128,16 +138,14 @@ def _manage(seen: Seen, job: Object, counts: Tally, end: Object | None, backoff:
 
 
 def _count(seen: Seen, job: Object, counts: Tally, end: Object | None, backoff: JobBackoff, again_ns: int | None) -> Plan:
-    meta = job["metadata"]
     made = progress(job, seen.pods, counts, end, seen.now_ns)
     status, events = _suspension(job, made.status, seen.now_ns) if end is None else (made.status, ())
     if status != (job.get("status") or _NONE):
         if made.ended and end is not None:
             events = _end_events(job, status, end)
         call = update_status(RESOURCE, {**job, "status": status}, on_success=events, because=STATUS(_subject(job)))
-        key = ("job", meta["namespace"], meta["name"])
         known = backoff if backoff.failures else None
-        remember = {BACKOFF: {key: known}} if backoff != seen.backoff else {}
+        remember = {BACKOFF: {_key(job): known}} if backoff != seen.backoff else {}
         return Plan((Batch((call,)),), again_ns=0, remember=remember)
     if made.release:
         return replace(pods_of_job.release(made.release), again_ns=0)
@@ -188,6 +196,10 @@ def _release_orphan(pod: Object) -> Plan:
     return step(patch("pods", pod, pods_of_job.finalizer_patch(), accept=(404,), because=because))
 
 
+def _key(job: Object) -> Key:
+    return ("job", job["metadata"]["namespace"], job["metadata"]["name"])
+
+
 def _subject(job: Object) -> str:
     return f"job/{job['metadata']['name']}"
 
@@ -196,7 +208,7 @@ def _subject(job: Object) -> str:
 def job_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     """At once if the spec changed; a changed status waits for more. A deadline that was just set is looked at when it ends."""
     job, old, meta = change.object, change.old, change.object["metadata"]
-    key: Key = ("job", meta["namespace"], meta["name"])
+    key = _key(job)
     if old is None or change.type != "MODIFIED":
         return (key,)
     if meta.get("generation") == old["metadata"].get("generation"):
@@ -210,7 +222,7 @@ def job_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
 def pod_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     pod, meta = change.object, change.object["metadata"]
     owners = managers(change, scope, "Job", RESOURCE)
-    keys: list[Key | Later] = [Later(BATCH_NS, ("job", each["metadata"]["namespace"], each["metadata"]["name"])) for each in owners]
+    keys: list[Key | Later] = [Later(BATCH_NS, _key(each)) for each in owners]
     if change.type != "DELETED" and is_tracked(pod) and not _has_running_job(scope, pod):
         keys.append(("orphan", meta["namespace"], meta["name"]))
     return keys
