@@ -22,10 +22,13 @@ ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 UPDATE = {"spec": {"template": {"spec": {"containers": [{"name": "zookeeper", "image": "zookeeper:3.8.4"}]}}}}
 
-#: Layer of pyproject.toml, by its first room that exists → what the floor is for, and its colour.
+#: Room → what its floor is for, and the floor's colour. One room of a floor is enough.
 FLOORS = {
+    "cli": ("doors: the command line", style.PALE),
+    "exercises": ("exercises that check themselves", style.PALE),
     "widget": ("widgets", style.PALE),
     "plot": ("pictures", style.PALE),
+    "display": ("what a notebook shows of an object", style.PALE),
     "frames": ("DataFrames from the log", style.PALE),
     "cluster": ("the front door: kl.Cluster", style.YELLOW),
     "controllers": ("components: watch, observe, plan", style.SKY),
@@ -33,7 +36,6 @@ FLOORS = {
     "engine": ("runs components: wakes, queues, clients", style.ORANGE),
     "apiserver": ("the request line: every call of every caller", style.ORANGE),
     "kinds": ("the log and its views; what each kind is", style.LIGHT),
-    "store": ("the log and its views; what each kind is", style.LIGHT),
     "world": ("time, wakes, chance, timing", style.LIGHT),
 }
 
@@ -64,6 +66,14 @@ def layers() -> list[list[str]]:
     return [layer for layer in present if layer]
 
 
+def floor(rooms: list[str]) -> tuple[str, str]:
+    """What a floor is for, and its colour; KeyError where the table above has none of its rooms."""
+    known = [FLOORS[room] for room in rooms if room in FLOORS]
+    if not known:
+        raise KeyError(f"tools/make_images.py does not know the floor of {', '.join(rooms)}")
+    return known[0]
+
+
 def architecture(path: Path) -> None:
     """Floors as rows, rooms as boxes; an arrow at the side says where imports may go."""
     rows = layers()
@@ -71,7 +81,7 @@ def architecture(path: Path) -> None:
         figure, ax = plt.subplots(figsize=(9, 0.62 * len(rows) + 0.9))
         for number, rooms in enumerate(rows):
             y = len(rows) - number
-            words, colour = FLOORS[rooms[0]]
+            words, colour = floor(rooms)
             for place, room in enumerate(rooms):
                 width = 5.6 / len(rooms)
                 box = FancyBboxPatch((0.4 + place * width, y), width - 0.12, 0.66, boxstyle="round,pad=0.02,rounding_size=0.06")

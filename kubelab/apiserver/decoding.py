@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kubelab.apiserver import status
+from kubelab.apiserver import reading, status, versions
 from kubelab.apiserver.copying import private
 from kubelab.apiserver.work import Work
 from kubelab.kinds import decode, schema
@@ -27,21 +27,27 @@ def body(work: Work) -> Object:
     obj = parse(request.body, kind)
     match_version(work, obj)
     typed(work, obj)
+    if type(obj) is decode.Doubled:
+        obj = reading.plain(obj)
     obj["apiVersion"] = kind.api_version
     kind.default(obj, work.context)
     return obj
 
 
 def parse(raw: Any, kind: Kind) -> Object:
-    """Text, bytes or an object to a private dict with a metadata dict."""
+    """Text, bytes or an object to a private dict; where a key stands twice it is ``Doubled``."""
     if isinstance(raw, (str, bytes)):
-        text = raw.decode() if isinstance(raw, bytes) else raw
+        text = reading.text_of(raw)
         try:
-            raw = json.loads(text)
+            raw = reading.json_value(text)
         except ValueError as error:
             raise unreadable(kind, go_json_error(error, text), text) from None
-    else:
+    elif raw is None:
+        raise unreadable(kind, "unexpected end of JSON input", "")
+    elif type(raw) is not decode.Doubled:
         raw = private(raw)
+    if raw is None:
+        return {}
     if not isinstance(raw, dict):
         text = json.dumps(raw, separators=(",", ":"))
         cause = f'json: cannot unmarshal {_json_type(raw)} into Go value of type struct {{ APIVersion string "json:\\"apiVersion,omitempty\\""; '
@@ -52,17 +58,23 @@ def parse(raw: Any, kind: Kind) -> Object:
 
 def unreadable(kind: Kind, error: str, text: str) -> status.ApiFailure:
     """The body says neither version nor kind."""
-    shown = text[:30] + " ..." if len(text) > 30 else text
-    what = f"the object provided is unrecognized (must be of type {kind.kind})"
-    return status.bad_request(f"{what}: couldn't get version/kind; json parse error: {error} ({hex_if_binary(shown)})")
+    return unrecognized(kind, f"couldn't get version/kind; json parse error: {error}", text)
 
 
-def hex_if_binary(text: str) -> str:
-    """upstream: apiserver/pkg/endpoints/handlers/rest.go summarizeData prints text that looks like JSON, else hexadecimal."""
-    if text[:1] in ("{", "["):
-        return text
-    shown = text[:-4].encode().hex() + " ..." if text.endswith(" ...") else text.encode().hex()
-    return shown
+def unrecognized(kind: Kind, error: str, text: str) -> status.ApiFailure:
+    return status.bad_request(f"the object provided is unrecognized (must be of type {kind.kind}): {error} ({summary(text)})")
+
+
+def summary(text: str) -> str:
+    """The first 30 bytes of a body: as they are for an object, else in hexadecimal.
+
+    upstream: apiserver/pkg/endpoints/handlers/rest.go summarizeData.
+    """
+    if not text:
+        return "<empty>"
+    data = text.encode()
+    more = " ..." if len(data) > 30 else ""
+    return data[:30].decode("utf-8", "replace") + more if data[:1] == b"{" else data[:30].hex() + more
 
 
 def _json_type(value: Any) -> str:
@@ -139,17 +151,12 @@ def match_version(work: Work, obj: Object) -> None:
     obj["kind"], obj["apiVersion"] = given_kind, given_version
     if given_version == expected and given_kind == kind.kind:
         return
+    if given_version.count("/") > 1:
+        raise unrecognized(kind, f"unexpected GroupVersion string: {given_version}", json.dumps(obj, separators=(",", ":")))
+    if not is_registered(given_version, given_kind):
+        raise cannot_be_handled(given_kind, given_version, kind.kind, not_registered(given_version, given_kind))
     if given_kind != kind.kind:
-        known = _is_registered(given_version, given_kind)
-        if not known:
-            raise _no_match(given_kind, given_version)
-        raise _cannot_be_handled(given_kind, given_version, kind.kind)
-    group, _, given = given_version.rpartition("/")
-    if group == kind.group and given in kind.versions:
-        message = f"the API version in the data ({given_version}) does not match the expected API version ({expected})"
-        raise status.bad_request(message)
-    if not _is_registered(given_version, given_kind):
-        raise _no_match(given_kind, given_version)
+        raise cannot_be_handled(given_kind, given_version, kind.kind, unconvertible(given_version, given_kind, kind))
     raise status.bad_request(f"the API version in the data ({given_version}) does not match the expected API version ({expected})")
 
 
@@ -157,25 +164,26 @@ def _json_kind(value: Any) -> str:
     return "object" if isinstance(value, dict) else _json_type(value)
 
 
-def _is_registered(api_version: str, kind: str) -> bool:
+def is_registered(api_version: str, kind: str) -> bool:
     group, _, version = api_version.rpartition("/")
-    return schema.for_kind(group, version, kind) is not None
+    return schema.for_kind(group, version, kind) is not None or versions.is_known(api_version, kind)
 
 
-def _no_match(kind: str, api_version: str) -> status.ApiFailure:
-    return status.bad_request(f'no kind "{kind}" is registered for version "{api_version}" in scheme "{SCHEME}"')
+def not_registered(api_version: str, kind: str) -> str:
+    return f'no kind "{kind}" is registered for version "{api_version}" in scheme "{SCHEME}"'
 
 
 SCHEME = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"  # upstream: the place of the scheme's construction, as its name says
 
 
-def _cannot_be_handled(kind: str, api_version: str, wanted: str, cause: str = "") -> status.ApiFailure:
+def unconvertible(api_version: str, kind: str, wanted: Kind) -> str:
+    package = wanted.group.partition(".")[0] or "core"
+    return f"converting ({api_version.rpartition('/')[2]}.{kind}) to ({package}.{wanted.kind}): unknown conversion"
+
+
+def cannot_be_handled(kind: str, api_version: str, wanted: str, cause: str) -> status.ApiFailure:
     version = api_version.rpartition("/")[2]
-    text = f'{kind} in version "{version}" cannot be handled as a {wanted}'
-    if not cause:
-        package = api_version.rpartition("/")[0].partition(".")[0] or "core"
-        cause = f"converting ({version}.{kind}) to ({package}.{wanted}): unknown conversion"
-    return status.bad_request(f"{text}: {cause}")
+    return status.bad_request(f'{kind} in version "{version}" cannot be handled as a {wanted}: {cause}')
 
 
 def typed(work: Work, obj: Object) -> None:
@@ -187,14 +195,25 @@ def typed(work: Work, obj: Object) -> None:
         return
     found = decode.check(obj, shape)
     if found.errors:
-        raise _cannot_be_handled(kind.kind, obj["apiVersion"], kind.kind, found.errors[0])
-    obj.setdefault("metadata", {})
-    if obj["metadata"] is None:
+        raise cannot_be_handled(kind.kind, obj["apiVersion"], kind.kind, _as_written(request.body, shape) or found.errors[0])
+    if obj.get("metadata") is None:
         obj["metadata"] = {}
-    if not found.unknown:
-        return
-    texts = [f'unknown field "{path}"' for path in found.unknown]
-    if request.options.field_validation == "Strict":
-        raise _cannot_be_handled(kind.kind, obj["apiVersion"], kind.kind, f"strict decoding error: {', '.join(texts)}")
-    if request.options.field_validation == "Warn":
-        work.warnings.extend(texts)
+    if work.request.repeats or found.strict:
+        _say_strict(work, obj, found.strict)
+
+
+def _as_written(raw: Any, shape: schema.Struct) -> str:
+    """The error once more, with numbers as the text has them."""
+    if not isinstance(raw, (str, bytes)):
+        return ""
+    errors = decode.check(reading.json_literals(reading.text_of(raw)), shape).errors
+    return errors[0] if errors else ""
+
+
+def _say_strict(work: Work, obj: Object, strict: tuple[str, ...]) -> None:
+    validation, repeats = work.request.options.field_validation, work.request.repeats
+    if validation == "Strict":
+        texts = [reading.yaml_repeats(repeats), *strict] if repeats else strict
+        raise cannot_be_handled(work.kind.kind, obj["apiVersion"], work.kind.kind, f"strict decoding error: {', '.join(texts)}")
+    if validation == "Warn":
+        work.warnings.extend((*repeats, *strict))

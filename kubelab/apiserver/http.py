@@ -6,21 +6,21 @@ upstream: apiserver/pkg/endpoints/request/requestinfo.go, endpoints/handlers/neg
 from __future__ import annotations
 
 import json
+import marshal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import yaml
-
-from kubelab.apiserver import status
+from kubelab.apiserver import decoding, reading, status
 from kubelab.apiserver.request import PATCH_TYPES, ListOptions, Options, Request, User
 from kubelab.kinds import registry
-from kubelab.kinds.field import FieldError, Go, forbidden, go_quote, not_supported, required, too_long
+from kubelab.kinds.field import FieldError, Go, forbidden, go_quote, invalid, not_supported, required, too_long
 from kubelab.kinds.kind import Kind
 
 BODY_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
-VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+MAX_BODY_BYTES = 3 * 1024 * 1024
+VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,12 @@ def request_of(method: str, url: str, body: Any, content_type: str, user: User, 
     patch_type = ""
     if verb == "patch":
         patch_type = _patch_type(content_type)
-    elif verb in ("create", "update") and body is not None:
-        body = _readable(body, content_type)
+    elif verb in ("create", "update"):
+        body, repeats = _readable(body, content_type, kind)
     namespaced_root = kind is not None and not kind.namespaced
+    if kind is not None:
+        _check_place(path, kind, verb)
+    repeats: tuple[str, ...] = ()
     options = _write_options(verb, query, patch_type) if verb in ("create", "update", "patch", "delete", "deletecollection") else Options()
     if verb in ("delete", "deletecollection"):
         body = _delete_options(body, query)
@@ -108,7 +111,20 @@ def request_of(method: str, url: str, body: Any, content_type: str, user: User, 
         user,
         agent,
         uri=url,
+        repeats=repeats,
     )
+
+
+def _check_place(path: Path, kind: Kind, verb: str) -> None:
+    """Which routes there are: across all namespaces only lists and watches, and no namespace before what has none.
+
+    upstream: apiserver/pkg/endpoints/installer.go registerResourceHandlers.
+    """
+    placed = bool(path.namespace) and path.plural != "namespaces"
+    if placed and not kind.namespaced:
+        raise status.no_such_resource()
+    if kind.namespaced and not placed and verb not in ("list", "watch") and kind.verbs != ("create",):
+        raise status.no_such_resource() if path.name else status.method_not_allowed()
 
 
 def _verb(method: str, path: Path, query: Mapping[str, list[str]]) -> str:
@@ -140,19 +156,30 @@ def _patch_type(content_type: str) -> str:
     return found
 
 
-def _readable(body: Any, content_type: str) -> Any:
-    """Bodies in JSON stay text; YAML becomes an object."""
+def _readable(body: Any, content_type: str, kind: Kind | None) -> tuple[Any, tuple[str, ...]]:
+    """Bodies in JSON stay text; YAML becomes an object, with what is said of its repeated keys."""
     media = content_type.partition(";")[0].strip() or "application/json"
-    if media in ("application/json",):
-        return body
-    if media in ("application/yaml",) and isinstance(body, (str, bytes)):
-        try:
-            return yaml.safe_load(body)
-        except yaml.YAMLError as error:
-            raise status.bad_request(f"error decoding YAML: {error}") from None
-    if media == "application/yaml":
-        return body
-    raise status.unsupported_media_type(BODY_TYPES)
+    if media not in ("application/json", "application/yaml"):
+        raise status.unsupported_media_type(BODY_TYPES)
+    _check_size(body)
+    if media == "application/json" or not isinstance(body, (str, bytes)) or kind is None:
+        return body, ()
+    text = reading.text_of(body)
+    try:
+        value, repeats = reading.yaml_value(text)
+    except reading.YamlError as error:
+        raise decoding.unrecognized(kind, str(error), text) from None
+    return reading.sorted_keys(value) if isinstance(value, dict) else json.dumps(value), tuple(repeats)
+
+
+def _check_size(body: Any) -> None:
+    """upstream: apiserver/pkg/endpoints/handlers/rest.go limitedReadBody."""
+    size = len(body) if isinstance(body, (str, bytes)) else len(marshal.dumps(body))
+    if size * 4 < MAX_BODY_BYTES:
+        return
+    text = body if isinstance(body, (str, bytes)) else json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    if len(text.encode() if isinstance(text, str) else text) > MAX_BODY_BYTES:
+        raise status.too_large(f"limit is {MAX_BODY_BYTES}")
 
 
 def _write_options(verb: str, query: Mapping[str, list[str]], patch_type: str) -> Options:
@@ -169,13 +196,13 @@ def _write_options(verb: str, query: Mapping[str, list[str]], patch_type: str) -
             errors.append(forbidden("force", "may not be specified for non-apply patch"))
         if patch_type == "apply" and not manager:
             errors.append(required("fieldManager", "is required for apply patch"))
-    if len(manager) > 128:
+    if len(manager.encode()) > 128:
         errors.append(too_long("fieldManager", 128))
     for index, char in enumerate(manager):
         if not char.isprintable():
-            errors.append(FieldError("FieldValueInvalid", "fieldManager", manager, f"should contain only printable characters: {index}"))
-            break
-    if dry_run and dry_run != ["All"]:
+            at = len(manager[:index].encode())
+            errors.append(invalid("fieldManager", manager, f"invalid character U+{ord(char):04X} (at position {at})"))
+    if any(each != "All" for each in dry_run):
         listed = ", ".join(go_quote(item) for item in dry_run)
         errors.append(not_supported("dryRun", Go(f"[]string{{{listed}}}"), ("All",)))
     if validation not in ("", "Ignore", "Warn", "Strict"):
@@ -183,7 +210,7 @@ def _write_options(verb: str, query: Mapping[str, list[str]], patch_type: str) -
     if errors and verb != "delete" and verb != "deletecollection":
         name = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}[verb]
         raise status.invalid(Kind(kind=name, plural=name.lower(), group="meta.k8s.io"), "", errors)
-    return Options(dry_run == ["All"], manager, validation or "Warn", force)
+    return Options(bool(dry_run), manager, validation or "Warn", force)
 
 
 def _one(query: Mapping[str, list[str]], name: str) -> str:

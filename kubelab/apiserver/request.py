@@ -92,6 +92,7 @@ class Request(NamedTuple):
     user_agent: str = "kubelab"
     origin: Origin = USER_ORIGIN
     uri: str = ""
+    repeats: tuple[str, ...] = ()  # keys that stood twice in a YAML body
 
 
 @dataclass(slots=True)

@@ -131,6 +131,10 @@ def unsupported_media_type(accepted: Sequence[str]) -> ApiFailure:
     return failure(415, "UnsupportedMediaType", message)
 
 
+def too_large(message: str) -> ApiFailure:
+    return failure(413, "RequestEntityTooLarge", f"Request entity too large: {message}", {})
+
+
 def not_acceptable() -> ApiFailure:
     accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
     return failure(406, "NotAcceptable", f"only the following media types are accepted: {accepted}")

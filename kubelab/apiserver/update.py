@@ -159,7 +159,7 @@ _WATCHED_META = ("name", "namespace", "uid", "labels", "annotations", "ownerRefe
 
 def _metadata_errors(kind: Kind, meta: Object, old: Object) -> list[FieldError]:
     """Findings in generic metadata; upstream finds them twice, by the store and by the kind's own validation."""
-    if all(meta.get(name) is old.get(name) for name in _WATCHED_META):
+    if meta == old or all(meta.get(name) is old.get(name) for name in _WATCHED_META):
         return []
     errors = names.validate_metadata(meta, kind.namespaced, names.name_is_path_segment, "metadata")
     changes = names.validate_metadata_update(meta, old, "metadata")
@@ -188,14 +188,16 @@ def unchanged(obj: Object, old: Object, entries: Any, work: Work) -> bool:
     """A no-op writes no revision. The manager's own list counts only where it was decided for this write."""
     if entries is not None and entries != work.server.managed.of(work.key):
         return False
-    return obj.keys() == old.keys() and all(
-        value is old[name] or (_same_meta(value, old[name]) if name == "metadata" else same(value, old[name]))
-        for name, value in obj.items()
-    )
+    if obj.keys() != old.keys():
+        return False
+    for name, value in obj.items():
+        if value is not old[name] and not (_same_meta(value, old[name]) if name == "metadata" else same(value, old[name])):
+            return False
+    return True
 
 
 def _same_meta(new: Object, old: Object) -> bool:
-    return all(same(new.get(name), old.get(name)) for name in (*new, *old) if name != "resourceVersion")
+    return new == old or all(same(new.get(name), old.get(name)) for name in (*new, *old) if name != "resourceVersion")
 
 
 def _last_finalizer_gone(obj: Object) -> bool:

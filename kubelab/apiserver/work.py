@@ -41,12 +41,12 @@ class Work:
 
     @property
     def key(self) -> ObjectKey:
-        return (self.kind.resource, self.request.namespace if self.kind.namespaced else "", self.request.name)
+        return (self.request.resource, self.request.namespace if self.kind.namespaced else "", self.request.name)
 
     def stored(self) -> Object:
         """The object that the request names; 404 if it is not there."""
         request = self.request
-        found = self.server.store.head.get(self.kind.resource, request.namespace if self.kind.namespaced else "", request.name)
+        found = self.server.store.head.get(request.resource, request.namespace if self.kind.namespaced else "", request.name)
         if found is None:
             raise status.not_found(self.kind, request.name)
         return found

@@ -21,3 +21,8 @@ def room(name: str, cluster: Any) -> Any:
 def html_of(shown: Any) -> str:
     """Anything that the front door hands out, as HTML for a notebook."""
     return str(import_module(DISPLAY).html_of(shown))
+
+
+def progress(start: float, end: float | None) -> Any:
+    """A progress bar over virtual seconds; ``end`` None if none is known."""
+    return import_module(f"{DISPLAY}.progress").Progress(start, end)

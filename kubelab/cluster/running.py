@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kubelab.cluster import references
+from kubelab.cluster import looking, references
 from kubelab.cluster import until as conditions
 from kubelab.cluster.errors import Unsettled
 from kubelab.cluster.why_not import why_not
@@ -17,13 +18,39 @@ if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
 
 
-def advance(engine: Engine, to_ns: int) -> None:
-    """Process every wake up to an instant; the clock stands there afterwards."""
-    heap, run_one = engine.wakes.heap, engine.run_one
-    with held_off():
-        while heap and heap[0][0] <= to_ns:
-            run_one()
+WAKES_BETWEEN_LOOKS = 512
+BAR_AFTER_SECONDS = 1.0
+
+
+def advance(engine: Engine, to_ns: int, start_ns: int | None = None) -> None:
+    """Process every wake up to an instant; the clock stands there afterwards. With ``start_ns`` a long run shows its progress."""
+    drive(engine, to_ns, None, start_ns, known_end=True)
     engine.now_ns = max(engine.now_ns, to_ns)
+
+
+def drive(engine: Engine, limit_ns: int, done: Callable[[], bool] | None, start_ns: int | None, *, known_end: bool) -> bool:
+    """Process wakes up to ``limit_ns`` or until ``done``; True if it was ``done`` that ended it.
+
+    A run of more than a second of real time shows a bar, where somebody can see it (``start_ns``: the cluster's start).
+    """
+    heap, run_one = engine.wakes.heap, engine.run_one
+    began, from_ns, count, bar = time.monotonic(), engine.now_ns, 0, None
+    try:
+        with held_off():
+            while heap and heap[0][0] <= limit_ns:
+                run_one()
+                if done is not None and done():
+                    return True
+                count += 1
+                if count % WAKES_BETWEEN_LOOKS == 0 and start_ns is not None and time.monotonic() - began > BAR_AFTER_SECONDS:
+                    if bar is None:
+                        end = (limit_ns - start_ns) / 1e9 if known_end else None
+                        bar = looking.progress((from_ns - start_ns) / 1e9, end)
+                    bar.show((engine.now_ns - start_ns) / 1e9)
+    finally:
+        if bar is not None:
+            bar.close()
+    return False
 
 
 def run(
@@ -41,11 +68,11 @@ def run(
         length_ns = parse_duration(duration)
         if length_ns < 0:
             raise ValueError(f"cannot run for {duration!r}: time only goes forward")
-        advance(engine, engine.now_ns + length_ns)
+        advance(engine, engine.now_ns + length_ns, cluster._world.start_ns)
         return
     limit_ns = engine.now_ns + parse_duration(timeout)
     met = _met(cluster, until, namespace)
-    if not _until(engine, met, limit_ns):
+    if not _until(cluster, met, limit_ns):
         still = moving(engine)
         head = f"after {_shown(timeout)} still not {_words(until)} at {cluster.elapsed:.3f} s"
         if not still:
@@ -78,19 +105,23 @@ def _shown(timeout: str | float) -> str:
     return timeout if isinstance(timeout, str) else format_duration(parse_duration(timeout))
 
 
-def _until(engine: Engine, met: Callable[[], bool], limit_ns: int) -> bool:
+def _until(cluster: Cluster, met: Callable[[], bool], limit_ns: int) -> bool:
     """Whether the condition came true; it is asked after every change of the store."""
+    engine = cluster._engine
     if met():
         return True
-    heap, run_one, store = engine.wakes.heap, engine.run_one, engine.store
-    revision = store.revision
-    with held_off():
-        while heap and heap[0][0] <= limit_ns:
-            run_one()
-            if store.revision != revision:
-                revision = store.revision
-                if met():
-                    return True
+    store = engine.store
+    seen = store.revision
+
+    def done() -> bool:
+        nonlocal seen
+        if store.revision == seen:
+            return False
+        seen = store.revision
+        return met()
+
+    if drive(engine, limit_ns, done, cluster._world.start_ns, known_end=False):
+        return True
     engine.now_ns = max(engine.now_ns, limit_ns)
     return met()
 
@@ -99,10 +130,8 @@ def settle(cluster: Cluster, timeout: str | float) -> None:
     """See ``Cluster.settle``."""
     engine = cluster._engine
     limit_ns = engine.now_ns + parse_duration(timeout)
-    heap, run_one = engine.wakes.heap, engine.run_one
-    with held_off():
-        while engine.moving > 0 and heap and heap[0][0] <= limit_ns:
-            run_one()
+    if engine.moving > 0:
+        drive(engine, limit_ns, lambda: engine.moving <= 0, cluster._world.start_ns, known_end=False)
     if engine.moving > 0:
         engine.now_ns = max(engine.now_ns, limit_ns)
         raise Unsettled(f"after {_shown(timeout)} something is still moving at {cluster.elapsed:.3f} s", moving(engine))

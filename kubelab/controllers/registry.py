@@ -37,4 +37,5 @@ def components() -> tuple[Component, ...]:
         disruption.CONTROLLER,
         job.CONTROLLER,
         serviceaccount.CONTROLLER,
+        serviceaccount.TOKENS,
     )

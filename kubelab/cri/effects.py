@@ -57,7 +57,7 @@ Effect = Log | WriteFile | Exit | Signal | Changed
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """Status code and body of an HTTP response."""
+    """Status code and body of an HTTP response; `location` is where a redirection points."""
 
     code: int
     body: str = ""

@@ -105,9 +105,18 @@ class Engine:
 
     # -- what components get ---------------------------------------------------------------------------------------------
     def scope(self, runner: Runner, key: Key) -> Scope:
-        state = self.lagging.get(runner.name, self.trailing) if self.lagging else self.trailing
+        """What a component may use now. Each runner has one scope, set to the instant and the key: nobody keeps it beyond them."""
+        scope = runner.scope
+        if scope is None:
+            scope = runner.scope = self._new_scope(runner)
+        scope.now_ns = scope.view.now_ns = self.now_ns
+        scope.view.state = self.lagging.get(runner.name, self.trailing) if self.lagging else self.trailing
+        scope.attempt = runner.failures.get(key, 0) if runner.failures else 0
+        return scope
+
+    def _new_scope(self, runner: Runner) -> Scope:
         return Scope(
-            View(state, runner.own, self.now_ns),
+            View(self.trailing, runner.own, self.now_ns),
             runner.memory,
             self.now_ns,
             self.streams,
@@ -117,7 +126,6 @@ class Engine:
             self.gates,
             self.machines[runner.component.machine],
             self.machines,
-            runner.failures.get(key, 0),
         )
 
     def user(self, identity: Identity) -> User:
@@ -195,11 +203,11 @@ class Engine:
 
     def handle(self, request: Request) -> Response:
         """One call through the request line, and the wakes that its commits need."""
-        before = self.store.revision
+        commits = self.store.log.commits
+        before = len(commits)
         response = self.server.handle(request, self.now_ns)
-        after = self.store.revision
-        if after != before:
-            self.wake_at(self.now_ns + self.timing.watch_ns, "", ("deliver", after))
+        if len(commits) != before:
+            self.wake_at(self.now_ns + self.timing.watch_ns, "", ("deliver", commits[-1].revision))
         return response
 
     def _deliver(self, revision: int) -> None:

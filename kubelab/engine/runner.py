@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from kubelab.engine.component import Client, Component, Tables
+from kubelab.engine.component import Client, Component, Scope, Tables
 from kubelab.engine.plan import Act, Because, Call, Key, Plan
 from kubelab.store.log import Object, ObjectKey
 from kubelab.world.clock import SECOND
@@ -68,6 +68,7 @@ class Runner:
     ``queues``: lane → key → (cause revision, wake). ``processing``: keys being worked on. ``dirty``: keys to run once more.
     ``waiting``: key → time of its pending look-again. ``failures``: key → failed syncs. ``own``: object key → (revision, object).
     ``outbox``: the recorder's unsent events. ``memory``: the component's own tables. ``epoch`` grows at each crash, so that old wakes die.
+    ``scope``: what the component is given, made by the engine from the rest when first asked for.
     """
 
     __slots__ = (
@@ -91,6 +92,7 @@ class Runner:
         "queues",
         "recorder",
         "retries",
+        "scope",
         "sending",
         "serial",
         "stories",
@@ -127,9 +129,11 @@ class Runner:
         self.outbox: dict[int, Pending] = {}
         self.stories: dict[Key, tuple[Any, ...]] = {}
         self.sending = False
+        self.scope: Scope | None = None
 
     def fork(self) -> Runner:
         new = Runner.__new__(Runner)
+        new.scope = None
         for name in ("component", "name", "index", "alive", "epoch", "serial", "lag_ns", "last_event_ns", "sending"):
             setattr(new, name, getattr(self, name))
         for name in ("busy", "processing", "dirty", "waiting", "failures", "flights", "pending", "own", "outbox", "stories"):
@@ -155,6 +159,7 @@ class Runner:
         self.bucket.theoretical_ns, self.retries.theoretical_ns = dumped.pop("tokens")
         for name, item in dumped.items():
             setattr(self, name, item)
+        self.scope = None
 
     def enqueue(self, key: Key, cause: int, wake: int) -> None:
         """Add a key to its queue; a key that is there, or being worked on, is not added twice."""

@@ -153,7 +153,7 @@ def _command_ns(commands: dict[tuple[str, str], list[int]], life: Life) -> int:
 def _creation(log: Log, life: Life, command_ns: int, turns: Turns, busy: dict[Worked, Work]) -> list[Stretch]:
     """From the command to the pod's creation: until it was its turn, until its controller asked for it, until it was there.
 
-    What its controller did in between for other pods is summed up: first its own time, then calls held back, then calls under way.
+    What its controller did in between for other pods is summed up: first its own time, then calls under way, then calls held back.
     """
     born = life.born
     if born is None:
@@ -167,8 +167,8 @@ def _creation(log: Log, life: Life, command_ns: int, turns: Turns, busy: dict[Wo
     return [
         Stretch(stage, command_ns, turn_ns),
         Stretch(CONTROLLER, turn_ns, own_ns),
-        Stretch(CLIENT_LIMIT, own_ns, own_ns + limited_ns),
-        Stretch(API, own_ns + limited_ns, asked_ns),
+        Stretch(API, own_ns, own_ns + calling_ns),
+        Stretch(CLIENT_LIMIT, own_ns + calling_ns, asked_ns),
         *_on_the_way(log, born),
     ]
 

@@ -19,6 +19,7 @@ from kubelab.kinds.quantity import QuantityError, parse_json
 from kubelab.kinds.schema import Field, Struct, struct
 
 _INT_RANGE = {"int32": 2**31, "int64": 2**63}
+MAX_STRICT = 100  # sigs.k8s.io/json reports no more
 _SCALARS = {"string", "integer", "boolean", "number", "quantity", "int-or-string", "time", "micro-time", "bytes"}
 _CLOCK = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)").fullmatch
 _UNSET = {"time": None, "micro-time": None, "quantity": "0"}
@@ -28,12 +29,26 @@ Place = tuple[Any, ...]
 """A linked path: (), or (parent, name) with a field name, a list index, or a map key that begins with a dot."""
 
 
+class Doubled(dict[str, Any]):
+    """An object of a text in which a key stood twice; ``order`` has every key as often as it stood there."""
+
+    __slots__ = ("order",)
+
+    def __init__(self, members: dict[str, Any], order: list[str]) -> None:
+        super().__init__(members)
+        self.order = order
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """``errors``: what makes the body undecodable, at most one text, as Go reports. ``unknown``: paths of dropped fields, in order."""
+    """``errors``: what makes the body undecodable, at most one text, as Go reports. ``unknown``: paths of dropped fields, in order.
+
+    ``strict``: what strict decoding says, in order: ``unknown field "spec.foo"``, ``duplicate field "spec.paused"``.
+    """
 
     errors: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
+    strict: tuple[str, ...] = ()
 
 
 class _Undecodable(Exception):
@@ -45,6 +60,7 @@ class _Run:
     """What one decoding has found so far."""
 
     unknown: list[str]
+    strict: list[str]
     error: str = ""
 
 
@@ -54,12 +70,17 @@ def check(obj: Object, shape: Struct) -> Decoded:
     Unknown fields are dropped and reported (``spec.containers[0].foo``); nulls and zero values vanish as Go's encoder lets them; structs
     that Go always writes appear as ``{}``; quantities, times and bytes get their canonical text.
     """
-    run = _Run([])
+    run = _Run([], [])
     try:
         _struct(obj, shape, (), run)
     except _Undecodable as error:
         return Decoded((str(error),), tuple(run.unknown))
-    return Decoded((run.error,) if run.error else (), tuple(run.unknown))
+    if not run.strict and not run.error:
+        return _CLEAN
+    return Decoded((run.error,) if run.error else (), tuple(run.unknown), tuple(dict.fromkeys(run.strict))[:MAX_STRICT])
+
+
+_CLEAN = Decoded()
 
 
 def complete(obj: Object, shape: Struct) -> Object:
@@ -99,11 +120,34 @@ def _fill_new(ref: str) -> Object:
 
 
 def _struct(obj: Object, shape: Struct, place: Place, run: _Run) -> None:
+    if type(obj) is Doubled:
+        _doubled_members(obj, shape, place, run)
+    else:
+        _members(obj, shape, place, run)
+    _fill(obj, shape)
+
+
+def _doubled_members(obj: Doubled, shape: Struct, place: Place, run: _Run) -> None:
+    """Member by member, so that what is said twice is reported where it stands."""
+    seen: dict[str, bool] = {}
+    for name in obj.order:
+        if name not in seen:
+            seen[name] = True
+            part = {name: obj.pop(name)}
+            _members(part, shape, place, run)
+            obj.update(part)
+        elif name in shape.fields:
+            run.strict.append(f'duplicate field "{_path((place, name))}"')
+
+
+def _members(obj: Object, shape: Struct, place: Place, run: _Run) -> None:
     fields = shape.fields
     for name in list(obj):
         field = fields.get(name)
         if field is None:
-            run.unknown.append(_path((place, name)))
+            path = _path((place, name))
+            run.unknown.append(path)
+            run.strict.append(f'unknown field "{path}"')
             del obj[name]
             continue
         value = obj[name]
@@ -121,7 +165,6 @@ def _struct(obj: Object, shape: Struct, place: Place, run: _Run) -> None:
             del obj[name]
         else:
             obj[name] = value
-    _fill(obj, shape)
 
 
 def _is_zero(value: Any) -> bool:
@@ -170,12 +213,22 @@ def _map(values: dict[str, Any], field: Field, place: Place, owner: Struct, run:
     inner = field.items
     if inner is None:
         return values
+    if type(values) is Doubled:
+        _doubled_keys(values, place, run)
     for key, value in values.items():
         if inner.type == "string" and type(value) is str:
             continue
         made = _zero(inner) if value is None else _value(value, inner, (place, f".{key}"), owner, run)
         values[key] = _zero(inner) if made is None else made
     return values
+
+
+def _doubled_keys(values: Doubled, place: Place, run: _Run) -> None:
+    seen: dict[str, bool] = {}
+    for key in values.order:
+        if key in seen:
+            run.strict.append(f'duplicate field "{_path((place, f".{key}"))}"')
+        seen[key] = True
 
 
 def _zero(field: Field) -> Any:

@@ -2,6 +2,9 @@
 
 A world is a large heap of values without cycles: each full collection walks all of it and frees nothing, which would make the cost of a pod
 grow with the size of the world. Reference counting frees what is dropped all the same.
+
+What was made meanwhile joins the oldest generation unexamined, which is where it would end up: handing it to the youngest would have all of
+it walked at the next allocation.
 """
 
 from __future__ import annotations
@@ -20,4 +23,12 @@ def held_off() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            _age()
             gc.enable()
+
+
+def _age() -> None:
+    """Move every object to the oldest generation. Where somebody has frozen objects for good, they stay so, and nothing is moved."""
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()

@@ -69,7 +69,7 @@ def review(work: Work) -> None:
 
 def _resource(work: Work) -> str:
     subresource = work.request.subresource
-    return f"{work.kind.resource}/{subresource}" if subresource else work.kind.resource
+    return f"{work.request.resource}/{subresource}" if subresource else work.request.resource
 
 
 @cache

@@ -44,6 +44,7 @@ MERGE = "merge"
 RETAIN_KEYS = "$retainKeys"
 DELETE_FROM_PRIMITIVE_LIST = "$deleteFromPrimitiveList"
 SET_ELEMENT_ORDER = "$setElementOrder"
+_SCALARS = frozenset((str, bool, int, float))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,11 @@ def diff(original: Object, modified: Object, struct: Source) -> Object:
 
 def merge_map(original: Object, patch: Object, shape: Shape, options: Options) -> Object:
     """``original`` with ``patch`` merged in, as new values."""
+    if not _has_directives(patch):
+        merged = dict(original)
+        for key, value in patch.items():
+            _merge_member(merged, key, value, shape, options, is_deletion_list=False)
+        return merged
     if DIRECTIVE in patch:
         return _by_directive(patch)
     merged, patch = dict(original), dict(patch)
@@ -100,8 +106,18 @@ def merge_map(original: Object, patch: Object, shape: Shape, options: Options) -
     return merged
 
 
+def _has_directives(patch: Object) -> bool:
+    for key in patch:
+        if key[:1] == "$":
+            return True
+    return False
+
+
 def _merge_member(merged: Object, key: str, value: Any, shape: Shape, options: Options, *, is_deletion_list: bool) -> None:
     """Merge one member of a patch, in place on the private map ``merged``."""
+    if type(value) in _SCALARS and not is_deletion_list:
+        merged[key] = value
+        return
     if value is None:
         merged.pop(key, None)
         if options.drop_nulls:
@@ -189,6 +205,11 @@ def _merge_ordered_lists(merged: Object, patch: Object, shape: Shape, options: O
 
 
 def _merge_ordered_list(merged: Object, patch: Object, name: str, order: list[Any], shape: Shape, options: Options) -> None:
+    complete = _merge_completely_ordered(merged.get(name), patch.get(name), order, shape, name, options)
+    if complete is not None:
+        merged[name] = complete
+        del patch[name]
+        return
     in_original, in_patch = name in merged, name in patch
     original_items, patch_items = merged.get(name), patch.get(name)
     for present, items in ((in_original, original_items), (in_patch, patch_items)):
@@ -212,6 +233,44 @@ def _merge_ordered_list(merged: Object, patch: Object, name: str, order: list[An
     server_order = _order_after_deletions(original_items, patch_items, meta.merge_key) if maps else original_items
     merged[name] = arranged(ordered, server_only, order, server_order, meta.merge_key, maps=maps)
     patch.pop(name, None)
+
+
+def _merge_completely_ordered(
+    original: Any, patch: Any, order: list[Any], shape: Shape, name: str, options: Options
+) -> list[Any] | None:
+    """The merged list in the one case that components send: plain items with text keys, all of them in the order; else None."""
+    if type(original) is not list or type(patch) is not list or not original or not patch:
+        return None
+    meta = list_meta(shape, name)
+    key = meta.merge_key
+    if not key or meta.strategy != MERGE:
+        return None
+    merged = _by_text_key(original, key)
+    changes, ranks = _by_text_key(patch, key), _by_text_key(order, key)
+    if merged is None or changes is None or ranks is None:
+        return None
+    places = {text: place for place, text in enumerate(ranks)}
+    last = -1
+    for text, item in changes.items():
+        place = places.get(text, -1)
+        if place <= last or DIRECTIVE in item:
+            return None
+        last = place
+        merged[text] = merge_map(merged[text], item, meta.shape, options) if text in merged else item
+    if not merged.keys() <= places.keys():
+        return None
+    return [merged[text] for text in places if text in merged]
+
+
+def _by_text_key(items: list[Any], key: str) -> dict[str, Any] | None:
+    """Items by the text under their merge key; None if some item has none, or two have the same."""
+    found: dict[str, Any] = {}
+    for item in items:
+        text = item.get(key) if type(item) is dict else None
+        if type(text) is not str or text in found:
+            return None
+        found[text] = item
+    return found
 
 
 def _order_after_deletions(original: list[Any], patch: list[Any], key: str) -> list[Any]:

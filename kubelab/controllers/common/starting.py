@@ -9,11 +9,15 @@ from kubelab.engine.component import Controller, Later, Scope
 from kubelab.engine.plan import Key
 
 
+def _nothing(scope: Scope) -> Iterable[Key | Later]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class StartingController(Controller):
     """``starting``: the keys to look at, from what is there at the start."""
 
-    starting: Callable[[Scope], Iterable[Key | Later]] = tuple
+    starting: Callable[[Scope], Iterable[Key | Later]] = _nothing
 
     def start(self, scope: Scope) -> Iterable[Key | Later]:
         return self.starting(scope)

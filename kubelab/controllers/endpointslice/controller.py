@@ -103,7 +103,8 @@ def plan(seen: Seen) -> Plan:
     calls: list[Call] = []
     for changes in seen.changes:
         calls += _calls(seen, changes, place, subject)
-    error, events = "", ()
+    error = ""
+    events: tuple[EventDraft, ...] = ()
     if seen.stray:
         node = "Node not found"
         error = ", ".join(f"skipping Pod {pod} for Service {place}: {node}" for pod in seen.stray)
@@ -173,8 +174,8 @@ def slice_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     written = scope.table(WRITTEN).pop((meta["namespace"], meta["name"]), None)
     if change.type == "MODIFIED" and written is not None and written == slice_.get("endpoints") and labels == before:
         return ()
-    names = dict.fromkeys(name for name in (service, before.get(SERVICE_NAME)) if name)
-    return [(meta["namespace"], name) for name in names]
+    concerned = dict.fromkeys(name for name in (service, before.get(SERVICE_NAME)) if name)
+    return [(meta["namespace"], name) for name in concerned]
 
 
 CONTROLLER = Controller(

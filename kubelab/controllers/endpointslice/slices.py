@@ -25,7 +25,7 @@ _KEEP = 200_000
 _NONE: dict[str, Any] = {}
 
 Port = tuple[str, int, str, str | None]  # name, number, protocol, appProtocol
-_endpoints: dict[tuple[Any, ...], Object] = {}
+_endpoints: dict[tuple[Any, ...], tuple[Any, Object]] = {}
 
 
 class Changes(NamedTuple):
@@ -61,10 +61,12 @@ def group_pods(service: Object, pods: Sequence[PodFacts], zones: Mapping[str, st
         if zone is None and not publish:
             stray.append(pod.name)
             continue
-        addresses = tuple(ip for ip in pod.ips if is_v6(ip) == v6)
-        if addresses:
-            endpoint = _endpoint(pod, addresses, zone or "", publish=publish, shows_host=bool(pod.hostname) and pod.subdomain == name)
-            group.endpoints[_identity(endpoint)] = endpoint
+        key = (pod.uid, pod.ips, pod.ready, pod.terminating, pod.node, zone, publish, v6, pod.subdomain == name)
+        known = _endpoints.get(key)
+        if known is None:
+            known = _remember(key, pod, zone or "", publish=publish, v6=v6, shows_host=bool(pod.hostname) and pod.subdomain == name)
+        if known[0] is not None:
+            group.endpoints[known[0]] = known[1]
     return list(groups.values()), stray
 
 
@@ -77,15 +79,13 @@ def _ports_on(spec: Object | None, ports: Sequence[Object]) -> tuple[Port, ...]:
     return tuple(found)
 
 
-def _endpoint(pod: PodFacts, addresses: tuple[str, ...], zone: str, *, publish: bool, shows_host: bool) -> Object:
-    key = (pod.uid, addresses, pod.ready, pod.terminating, pod.node, zone, publish, shows_host)
-    found = _endpoints.get(key)
-    if found is not None:
-        return found
+def _remember(key: tuple[Any, ...], pod: PodFacts, zone: str, *, publish: bool, v6: bool, shows_host: bool) -> tuple[Any, Object]:
+    """A pod's identity and endpoint; the identity is None where it has no address of the family."""
     if len(_endpoints) >= _KEEP:
         _endpoints.clear()
+    addresses = [ip for ip in pod.ips if is_v6(ip) == v6]
     made: Object = {
-        "addresses": list(addresses),
+        "addresses": addresses,
         "conditions": {
             "ready": publish or (pod.ready and not pod.terminating),
             "serving": pod.ready,
@@ -99,8 +99,8 @@ def _endpoint(pod: PodFacts, addresses: tuple[str, ...], zone: str, *, publish: 
         made["zone"] = zone
     if shows_host:
         made["hostname"] = pod.hostname
-    _endpoints[key] = made
-    return made
+    found = _endpoints[key] = (_identity(made) if addresses else None, made)
+    return found
 
 
 def _identity(endpoint: Object) -> tuple[Any, ...]:

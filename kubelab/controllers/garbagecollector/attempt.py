@@ -109,7 +109,8 @@ def _noted(absent: Sequence[str], dangling: Sequence[Owner]) -> dict[str, dict[A
 
 
 def _read(seen: Seen) -> Call:
-    return Call("get", *seen.key[1:4], accept=(404,))
+    _, resource, namespace, name, _ = seen.key
+    return Call("get", resource, namespace, name, accept=(404,))
 
 
 def _owner_reads(seen: Seen) -> list[Call]:

@@ -107,7 +107,7 @@ def _restarted_too_often(job: Object, pods: Sequence[Object]) -> bool:
         for each in (pod.get("status") or _NONE).get(field) or ()
     )
     limit = spec.get("backoffLimit", 6)
-    return restarts > 0 if limit == 0 else restarts >= limit
+    return bool(restarts > 0 if limit == 0 else restarts >= limit)
 
 
 def deadline_left_ns(job: Object, now_ns: int) -> int | None:

@@ -1,8 +1,9 @@
-"""Service accounts: every active namespace has its ``default``.
+"""Service accounts: every active namespace has its ``default``, and Secrets that ask for a token get one.
 
-upstream: pkg/controller/serviceaccount/serviceaccounts_controller.go, 1.28.
+upstream: pkg/controller/serviceaccount, 1.28.
 """
 
 from kubelab.controllers.serviceaccount.controller import CONTROLLER
+from kubelab.controllers.serviceaccount.tokens import CONTROLLER as TOKENS
 
-__all__ = ["CONTROLLER"]
+__all__ = ["CONTROLLER", "TOKENS"]

@@ -84,7 +84,9 @@ def test_unknown_fields_are_dropped_and_named_in_order() -> None:
     body = {"spec": {"foo": 1, **containers(Image="x", env=[{"name": "a"}, {"bar": 2}])["spec"]}, "zoo": {}}
     obj, found = decoded("apps", "Deployment", body)
     path = "spec.template.spec.containers[0]"
-    assert found == decode.Decoded((), ("spec.foo", f"{path}.Image", f"{path}.env[1].bar", "zoo"))
+    assert found.errors == ()
+    assert found.unknown == ("spec.foo", f"{path}.Image", f"{path}.env[1].bar", "zoo")
+    assert found.strict == tuple(f'unknown field "{each}"' for each in found.unknown)
     assert "foo" not in obj["spec"]
     assert "zoo" not in obj
 

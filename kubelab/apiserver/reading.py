@@ -1,0 +1,227 @@
+"""JSON and YAML texts as a Go server reads them: keys said twice, broken UTF-8, numbers as they were written, errors in the decoder's words.
+
+upstream: sigs.k8s.io/json, sigs.k8s.io/yaml (YAMLToJSON, YAMLToJSONStrict) over go-yaml, 1.28.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from kubelab.kinds.decode import Doubled
+
+_SURROGATE = re.compile(r"\\[uU][dD][89a-fA-F]").search
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
+
+def text_of(raw: str | bytes) -> str:
+    """The text of a body; bytes that are no UTF-8 become the replacement character."""
+    if isinstance(raw, bytes):
+        return raw.decode("utf-8", "replace")
+    return raw if raw.isascii() else raw.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+
+
+# -- JSON -----------------------------------------------------------------------------------------------------------------
+def json_value(text: str) -> Any:
+    """The value of a JSON text; raises ValueError. If any key stands twice, its object and the outermost one are ``Doubled``."""
+    value = json.loads(text)
+    if _SURROGATE(text):
+        value = _without_surrogates(value)
+    if text.count(":") == _members(value):
+        return value
+    reader = _Doubles()
+    again = json.loads(text, object_pairs_hook=reader.pairs)
+    if not reader.found:
+        return value
+    if _SURROGATE(text):
+        again = _without_surrogates(again)
+    return again if not isinstance(again, dict) or type(again) is Doubled else Doubled(again, list(again))
+
+
+def _members(value: Any) -> int:
+    """How many members the objects of a value have: as many as colons, unless a text holds one or a key stands twice."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(_members, value.values()))
+    return sum(map(_members, value)) if isinstance(value, list) else 0
+
+
+class _Doubles:
+    """Builds objects and remembers whether a key stood twice; of two objects under one key Go fills one after the other."""
+
+    def __init__(self) -> None:
+        self.found = False
+
+    def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) == len(pairs):
+            return made
+        self.found = True
+        merged: dict[str, Any] = {}
+        for name, value in pairs:
+            merged[name] = _filled(merged.get(name), value)
+        return Doubled(merged, [name for name, _ in pairs])
+
+
+def _filled(first: Any, second: Any) -> Any:
+    if not isinstance(first, dict) or not isinstance(second, dict):
+        return second
+    merged = dict(first)
+    for name, value in second.items():
+        merged[name] = _filled(merged.get(name), value)
+    orders = [each.order if isinstance(each, Doubled) else list(each) for each in (first, second)]
+    return Doubled(merged, list(dict.fromkeys(orders[0])) + [name for name in orders[1] if name not in first])
+
+
+def _without_surrogates(value: Any) -> Any:
+    """Half of a surrogate pair is no character."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    clean = {_without_surrogates(name): _without_surrogates(item) for name, item in value.items()}
+    return Doubled(clean, [_without_surrogates(name) for name in value.order]) if isinstance(value, Doubled) else clean
+
+
+class Literal(float):
+    """A number that prints as it was written."""
+
+    text: str
+
+    def __format__(self, spec: str) -> str:
+        return self.text
+
+    __str__ = __repr__ = lambda self: self.text  # noqa: E731
+
+
+def _literal(text: str) -> Literal:
+    made = Literal(text)
+    made.text = text
+    return made
+
+
+def json_literals(text: str) -> Any:
+    """A JSON value whose numbers with a point or an exponent print as they were written; for error messages."""
+    return json.loads(text, parse_float=_literal)
+
+
+def doubles(value: Any, place: str = "") -> list[str]:
+    """What strict decoding into maps says of keys that stand twice, in the order of the text."""
+    found: list[str] = []
+    if isinstance(value, dict):
+        seen: dict[str, bool] = {}
+        for name in value.order if isinstance(value, Doubled) else list(value):
+            path = f"{place}.{name}" if place else name
+            if name in seen:
+                found.append(f'duplicate field "{path}"')
+            else:
+                seen[name] = True
+                found += doubles(value[name], path)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            found += doubles(item, f"{place}[{index}]")
+    return list(dict.fromkeys(found))
+
+
+def plain(value: Any) -> Any:
+    """The same value of plain dicts."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+# -- YAML -----------------------------------------------------------------------------------------------------------------
+class YamlError(ValueError):
+    """A YAML text that cannot be read, in go-yaml's words."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as go-yaml reads it into JSON: dates stay text, ``1e3`` is a number, keys are text, a later key wins."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.repeated: list[str] = []
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        self.flatten_mapping(node)
+        made: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, (str, int, float, bool)):
+                raise YamlError(f"unsupported map key of type: {type(key).__name__}")
+            name = ("true" if key else "false") if isinstance(key, bool) else str(key)
+            if name in made:
+                self.repeated.append(f'line {key_node.start_mark.line + 1}: key "{name}" already set in map')
+            made[name] = self.construct_object(value_node, deep=True)
+        return made
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(rf"^{_FLOAT.pattern}$"), list("-+.0123456789"))  # type: ignore[no-untyped-call]
+_Loader.add_constructor("tag:yaml.org,2002:map", lambda loader, node: loader.construct_mapping(node, deep=True))
+
+
+def yaml_value(text: str) -> tuple[Any, list[str]]:
+    """The first document of a YAML text, and what strict reading says of its repeated keys. Raises YamlError."""
+    loader = _Loader(text)
+    try:
+        value = loader.get_data() if loader.check_data() else None
+    except yaml.MarkedYAMLError as error:
+        raise YamlError(f"yaml: {_where(error)}{_what(error)}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise YamlError(f"yaml: {error}") from None
+    finally:
+        loader.dispose()
+    return value, loader.repeated
+
+
+def _where(error: yaml.MarkedYAMLError) -> str:
+    """go-yaml's line: counted from nought, one more in the scanner; none for the first."""
+    for mark in (error.context_mark, error.problem_mark):
+        if mark is not None and mark.line:
+            return f"line {mark.line + 1 if isinstance(error, yaml.scanner.ScannerError) else mark.line}: "
+    return ""
+
+
+_PROBLEMS = (
+    ("expected ',' or '}', but got", "did not find expected ',' or '}'"),
+    ("expected ',' or ']', but got", "did not find expected ',' or ']'"),
+    ("mapping values are not allowed here", "mapping values are not allowed in this context"),
+    ("could not find expected ':'", "could not find expected ':'"),
+    ("found unexpected end of stream", "found unexpected end of stream"),
+    ("expected the node content, but found", "did not find expected node content"),
+    ("expected '<document start>', but found", "did not find expected <document start>"),
+    ("sequence entries are not allowed here", "block sequence entries are not allowed in this context"),
+)
+
+
+def _what(error: yaml.MarkedYAMLError) -> str:
+    problem = error.problem or ""
+    if problem.startswith("expected <block end>, but found"):
+        return "did not find expected '-' indicator" if "collection" in (error.context or "") else "did not find expected key"
+    if problem.startswith("found character") and problem.endswith("that cannot start any token"):
+        return "found character that cannot start any token"
+    if problem.startswith("found undefined alias"):
+        return f"unknown anchor '{problem.split(chr(39))[1]}' referenced"
+    return next((go for python, go in _PROBLEMS if problem.startswith(python)), problem)
+
+
+def yaml_repeats(repeated: Sequence[str]) -> str:
+    """Repeated keys as one error."""
+    return "yaml: unmarshal errors:\n" + "\n".join(f"  {line}" for line in repeated)
+
+
+def sorted_keys(value: Any) -> Any:
+    """As YAML becomes JSON on its way: keys in order."""
+    if isinstance(value, dict):
+        return {name: sorted_keys(value[name]) for name in sorted(value)}
+    return [sorted_keys(item) for item in value] if isinstance(value, list) else value
