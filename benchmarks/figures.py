@@ -66,6 +66,11 @@ def keep(name: str, figures: dict[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
     kept = {**figures, "machine": machine(), "date": date.today().isoformat()}
     (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    write_table()
+
+
+def write_table() -> None:
+    """Write the table again from the results that are there."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -94,7 +99,7 @@ def verdict(found: float, row: Row) -> str:
     if row.beyond is not None and found <= row.beyond:
         return "beyond"
     if row.reach is not None:
-        return "reached" if found <= row.reach else f"{found / row.reach:.2g} × the goal"
+        return "reached" if found <= row.reach else f"{found / row.reach:.2f} × the goal"
     return ""
 
 

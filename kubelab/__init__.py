@@ -19,9 +19,11 @@ _WHERE = {
     "Cluster": "kubelab.cluster.handle",
     "ExecError": "kubelab.cluster.errors",
     "ManifestError": "kubelab.cluster.errors",
+    "Program": "kubelab.cri.programs",
     "Timing": "kubelab.world.timing",
     "Unsettled": "kubelab.cluster.errors",
     "load": "kubelab.cluster.archive",
+    "programs": "kubelab.cri.programs",
     "widget": "kubelab.widget",
 }
 __all__ = [*sorted(_WHERE), "__version__"]  # noqa: PLE0604
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from kubelab.cluster.errors import ManifestError as ManifestError
     from kubelab.cluster.errors import Unsettled as Unsettled
     from kubelab.cluster.handle import Cluster as Cluster
+    from kubelab.cri import programs as programs
+    from kubelab.cri.programs import Program as Program
     from kubelab.world.timing import Timing as Timing
 
 
@@ -43,7 +47,7 @@ def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'kubelab' has no attribute {name!r}: it has {', '.join(sorted(_WHERE))}")
     module = import_module(_WHERE[name])
-    found = module if name == "widget" else getattr(module, name)
+    found = module if _WHERE[name].endswith(f".{name}") else getattr(module, name)
     globals()[name] = found
     return found
 

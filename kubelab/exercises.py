@@ -1,4 +1,4 @@
-"""Exercises: a task for the reader of a notebook, and the conditions that say whether a cluster solves it.
+"""Exercises: a task for the reader of a notebook, and the conditions that say whether an answer (a cluster, or a number) solves it.
 
 >>> import kubelab as kl
 >>> task = Exercise("Make a namespace.", {"there is a namespace called team-a": lambda c: c["namespace/team-a"]})
@@ -17,10 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from kubelab.cluster.handle import Cluster
+from kubelab.cluster.handle import Cluster
 
 GOOD, BAD = "#007A5A", "#B34700"
 
@@ -57,18 +56,18 @@ class Verdict:
 
 
 class Exercise:
-    """``conditions``: words → a function of the cluster, which holds if it gives something true. One that fails (an object is not there, a field is
+    """``conditions``: words → a function of the answer, which holds if it gives something true. One that fails (an object is not there, a field is
     missing) does not hold yet."""
 
-    def __init__(self, task: str, conditions: Mapping[str, Callable[[Cluster], Any]]) -> None:
+    def __init__(self, task: str, conditions: Mapping[str, Callable[[Any], Any]]) -> None:
         if not conditions:
             raise ValueError("an exercise without a condition would always be solved: give at least one")
         self.task = task
         self._conditions = dict(conditions)
 
-    def check(self, cluster: Cluster) -> Verdict:
-        """Ask every condition; the cluster stays as it is, for they look at a fork."""
-        return Verdict(tuple(_ask(words, holds, cluster.fork()) for words, holds in self._conditions.items()))
+    def check(self, answer: Any) -> Verdict:
+        """Ask every condition. A cluster stays as it is, for each looks at a fork of its own."""
+        return Verdict(tuple(_ask(words, holds, answer) for words, holds in self._conditions.items()))
 
     def __repr__(self) -> str:
         return "\n  ".join([self.task, *(f"– {words}" for words in self._conditions)])
@@ -78,9 +77,9 @@ class Exercise:
         return f'<div style="font-size:13px;line-height:1.6"><b>{escape(self.task)}</b> It is solved when<ul style="margin:2px 0">{lines}</ul></div>'
 
 
-def _ask(words: str, holds: Callable[[Cluster], Any], cluster: Cluster) -> Finding:
+def _ask(words: str, holds: Callable[[Any], Any], answer: Any) -> Finding:
     try:
-        return Finding(words, bool(holds(cluster)))
+        return Finding(words, bool(holds(answer.fork() if isinstance(answer, Cluster) else answer)))
     except Exception as error:  # the reader's cluster may be in any state
         trouble = f"nothing at {error}" if isinstance(error, (KeyError, IndexError)) else getattr(error, "message", "") or str(error)
         return Finding(words, False, trouble)

@@ -32,10 +32,19 @@ c.plot.timeline();
 # A row is a pod, a colour what it was doing. Pulling the image takes most of the time; then the startup probe has to say yes.
 #
 # ## Look
-# Everything that happened is on record. `c.frames` gives it as DataFrames, `c.plot` as pictures.
+# The cluster itself, and what is in it, as `kubectl get` would print it:
 
 # %%
-c.frames.pods()[["name", "owner", "node", "phase", "to_scheduled", "to_started", "to_ready"]].round(3)
+c
+
+# %%
+c.list("pods")
+
+# %% [markdown]
+# Everything that happened is on record: `c.frames` gives it as DataFrames, `c.plot` as pictures.
+
+# %%
+c.frames.pods()[["name", "node", "phase", "to_scheduled", "to_started", "to_ready"]].round(3)
 
 # %%
 c.plot.placement();
@@ -47,8 +56,7 @@ c.plot.ownership("deployment/web");
 # Who put the first pod where it is, and because of what? `explain` walks back from its present state to the command that set it off.
 
 # %%
-pod = c.list("pods", selector="app=web")[0]["metadata"]["name"]
-c.explain(f"pod/{pod}")
+c.explain(c.list("pods", selector="app=web")[0])
 
 # %% [markdown]
 # ## Break
@@ -71,7 +79,7 @@ c.plot.rollout("deployment/web");
 c.why_not("deployment/web")
 
 # %%
-c.why_not("pod/" + next(pod["metadata"]["name"] for pod in c.list("pods") if not pod["status"]["containerStatuses"][0]["ready"]))
+c.why_not(c.list("pods", field_selector="status.phase=Pending")[0])
 
 # %% [markdown]
 # ## Fix
@@ -121,9 +129,15 @@ from kubelab.exercises import Exercise
 grow = Exercise(
     "Bring web to eight ready pods of nginx:1.27.0, with never fewer than four ready on the way.",
     {
-        "eight pods are ready": lambda c: c["deployment/web"]["status"]["readyReplicas"] == 8,
-        "all of them run nginx:1.27.0": lambda c: {pod["spec"]["containers"][0]["image"] for pod in c.list("pods", selector="app=web")} == {"nginx:1.27.0"},
-        "there were never fewer than four": lambda c: c.frames.quorum("deployment/web").query("elapsed > 100")["ready"].min() >= 4,
+        "eight pods are wanted, and the rollout is done": lambda c: (
+            c["deployment/web"]["spec"]["replicas"] == 8 and c.rollout("deployment/web").done
+        ),
+        "they run nginx:1.27.0": lambda c: (
+            c["deployment/web"]["spec"]["template"]["spec"]["containers"][0]["image"] == "nginx:1.27.0"
+        ),
+        "there were never fewer than four ready": lambda c: (
+            c.frames.quorum("deployment/web").query("elapsed > 10")["ready"].min() >= 4
+        ),
     },
 )
 grow
@@ -171,7 +185,9 @@ feed = Exercise(
     "Make both pods of hungry ready.",
     {
         "two pods of hungry are ready": lambda c: c["deployment/hungry"]["status"]["readyReplicas"] == 2,
-        "each still asks for one CPU at least": lambda c: c["deployment/hungry"]["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] in tuple("1234"),
+        "each asks for a whole number of CPUs": lambda c: (
+            int(c["deployment/hungry"]["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"]) >= 1
+        ),
     },
 )
 feed
@@ -188,7 +204,7 @@ feed.check(mine)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 solved = full.fork()
-print(solved.why_not("pod/" + solved.list("pods", selector="app=hungry")[0]["metadata"]["name"]))
+print(solved.why_not(solved.list("pods", selector="app=hungry")[0]))
 hungry = {"name": "hungry", "resources": {"requests": {"cpu": "3"}}}
 solved.patch("deployment/hungry", {"spec": {"template": {"spec": {"containers": [hungry]}}}})
 solved.run(until="deployment/hungry ready")

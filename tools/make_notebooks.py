@@ -21,7 +21,6 @@ NOTEBOOKS = ROOT / "notebooks"
 CELL_SECONDS = 300
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WIDGET_ID = re.compile(r'"([0-9a-f]{32})"')
-TRANSIENT = ("execution", "jupyter-widgets")
 
 
 def main(chosen: list[str]) -> int:
@@ -80,7 +79,7 @@ def _text(output: Any) -> str:
         return str(output.text)
     data = output.get("data", {})
     pictured = any(kind.startswith(("image/", "application/vnd.jupyter.widget")) for kind in data)
-    return "" if pictured else str(data.get("text/plain", ""))
+    return "" if pictured else str(data.get("text/html") or data.get("text/plain", ""))
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ def draft(work: Work) -> None:
 def start(work: Work, obj: dict) -> None:  # type: ignore[type-arg]
     """What holds for every object about to be created, however it came (POST, PUT, apply)."""
     meta = obj["metadata"]
-    if meta.get("resourceVersion"):
+    version = meta.pop("resourceVersion", "")
+    if work.request.verb == "create" and version.isdigit() and int(version):
         raise status.plain_error("resourceVersion should not be set on objects to be created")
     for name in SERVER_SET:
         meta.pop(name, None)

@@ -50,7 +50,7 @@ def parse(raw: Any, kind: Kind) -> Object:
         return {}
     if not isinstance(raw, dict):
         text = json.dumps(raw, separators=(",", ":"))
-        cause = f'json: cannot unmarshal {_json_type(raw)} into Go value of type struct {{ APIVersion string "json:\\"apiVersion,omitempty\\""; '
+        cause = f'json: cannot unmarshal {json_type(raw)} into Go value of type struct {{ APIVersion string "json:\\"apiVersion,omitempty\\""; '
         cause += 'Kind string "json:\\"kind,omitempty\\"" }'
         raise unreadable(kind, cause, text)
     return raw
@@ -77,7 +77,7 @@ def summary(text: str) -> str:
     return data[:30].decode("utf-8", "replace") + more if data[:1] == b"{" else data[:30].hex() + more
 
 
-def _json_type(value: Any) -> str:
+def json_type(value: Any) -> str:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, str):
@@ -161,7 +161,7 @@ def match_version(work: Work, obj: Object) -> None:
 
 
 def _json_kind(value: Any) -> str:
-    return "object" if isinstance(value, dict) else _json_type(value)
+    return "object" if isinstance(value, dict) else json_type(value)
 
 
 def is_registered(api_version: str, kind: str) -> bool:

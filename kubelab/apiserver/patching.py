@@ -8,20 +8,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import yaml
-
-from kubelab.apiserver import decoding, status
+from kubelab.apiserver import decoding, reading, status
 from kubelab.apiserver.apply import managed
 from kubelab.apiserver.apply.conflicts import ApplyRejected, Conflicts
 from kubelab.apiserver.apply.entries import of_request
 from kubelab.apiserver.apply.typed import TypedError
 from kubelab.apiserver.copying import private
 from kubelab.apiserver.managed import manager_of
-from kubelab.apiserver.patch import json_patch, merge_patch, strategic_merge
-from kubelab.apiserver.patch.errors import PatchError
+from kubelab.apiserver.patch import conversion, json_patch, merge_patch, strategic_merge
+from kubelab.apiserver.patch.errors import PatchError, go_value
 from kubelab.apiserver.work import Work
 from kubelab.kinds import decode, schema
-from kubelab.kinds.field import Go, invalid
+from kubelab.kinds.field import invalid
 from kubelab.store.log import Manager, Object
 
 
@@ -32,36 +30,80 @@ def draft(work: Work) -> None:
         _apply(work)
         return
     old = work.old = work.stored()
-    typed = request.origin.typed
-    patch = request.body if typed else parsed(request.body)
-    if isinstance(patch, dict):
-        version = (patch.get("metadata") or {}).get("resourceVersion")
-        if version:
-            work.options = {"resourceVersion": version}
-    shape = schema.for_kind(work.kind.group, request.version or work.kind.versions[0], work.kind.kind)
-    base = old if typed else work.server.present(old)
-    result = patched(work, request.patch_type, base, patch, shape)
-    if typed and request.subresource == "status":
-        work.object = {**result, "metadata": {**result["metadata"]}}
+    if request.origin.typed:
+        _draft_typed(work, old)
         return
-    obj = work.object = private(result)
-    if not typed:
-        _retype(work, obj, shape)
+    patch, strict = parsed(work)
+    shape = schema.for_kind(work.kind.group, request.version or work.kind.versions[0], work.kind.kind)
+    base = work.server.present(old)
+    result = patched(work, request.patch_type, base, patch, shape)
+    obj = work.object = reading.plain(result)
+    _typed(work, obj, patch, strict, shape)
+    named(work, obj["metadata"])
+    obj["apiVersion"], obj["kind"] = work.kind.api_version, work.kind.kind
     sent = obj["metadata"].pop("managedFields", None)
-    if not typed and sent != base["metadata"].get("managedFields"):
+    if sent != base["metadata"].get("managedFields"):
         own_entries(work, obj, sent if sent is not None else [], shape)
     if not request.subresource:
         work.kind.default(obj, work.context)
 
 
-def parsed(body: Any) -> Any:
+def _draft_typed(work: Work, old: Object) -> None:
+    """A component's patch: it fits its kind."""
+    request = work.request
+    shape = schema.for_kind(work.kind.group, request.version or work.kind.versions[0], work.kind.kind)
+    result = patched(work, request.patch_type, old, request.body, shape)
+    if request.subresource == "status":
+        work.object = {**result, "metadata": {**result["metadata"]}}
+        return
+    obj = work.object = private(result)
+    obj["metadata"].pop("managedFields", None)
+    if not request.subresource:
+        work.kind.default(obj, work.context)
+
+
+def parsed(work: Work) -> tuple[Any, list[str]]:
+    """The patch, and what strict decoding says of it."""
+    body, patch_type = work.request.body, work.request.patch_type
+    if body is None:
+        body = ""
     if isinstance(body, (str, bytes)):
-        text = body.decode() if isinstance(body, bytes) else body
+        text = reading.text_of(body)
         try:
-            return json.loads(text)
+            body = reading.json_value(text)
         except ValueError as error:
-            raise status.bad_request(f"error decoding patch: {decoding.go_json_error(error, text)}") from None
-    return body
+            raise _undecodable(work, decoding.go_json_error(error, text)) from None
+    strict = [] if work.request.options.field_validation == "Ignore" else reading.doubles(body)
+    if patch_type == "json" and work.request.options.field_validation != "Ignore":
+        strict = json_patch.unknown_fields(body) + [f"json patch {text}" for text in strict]
+    return body, strict
+
+
+def _undecodable(work: Work, cause: str) -> status.ApiFailure:
+    """Strict and lenient decoding are different decoders upstream."""
+    ignores = work.request.options.field_validation == "Ignore"
+    if work.request.patch_type == "strategic" or (ignores and work.request.patch_type == "json"):
+        return status.bad_request(cause)
+    return status.bad_request("Invalid JSON Patch" if ignores else f"error decoding patch: {cause}")
+
+
+def named(work: Work, meta: Object) -> None:
+    """Namespace and name must still be the request's.
+
+    upstream: apiserver/pkg/endpoints/handlers/rest.go checkName, after registry/rest/meta.go EnsureObjectNamespaceMatchesRequestNamespace.
+    """
+    name, found = work.request.name, meta.get("name")
+    wanted = work.request.namespace if work.kind.namespaced else ""
+    if meta.get("namespace") and wanted and meta["namespace"] != wanted:
+        raise status.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    if wanted:
+        meta["namespace"] = wanted
+    else:
+        meta.pop("namespace", None)
+    if not found:
+        raise status.bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
+    if found != name:
+        raise status.bad_request(f"the name of the object ({found}) does not match the name on the URL ({name})")
 
 
 def patched(work: Work, patch_type: str, base: Object, patch: Any, shape: schema.Struct | None) -> Object:
@@ -87,32 +129,53 @@ def _refusal(error: PatchError) -> status.ApiFailure:
     if error.kind == "internal":
         return status.plain_error(error.message)
     if error.kind == "too_many":
-        return status.failure(413, "RequestEntityTooLarge", f"Request entity too large: {error.message}", {})
+        return status.too_large(error.message)
     if error.kind == "apply":
         return status.failure(422, "Invalid", "the server rejected our request due to an error in our request", {})
     return status.bad_request(error.message)
 
 
-def _retype(work: Work, obj: Object, shape: schema.Struct | None) -> None:
+def _typed(work: Work, obj: Object, patch: Any, strict: list[str], shape: schema.Struct | None) -> None:
     """The result must decode (422 of no kind) and, under Strict, hold no unknown field."""
-    if not isinstance(obj.get("metadata"), dict):
-        obj["metadata"] = {}
+    shown = go_value(patch) if work.request.patch_type == "strategic" else json.dumps(obj, sort_keys=True, separators=(",", ":"))
+    if isinstance(obj.get("metadata"), dict) or obj.get("metadata") is None:
+        obj["metadata"] = obj.get("metadata") or {}
     if shape is None:
         return
-    shown = Go(json.dumps(obj, sort_keys=True, separators=(",", ":")))
-    found = decode.check(obj, shape)
-    if found.errors:
-        raise _invalid_patch(work, shown, found.errors[0])
-    if not found.unknown:
-        return
-    texts = [f'unknown field "{path}"' for path in found.unknown]
-    if work.request.options.field_validation == "Strict":
+    try:
+        if work.request.patch_type == "strategic":
+            found = conversion.convert(obj, shape)
+        else:
+            found = _decoded_again(work, obj, shape)
+    except conversion.ConversionError as error:
+        raise _invalid_patch(work, shown, str(error)) from None
+    validation = work.request.options.field_validation
+    texts = [*strict, *found]
+    if texts and validation == "Strict":
         raise _invalid_patch(work, shown, f"strict decoding error: {', '.join(texts)}")
-    if work.request.options.field_validation == "Warn":
+    if texts and validation == "Warn":
         work.warnings.extend(texts)
 
 
-def _invalid_patch(work: Work, value: Any, detail: str) -> status.ApiFailure:
+def _decoded_again(work: Work, obj: Object, shape: schema.Struct) -> list[str]:
+    """JSON and merge patches leave a text that is decoded like a body."""
+    kind = work.kind
+    version = f"{kind.group}/{work.request.version}" if kind.group and work.request.version else work.request.version or kind.api_version
+    given_kind, given_version = obj.get("kind") or kind.kind, obj.get("apiVersion") or version
+    if not isinstance(given_kind, str) or not isinstance(given_version, str) or not decoding.is_registered(given_version, given_kind):
+        raise conversion.ConversionError(decoding.not_registered(str(given_version), str(given_kind)))
+    if given_kind != kind.kind:
+        raise conversion.ConversionError(decoding.unconvertible(given_version, given_kind, kind))
+    ordered = reading.sorted_keys(obj)
+    obj.clear()
+    obj.update(ordered)
+    found = decode.check(obj, shape)
+    if found.errors:
+        raise conversion.ConversionError(found.errors[0])
+    return list(found.strict)
+
+
+def _invalid_patch(work: Work, value: str, detail: str) -> status.ApiFailure:
     return status.invalid(work.kind, "", [invalid("patch", value, detail)], kind_name="", group="")
 
 
@@ -132,21 +195,13 @@ def own_entries(work: Work, obj: Object, sent: list[Object] | None, shape: schem
 def _apply(work: Work) -> None:
     """Server-side apply."""
     request, kind, server = work.request, work.kind, work.server
-    applied = apply_body(work)
+    applied, repeats = apply_body(work)
     version = request.version or kind.versions[0]
     shape = schema.for_kind(kind.group, version, kind.kind)
-    if shape is not None:
-        _retype(work, private(applied), shape)
-    meta = applied["metadata"]
-    if "managedFields" in meta:
-        raise status.bad_request("metadata.managedFields must be nil")
     expected = f"{kind.group}/{version}" if kind.group else version
     live = work.old = server.store.head.get(*work.key)
     if live is None and request.subresource:
         raise status.not_found(kind, request.name)
-    if live is None and meta.get("uid"):
-        why = f"uid mismatch: the provided object specified uid {meta['uid']}, and no existing object was found"
-        raise status.conflict(kind, request.name, why)
     name = request.options.field_manager or request.user_agent.partition("/")[0]
     try:
         merged, entries = managed.apply(
@@ -167,8 +222,14 @@ def _apply(work: Work) -> None:
         raise status.bad_request(str(rejected)) from None
     except TypedError as error:
         raise status.plain_error(str(error)) from None
+    if repeats:
+        _say_repeats(work, repeats)
     work.object = private(merged)
-    work.object["metadata"].setdefault("name", request.name)
+    meta = work.object["metadata"]
+    if live is None and meta.get("uid"):
+        why = f"uid mismatch: the provided object specified uid {meta['uid']}, and no existing object was found"
+        raise status.conflict(kind, request.name, why)
+    named(work, meta)
     work.object["apiVersion"] = kind.api_version
     work.created = live is None
     if shape is not None:
@@ -187,16 +248,27 @@ def _decoded(work: Work, shape: schema.Struct) -> None:
         raise status.plain_error(found.errors[0])
 
 
-def apply_body(work: Work) -> Object:
-    body = work.request.body
+def _say_repeats(work: Work, repeats: list[str]) -> None:
+    validation = work.request.options.field_validation
+    if validation == "Strict":
+        text = f"error converting YAML to JSON: {reading.yaml_repeats(repeats)}"
+        raise status.bad_request(f"error strict decoding YAML: {text}")
+    if validation == "Warn":
+        work.warnings.extend(repeats)
+
+
+def apply_body(work: Work) -> tuple[Object, list[str]]:
+    """The applied object, with a metadata dict, and what is said of keys that stand twice."""
+    body, repeats = work.request.body, []
     if isinstance(body, (str, bytes)):
         try:
-            body = yaml.safe_load(body)
-        except yaml.YAMLError as error:
-            raise status.bad_request(f"error decoding YAML: {error}") from None
-    obj = private(body)
-    if not isinstance(obj, dict):
-        raise status.bad_request("error decoding YAML: the apply body is not an object")
-    if not isinstance(obj.get("metadata"), dict):
+            body, repeats = reading.yaml_value(reading.text_of(body))
+        except reading.YamlError as error:
+            raise status.bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from None
+    if body is not None and not isinstance(body, dict):
+        cause = f"json: cannot unmarshal {decoding.json_type(body)} into Go value of type map[string]interface {{}}"
+        raise status.bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {cause}")
+    obj: Object = private(body or {})
+    if obj.get("metadata") is None:
         obj["metadata"] = {}
-    return obj
+    return obj, repeats

@@ -95,6 +95,26 @@ def conflict(kind: Kind, name: str, why: str = MODIFIED, *, plural: str = "") ->
     return failure(409, "Conflict", f'Operation cannot be fulfilled on {qualified} "{name}": {why}', details)
 
 
+_PLACES = {  # upstream: pkg/kubeapiserver/default_storage_factory_builder.go SpecialDefaultResourcePrefixes
+    "replicationcontrollers": "controllers",
+    "endpoints": "services/endpoints",
+    "nodes": "minions",
+    "services": "services/specs",
+    "ingresses.networking.k8s.io": "ingress",
+}
+
+
+def other_uid(kind: Kind, namespace: str, name: str, wanted: str, found: str) -> ApiFailure:
+    """409: an update that names another object's uid; the store's own words.
+
+    upstream: apiserver/pkg/storage/{errors,interfaces}.go Preconditions.Check, NewInvalidObjError.
+    """
+    place = "/".join(part for part in ("/registry", _PLACES.get(kind.resource, kind.plural), namespace, name) if part)
+    why = f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}"
+    error = f"StorageError: invalid object, Code: 4, Key: {place}, ResourceVersion: 0, AdditionalErrorMsg: {why}"
+    return conflict(kind, name, error)
+
+
 def invalid(kind: Kind, name: str, errors: Sequence[FieldError], *, kind_name: str | None = None, group: str | None = None) -> ApiFailure:
     """422 Invalid: one error bare, more in brackets; equal texts stand once in the message, all in the causes."""
     group = kind.group if group is None else group
@@ -132,7 +152,7 @@ def unsupported_media_type(accepted: Sequence[str]) -> ApiFailure:
 
 
 def too_large(message: str) -> ApiFailure:
-    return failure(413, "RequestEntityTooLarge", f"Request entity too large: {message}", {})
+    return failure(413, "RequestEntityTooLarge", f"Request entity too large: {message}")
 
 
 def not_acceptable() -> ApiFailure:

@@ -13,7 +13,7 @@ from kubelab.apiserver.request import Response
 from kubelab.apiserver.work import Work
 from kubelab.kinds import names, schema
 from kubelab.kinds.equality import same
-from kubelab.kinds.field import FieldError, invalid
+from kubelab.kinds.field import FieldError, go_quote, invalid
 from kubelab.kinds.kind import Kind
 from kubelab.store.log import Object
 
@@ -33,9 +33,11 @@ def draft(work: Work) -> None:
     else:
         body = work.object = decoding.body(work)
         meta = body["metadata"]
-        match_name(work, meta)
         create.match_namespace(work, meta)
+        match_name(work, meta)
         work.old = work.server.store.head.get(*work.key)
+        if work.old is not None and meta.get("uid") and meta["uid"] != work.old["metadata"]["uid"]:
+            raise status.other_uid(kind, work.key[1], request.name, meta["uid"], work.old["metadata"]["uid"])
         sent = meta.pop("managedFields", None)
         if work.old is None:
             _create_on_update(work)
@@ -61,17 +63,10 @@ def _create_on_update(work: Work) -> None:
 def match_name(work: Work, meta: Object) -> None:
     name = meta.get("name")
     if not name:
-        if work.request.verb == "update":
-            raise status.bad_request("name must be provided") if not work.request.name else _unnamed(work)
-        return
+        raise status.bad_request(f"the name of the object ({work.request.name} based on URL) was undeterminable: name must be provided")
     if name != work.request.name:
         message = f"the name of the object ({name}) does not match the name on the URL ({work.request.name})"
         raise status.bad_request(message)
-
-
-def _unnamed(work: Work) -> status.ApiFailure:
-    message = f"the name of the object ({''}) does not match the name on the URL ({work.request.name})"
-    return status.bad_request(message)
 
 
 def prepare(work: Work) -> None:
@@ -110,13 +105,9 @@ def _check_version(work: Work, meta: Object, old_meta: Object) -> None:
     """Optimistic concurrency: a resourceVersion in the body must be the stored one."""
     version = meta.get("resourceVersion")
     if version and version != old_meta["resourceVersion"]:
-        if work.request.verb == "patch" and not work.options.get("resourceVersion"):
-            pass
-        else:
-            uid = meta.get("uid")
-            if uid and uid != old_meta["uid"]:
-                raise _uid_mismatch(work, uid, old_meta["uid"])
-            raise status.conflict(work.kind, work.request.name)
+        if not version.isdigit():
+            raise status.plain_error(f"strconv.ParseUint: parsing {go_quote(version)}: invalid syntax")
+        raise status.conflict(work.kind, work.request.name)
     if not version and work.request.verb == "update":
         if work.kind.update_needs_resource_version and not work.request.subresource:
             error = invalid("metadata.resourceVersion", _HEX_ZERO, "must be specified for an update")
@@ -130,11 +121,6 @@ class _HexZero(int):
 
 
 _HEX_ZERO = _HexZero(0)
-
-
-def _uid_mismatch(work: Work, given: str, stored: str) -> status.ApiFailure:
-    why = f"Precondition failed: UID in precondition: {given}, UID in object meta: {stored}"
-    return status.conflict(work.kind, work.request.name, why)
 
 
 def validate(work: Work) -> None:

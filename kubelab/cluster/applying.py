@@ -29,7 +29,7 @@ def each(cluster: Cluster, source: Any, namespace: str, verb: str, options: Opti
         reference = _reference(document, namespace)
         name = reference.name if verb == "update" else ""
         target = Reference(reference.kind, reference.namespace, name)
-        return owned(handle._call(verb, target, body=document.object, options=options, place=document.place).object)
+        return handle._owned(handle._call(verb, target, body=document.object, options=options, place=document.place))
 
     return _all_or_nothing(cluster, source, one, keep_going=False)
 
@@ -43,8 +43,8 @@ def apply(cluster: Cluster, source: Any, namespace: str, *, server_side: bool, k
             raise ApiError(_required_name(reference, document.object), document.place)
         if server_side:
             chosen = options._replace(field_manager=options.field_manager or "kubectl")
-            return owned(
-                handle._call("patch", reference, body=document.object, patch_type="apply", options=chosen, place=document.place).object
+            return handle._owned(
+                handle._call("patch", reference, body=document.object, patch_type="apply", options=chosen, place=document.place)
             )
         return _client_side(handle, reference, document, options._replace(field_manager="kubectl-client-side-apply", force=None))
 
@@ -98,15 +98,15 @@ def _client_side(cluster: Cluster, reference: Reference, document: Document, opt
         if error.code != 404:
             raise
         target = Reference(reference.kind, reference.namespace, "")
-        return owned(cluster._call("create", target, body=modified, options=options, place=document.place, agent="kubectl").object)
+        return cluster._owned(cluster._call("create", target, body=modified, options=options, place=document.place, agent="kubectl"))
     original = configuration_of(current) or None
     kind = reference.kind
     version = str(modified["apiVersion"]).rpartition("/")[2]
     shape = schema.for_kind(kind.group, version, kind.kind)
     patch = three_way.patch(original, modified, current, shape)
     if not patch:
-        return owned(current)
-    return owned(
+        return owned(current, cluster._engine.now_ns)
+    return cluster._owned(
         cluster._call(
             "patch",
             reference,
@@ -115,7 +115,7 @@ def _client_side(cluster: Cluster, reference: Reference, document: Document, opt
             options=options,
             place=document.place,
             agent="kubectl",
-        ).object
+        )
     )
 
 

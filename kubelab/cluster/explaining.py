@@ -155,9 +155,11 @@ def _shown(value: object) -> str:
 
 # -- plan -----------------------------------------------------------------------------------------------------------------
 def plan(cluster: Cluster, reference: Reference) -> Plan:
-    """What the component in charge would do next, and because of what. Nothing happens: it is asked in a fork."""
+    """What the component in charge would do next, and because of what. Nothing happens: it is asked in a fork, as if its watches had just
+    brought it everything."""
     obj = dict(cluster._call("get", reference).object)
     engine = cluster._engine.fork()
+    engine.catch_up()
     name, key = _in_charge(engine, reference, obj)
     runner = engine.runners[name]
     scope = engine.scope(runner, key)

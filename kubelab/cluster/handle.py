@@ -10,7 +10,7 @@ from typing import Any
 from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
 from kubelab.cluster import applying, bootstrap, explaining, faults, looking, manifests, node_door, references, running, why_not
-from kubelab.cluster.errors import ApiError, ExecError
+from kubelab.cluster.errors import ApiError, ExecError, Unsettled
 from kubelab.cluster.explaining import Explanation
 from kubelab.cluster.objects import ApiList, ApiObject, owned, owned_list
 from kubelab.cluster.references import Reference
@@ -86,6 +86,7 @@ class Cluster:
         engine = Engine(seed=seed, start_ns=start_ns - bootstrap.BOOT_NS, timing=figures, release=release, gates=dict(feature_gates or {}))
         bootstrap.start(engine, wanted, storage_class)
         running.advance(engine, start_ns)
+        looking.introduce((Plan, Explanation, Answer, ApiError, Unsettled))
         self._world = World(engine, start_ns)
         self._user = ADMIN
         self._agent = USER_AGENT
@@ -163,10 +164,13 @@ class Cluster:
             raise ApiError(response.object, place)
         return response
 
+    def _owned(self, response: Response) -> ApiObject:
+        return owned(response.object, self._engine.now_ns)
+
     def get(self, reference: str | Object, name: str | None = None, *, namespace: str = "default") -> ApiObject:
         """One object; ApiError (NotFound) if it is not there."""
         found = references.parse(reference, name, namespace)
-        return owned(self._call("get", found).object)
+        return self._owned(self._call("get", found))
 
     def __getitem__(self, reference: str) -> ApiObject:
         return self.get(reference)
@@ -225,7 +229,7 @@ class Cluster:
         if type not in ("strategic", "merge", "json"):
             raise ValueError(f"type={type!r}: use strategic, merge or json")
         found = references.parse(reference, namespace=namespace)
-        return owned(self._call("patch", found, body=body, patch_type=type, subresource=subresource, agent="kubectl-patch").object)
+        return self._owned(self._call("patch", found, body=body, patch_type=type, subresource=subresource, agent="kubectl-patch"))
 
     def delete(
         self,
@@ -247,7 +251,7 @@ class Cluster:
             options["propagationPolicy"] = cascade.capitalize()
         elif found.kind.orphans_by_default:
             options["propagationPolicy"] = "Background"
-        return owned(self._call("delete", found, body=options).object)
+        return self._owned(self._call("delete", found, body=options))
 
     def delete_all(self, source: Any, *, namespace: str = "default") -> list[Object]:
         """Delete every object of a source, as ``kubectl delete -f``."""
@@ -257,7 +261,7 @@ class Cluster:
         """Set the number of replicas, as ``kubectl scale``."""
         found = references.parse(reference, namespace=namespace)
         body = {"spec": {"replicas": replicas}}
-        return owned(self._call("patch", found, body=body, patch_type="merge", subresource="scale", agent="kubectl").object)
+        return self._owned(self._call("patch", found, body=body, patch_type="merge", subresource="scale", agent="kubectl"))
 
     def as_user(self, name: str, groups: Sequence[str] | None = None) -> Cluster:
         """The same cluster under another identity."""
@@ -285,7 +289,7 @@ class Cluster:
         engine = self._engine
         number = len(engine.store.head.all(faults.RESOURCE)) + 1
         obj = faults.fault_object(engine, kind, number, fields)
-        return owned(self._call("create", references.parse(obj), body=obj).object)
+        return self._owned(self._call("create", references.parse(obj), body=obj))
 
     # -- looking ---------------------------------------------------------------------------------------------------------
     @property
@@ -337,7 +341,7 @@ class Cluster:
         return [f"{word}/{name}" for word, resource in words for (namespace, name) in state.all(resource) if namespace in ("default", "")]
 
     def _repr_html_(self) -> str:
-        return looking.html_of(self)
+        return looking.html_of(self, self._engine.now_ns)
 
     def __repr__(self) -> str:
         state = self._engine.store.head

@@ -5,6 +5,7 @@ They are named here and not imported, so that the control plane never depends on
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -18,11 +19,26 @@ def room(name: str, cluster: Any) -> Any:
     return getattr(import_module(module), cls)(cluster)
 
 
-def html_of(shown: Any) -> str:
-    """Anything that the front door hands out, as HTML for a notebook."""
-    return str(import_module(DISPLAY).html_of(shown))
+def html_of(shown: Any, now_ns: int) -> str:
+    """Anything that the front door hands out, as HTML for a notebook; ages as of ``now_ns``."""
+    return str(import_module(DISPLAY).html_of(shown, now_ns))
 
 
 def progress(start: float, end: float | None) -> Any:
     """A progress bar over virtual seconds; ``end`` None if none is known."""
     return import_module(f"{DISPLAY}.progress").Progress(start, end)
+
+
+def introduce(types: tuple[type, ...]) -> None:
+    """Tell a running notebook how to show values that know nothing of notebooks (plans, answers, errors)."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    if shell is None:
+        return
+    formatter = shell.display_formatter.formatters["text/html"]
+    for cls in types:
+        formatter.for_type(cls, _as_html)
+
+
+def _as_html(shown: Any) -> str:
+    return str(import_module(DISPLAY).html_of(shown))

@@ -60,7 +60,7 @@ def read(source: Any) -> list[Document]:
 
 
 def _numbered(documents: list[Document], index: int) -> list[Document]:
-    return [Document(obj, f"item {index + 1}" if not place else place) for obj, place in documents]
+    return [Document(obj, place or f"item {index + 1}") for obj, place in documents]
 
 
 def _is_path(text: str) -> bool:

@@ -61,6 +61,7 @@ class HttpAnswer:
 
     code: int
     body: str = ""
+    location: str = ""
 
 
 @dataclass(frozen=True, slots=True)

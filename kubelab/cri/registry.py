@@ -1,7 +1,7 @@
 """The registry that simulated nodes pull from: which tags exist, how large an image is.
 
 `data/registry.json` lists well-known repositories with tag patterns and compressed sizes; a repository that is not listed has
-every tag. Failures are worded as containerd words them (containerd: remotes/docker/resolver.go, client pull.go).
+every tag; `unknownHosts` are registries that cannot be reached. Failures are worded as containerd words them (containerd: remotes/docker/resolver.go, client pull.go).
 How long a pull takes is the kubelet's matter (`Timing`), from the size.
 """
 
@@ -46,6 +46,8 @@ def resolve(image: str) -> Image | PullFailure:
     except InvalidReference as error:
         message = f'rpc error: code = Unknown desc = failed to parse image reference "{image}": {error}'
         return PullFailure(message, invalid=True)
+    if _unknown_hosts().fullmatch(reference.name.partition("/")[0]):
+        return PullFailure(no_such_host(reference))
     size_mb = _size_of(reference)
     if size_mb is None:
         return PullFailure(not_found(reference))
@@ -59,6 +61,16 @@ def not_found(reference: Reference) -> str:
     return (
         f'rpc error: code = NotFound desc = failed to pull and unpack image "{reference}": '
         f'failed to resolve reference "{reference}": {reference}: not found'
+    )
+
+
+def no_such_host(reference: Reference) -> str:
+    """What containerd answers when the name of the registry does not resolve."""
+    host, _, path = reference.name.partition("/")
+    return (
+        f'rpc error: code = Unknown desc = failed to pull and unpack image "{reference}": failed to resolve reference "{reference}": '
+        f'failed to do request: Head "https://{host}/v2/{path}/manifests/{reference.digest or reference.tag}": '
+        f"dial tcp: lookup {host}: no such host"
     )
 
 
@@ -82,3 +94,9 @@ def _table() -> tuple[dict[str, tuple[re.Pattern[str], float]], float]:
         for name in row["names"]:
             table[name] = (compiled, float(row["megabytes"]))
     return table, float(data["defaultMegabytes"])
+
+
+@cache
+def _unknown_hosts() -> re.Pattern[str]:
+    """Registries that do not exist: RFC 2606's names, and the one that upstream's tests fail to pull from."""
+    return re.compile("|".join(json.loads(_TABLE.read_text("utf-8"))["unknownHosts"]))

@@ -27,10 +27,10 @@ def blocks_of(thing: Any, now_ns: int | None = None) -> list[Block]:
     for kind, told in _BY_TYPE:
         if isinstance(thing, kind):
             return told(thing)
-    if isinstance(thing, dict) and "kind" in thing and "metadata" in thing:
-        return _list(thing["items"], now_ns) if isinstance(thing.get("items"), list) else _object(thing, now_ns)
     if isinstance(thing, dict) and thing.get("kind") == "Status":
         return _error(ApiError(thing))
+    if isinstance(thing, dict) and "kind" in thing and "metadata" in thing:
+        return _list(thing["items"], now_ns) if isinstance(thing.get("items"), list) else _object(thing, now_ns)
     if isinstance(thing, (list, tuple)) and all(isinstance(each, dict) and "metadata" in each for each in thing):
         return _list(thing, now_ns)
     return [Lines((repr(thing),))]
@@ -120,8 +120,10 @@ def _explanation(found: Explanation) -> list[Block]:
 
 def _answer(answer: Answer) -> list[Block]:
     head = f"{answer.subject}: {answer.who}" if answer.who else answer.subject
-    details = tuple(f"– {line}" for line in answer.details)
-    return [Heading(head), Lines((answer.reason,), bad=not answer.fine), *([Lines(details)] if details else [])]
+    blocks: list[Block] = [Heading(head), Lines((answer.reason,), bad=not answer.fine)]
+    if answer.details:
+        blocks.append(Lines(tuple(f"– {line}" for line in answer.details)))
+    return blocks
 
 
 def _rollout(rollout: Rollout) -> list[Block]:
@@ -139,11 +141,10 @@ def _error(error: ApiError) -> list[Block]:
 
 
 def _unsettled(error: Unsettled) -> list[Block]:
-    first = str(error).partition("\n")[0]
-    return [
-        Lines((first,), bad=True),
-        *([Heading("Still moving"), Lines(tuple(f"– {line}" for line in error.moving))] if error.moving else []),
-    ]
+    blocks: list[Block] = [Lines((str(error).partition("\n")[0],), bad=True)]
+    if error.moving:
+        blocks += [Heading("Still moving"), Lines(tuple(f"– {line}" for line in error.moving))]
+    return blocks
 
 
 def _other_error(error: Exception) -> list[Block]:

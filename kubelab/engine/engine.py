@@ -221,6 +221,13 @@ class Engine:
         for name in touched:
             syncing.pump(self, self.runners[name])
 
+    def catch_up(self) -> None:
+        """Deliver what is committed without letting anybody act on it: for looking ahead in a fork."""
+        touched: dict[str, None] = {}
+        for commit in self.store.log.since(self.trailing.revision):
+            self.trailing.apply(commit)
+            self._tell(commit, touched)
+
     def _tell(self, commit: Commit, touched: dict[str, None]) -> None:
         resource = commit.key[0]
         change = Change(commit.type, resource, commit.object, commit.old, commit.revision)

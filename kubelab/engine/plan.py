@@ -150,6 +150,11 @@ class Plan:
         """What is done if nothing is refused, in order."""
         return tuple(call for batch in self.batches if not batch.refused for call in batch.calls)
 
+    def __str__(self) -> str:
+        """A line per call in the order of the batches, or what is waited for."""
+        lines = [f"{number}. {_words(call)}" for number, batch in enumerate(self.batches, 1) if not batch.refused for call in batch.calls]
+        return "\n".join(lines) or "; ".join(map(str, self.because)) or "nothing to do"
+
     def then(self, other: Plan) -> Plan:
         """Both, one after the other: batches, events, reasons and notes joined; the earlier look-again wins."""
         times = [time for time in (self.again_ns, other.again_ns) if time is not None]
@@ -168,6 +173,15 @@ class Plan:
 
 
 NOTHING = Plan()
+
+
+def _words(call: Call | Act) -> str:
+    if isinstance(call, Act):
+        text = call.name
+    else:
+        resource = f"{call.resource}/{call.subresource}" if call.subresource else call.resource
+        text = f"{call.verb} {resource} {call.name}".rstrip()
+    return f"{text}: {call.because}" if call.because else text
 
 
 def _joined(first: Mapping[str, Mapping[Any, Any]], second: Mapping[str, Mapping[Any, Any]]) -> Mapping[str, Mapping[Any, Any]]:

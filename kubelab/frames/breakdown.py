@@ -89,7 +89,7 @@ def breakdown(log: Log, lives: Sequence[Life]) -> pd.DataFrame:
     (calls under way), ``scheduler`` (queue, cycle, volumes), ``pull`` (waiting for its turn included), ``start`` (all else that the kubelet does
     until the containers run: noticing, mounts, sandbox, create, start), ``init containers``, ``probe`` (from started to reported ready).
     """
-    commands = _commands(log)
+    commands = _commands(log, lives)
     happened = _events_by_pod(log)
     turns, work = _turns(log), _work(log, lives)
     rows: list[tuple[int, Life, int, Stretch]] = []
@@ -134,13 +134,16 @@ def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
     return found
 
 
-def _commands(log: Log) -> dict[tuple[str, str], list[int]]:
-    """When callers who are no components changed a workload: (namespace, reference) → instants, in order."""
+def _commands(log: Log, lives: Sequence[Life]) -> dict[tuple[str, str], list[int]]:
+    """When callers who are no components changed a workload, or ended one of its pods: (namespace, reference) → instants, in order."""
     found: dict[tuple[str, str], list[int]] = {}
     for commit in log.commits:
         if commit.key[0].endswith((".apps", ".batch")) and not log.calls[commit.call].component:
             found.setdefault((commit.key[1], f"{commit.object['kind'].lower()}/{commit.key[2]}"), []).append(commit.time_ns)
-    return found
+    for life in lives:
+        if life.ended is not None and not log.calls[life.ended.call].component:
+            found.setdefault((life.namespace, life.workload), []).append(life.ended.time_ns)
+    return {workload: sorted(times) for workload, times in found.items()}
 
 
 def _command_ns(commands: dict[tuple[str, str], list[int]], life: Life) -> int:

@@ -46,7 +46,7 @@ def happened_ns(event: Object) -> int:
     upstream: client-go/tools/record/event.go makeEvent names an Event ``<object>.<UnixNano in hex>``, 1.28.
 
     >>> happened_ns({"metadata": {"name": "web-0.1886725201bf6e55"}})
-    1767225600331489877
+    1767225600331705941
     """
     tail = event["metadata"]["name"].rpartition(".")[2]
     if len(tail) == 16:

@@ -17,7 +17,7 @@ MIDDLEMEN = ("replicasets.apps", "jobs.batch")  # they may themselves be control
 class Life:
     """A pod from its first commit to its last. Times in nanoseconds, None until it happened; ``steps``: (time, phase, reason), a step
     each time that the phase changed. ``workload`` is the controller at the top (``deployment/web``), ``owner`` the next one; ``commit`` is the
-    newest commit, ``born``, ``bound``, ``readied`` those that created it, gave it its node, and first made it ready."""
+    newest commit, ``born``, ``bound``, ``readied``, ``ended`` those that created it, gave it its node, first made it ready, and first ended it."""
 
     __slots__ = (
         "born",
@@ -25,6 +25,7 @@ class Life:
         "commit",
         "created_ns",
         "deleted_ns",
+        "ended",
         "initialized_ns",
         "owner",
         "readied",
@@ -42,6 +43,7 @@ class Life:
         self.born: Commit | None = commit if commit.type == "ADDED" else None
         self.bound: Commit | None = None
         self.readied: Commit | None = None
+        self.ended: Commit | None = None
         self.created_ns = commit.time_ns if self.born else parse_rfc3339(commit.object["metadata"]["creationTimestamp"])
         self.scheduled_ns: int | None = None
         self.initialized_ns: int | None = None
@@ -94,6 +96,7 @@ class Life:
         self.commit = commit
         if commit.type == "DELETED":
             self.deleted_ns = commit.time_ns
+            self.ended = self.ended or commit
             return
         pod, time_ns = commit.object, commit.time_ns
         status = pod.get("status") or {}
@@ -108,6 +111,7 @@ class Life:
             self.readied = commit
         if self.terminating_ns is None and pod["metadata"].get("deletionTimestamp"):
             self.terminating_ns = time_ns
+            self.ended = commit
         phase = phase_of(pod)
         if not self.steps or self.steps[-1][1] != phase:
             self.steps.append((time_ns, phase, trouble(status) or str(status.get("reason") or "")))

@@ -54,7 +54,7 @@ def draw(bars: pd.DataFrame, ax: Axes | None = None) -> Axes:
         half = 0.4 if rows <= NAMED_UP_TO else 0.5
         left, right, low, high = bars["left"], bars["right"], bars["row"] - half, bars["row"] + half
         corners = np.stack([np.stack([left, low], 1), np.stack([right, low], 1), np.stack([right, high], 1), np.stack([left, high], 1)], 1)
-        ax.add_collection(PolyCollection(corners, facecolors=[style.STAGES[stage] for stage in bars["stage"]], linewidths=0))
+        ax.add_collection(PolyCollection(list(corners), facecolors=[style.STAGES[stage] for stage in bars["stage"]], linewidths=0))
         ax.set_xlim(0, float(right.max()) * 1.01 if len(bars) else 1)
         ax.set_ylim(rows - 0.4, -0.6)
         if rows <= NAMED_UP_TO:

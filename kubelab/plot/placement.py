@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.ticker import MaxNLocator
 
 from kubelab.plot import style
 
@@ -95,7 +96,7 @@ def draw(squares: pd.DataFrame, rows: pd.DataFrame, ax: Axes | None = None) -> A
         else:
             ax.set_ylabel("nodes")
         ax.set_xlabel("pods on the node")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.spines["left"].set_visible(False)
         words = [(f"{group} ({sizes[group]:,})", colours[group]) for group in groups]
         style.key(ax, [*words, ("not ready: hatched", "#FFFFFF")] if not ready.all() else words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from kubelab.plot import style
 
@@ -85,7 +86,7 @@ def draw(workload: str, steps: pd.DataFrame, ax: Axes | None = None) -> Axes:
                 color=style.BAD,
             )
         ax.set_ylim(0, top * 1.25)
-        ax.yaxis.get_major_locator().set_params(integer=True)
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_ylabel("ready members")
         style.time_axis(ax, float(x[0]) if len(x) else 0, float(x[-1]) if len(x) else 1)
         style.title(ax, finding(workload, steps))

@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from kubelab.plot import style
 
 LETTER = 0.008  # of the width, per letter of a label
+PLACES = 120
 
 
 class Picture(NamedTuple):
@@ -131,7 +133,7 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
         _bound(ax, counts, "maximum", "at most", "center" if apart else "bottom")
         _bound(ax, counts, "minimum", "at least", "center" if apart else "top")
         ax.set_ylim(0, ceiling * 1.12)
-        ax.yaxis.get_major_locator().set_params(integer=True)
+        ax.yaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_ylabel("pods")
         style.time_axis(ax, float(x[0]), float(x[-1]))
         style.title(ax, finding(picture))
@@ -140,31 +142,34 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
 
 def _name(ax: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, words: str, colour: str, *, boxed: bool = False) -> None:
     """A label in the roomiest place of a stepped band, if there is one."""
-    if len(x) < 2:
+    found = roomiest(x, low, high, LETTER * len(words))
+    if found is None:
         return
-    widths, heights = np.diff(x), (high - low)[:-1]
-    best, room = None, 0.0
-    span, full = x[-1] - x[0], max(float(high.max()), 1.0)
-    for start in np.flatnonzero(heights > 0):
-        end, least = start, heights[start]
-        while end < len(heights) and heights[end] > 0:
-            least = min(least, heights[end])
-            area = min((x[end + 1] - x[start]) / span, 0.25) * min(least / full, 0.3)
-            if area > room:
-                best, room = (start, end + 1, least), area
-            end += 1
-            if end - start > 60:
-                break
-    if best is None or span == 0 or room < 0.003 or not widths.size:
-        return
-    start, end, _ = best
-    if x[end] - x[start] < span * LETTER * len(words):
-        return
-    bottom, top = low[start:end].max(), high[start:end].min()
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5} if boxed else None
-    ax.text(
-        (x[start] + x[end]) / 2, (bottom + top) / 2, words, ha="center", va="center", color=colour, fontsize=8.5, clip_on=True, bbox=box
-    )
+    ax.text(*found, words, ha="center", va="center", color=colour, fontsize=8.5, clip_on=True, bbox=box)
+
+
+def roomiest(x: np.ndarray, low: np.ndarray, high: np.ndarray, width: float) -> tuple[float, float] | None:
+    """The middle of the largest box within a stepped band that is at least so wide (as a share of the whole), looked at in 120 places."""
+    if len(x) < 2 or x[-1] <= x[0]:
+        return None
+    grid = np.linspace(x[0], x[-1], PLACES + 1)[:-1]
+    at = np.searchsorted(x, grid, side="right") - 1
+    floors, ceilings = low[at], high[at]
+    found, largest = None, 0.0
+    for start in range(PLACES):
+        floor, ceiling = floors[start], ceilings[start]
+        for end in range(start + 1, PLACES + 1):
+            floor, ceiling = max(floor, floors[end - 1]), min(ceiling, ceilings[end - 1])
+            if ceiling <= floor:
+                break
+            share = (end - start) / PLACES
+            size = min(share, 2 * width) * (ceiling - floor)
+            if share >= width and size > largest:
+                found, largest = (start + end, floor + ceiling), size
+    if found is None:
+        return None
+    return float(x[0] + found[0] / 2 / PLACES * (x[-1] - x[0])), float(found[1] / 2)
 
 
 def _bound(ax: Axes, counts: pd.DataFrame, name: str, words: str, side: str) -> None:

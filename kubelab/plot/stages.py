@@ -77,7 +77,9 @@ def draw(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ends = _apart([(float(stages[stage].iloc[-1]), stage) for stage in stages], top * 0.055)
         for height, (seconds, stage) in ends:
             words = f"{stage} {style.duration(seconds)}"
-            ax.annotate(words, (1, height), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8.5)
+            ax.annotate(
+                words, (1, height), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8.5
+            )
         for met in crossings(table):
             ax.axvline(met.replicas, color=style.GREY, linestyle=(0, (4, 3)), linewidth=1)
             words = f"about {style.many(round(met.replicas), 'pod')}:\n{_called(met.stage)}\novertakes {_called(met.before)}"

@@ -55,6 +55,8 @@ STAGES = {
     "probe": GREEN,
 }
 
+LETTERS_PER_INCH = 10.8  # of a title
+
 SHEET: dict[str, Any] = {
     "figure.dpi": 110,
     "figure.facecolor": "white",
@@ -86,6 +88,8 @@ def of_revision(order: int) -> str:
 @contextmanager
 def axes(ax: Axes | None, width: float = 9.0, height: float = 4.0) -> Iterator[Axes]:
     """The caller's axes, or those of a new figure, under the style sheet."""
+    # a notebook's backend turns interactive mode on when it is loaded: inside the context that would end with it, and no further figure be shown
+    plt.draw_if_interactive()
     with plt.rc_context(SHEET):
         chosen = plt.subplots(figsize=(width, height))[1] if ax is None else ax
         chosen.set_axisbelow(True)
@@ -112,7 +116,9 @@ def key(ax: Axes, words: Sequence[tuple[str, str]]) -> None:
 
 def title(ax: Axes, words: str, *, above_key: bool = False) -> None:
     """The finding, as the title; on two lines where one is too short."""
-    room = max(30, int(ax.get_figure().get_size_inches()[0] * ax.get_position().width * 10.8))
+    figure = ax.get_figure(root=True)
+    inches = (figure.get_figwidth() if figure is not None else 9.0) * ax.get_position().width
+    room = max(30, int(inches * LETTERS_PER_INCH))
     lines = textwrap.wrap(words, room, break_long_words=False)
     ax.set_title("\n".join(lines), pad=24 if above_key else SHEET["axes.titlepad"])
 

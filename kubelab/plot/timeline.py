@@ -58,7 +58,7 @@ def draw(bars: pd.DataFrame, ax: Axes | None = None) -> Axes:
             low, high = bars["row"] - 0.5, bars["row"] + 0.5
         left, right = bars["left"], bars["right"]
         corners = np.stack([np.stack([left, low], 1), np.stack([right, low], 1), np.stack([right, high], 1), np.stack([left, high], 1)], 1)
-        ax.add_collection(PolyCollection(corners, facecolors=[style.PHASES[phase] for phase in bars["phase"]], linewidths=0))
+        ax.add_collection(PolyCollection(list(corners), facecolors=[style.PHASES[phase] for phase in bars["phase"]], linewidths=0))
         ax.set_ylim(rows - 0.4, -0.6)
         if rows <= NAMED_UP_TO:
             ax.set_yticks(range(rows), list(bars.groupby("row")["name"].first()), fontsize=8 if rows <= 30 else 6.5)

@@ -51,8 +51,7 @@ def _check(work: Work, pod: Object, binding: Object) -> None:
     wanted = binding.get("metadata") or {}
     named = "pods/binding"
     if wanted.get("uid") and wanted["uid"] != meta["uid"]:
-        why = f"Precondition failed: UID in precondition: {wanted['uid']}, UID in object meta: {meta['uid']}"
-        raise status.conflict(work.kind, name, why, plural=named)
+        raise status.other_uid(work.kind, meta["namespace"], name, wanted["uid"], meta["uid"])
     if meta.get("deletionTimestamp"):
         raise status.conflict(work.kind, name, f"pod {name} is being deleted, cannot be assigned to a host", plural=named)
     if pod["spec"].get("nodeName"):

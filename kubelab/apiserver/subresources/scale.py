@@ -57,8 +57,7 @@ def _draft(work: Work, old: Object) -> None:
         assert kind is not None
         raise status.invalid(kind, meta.get("name", ""), errors)
     if meta.get("uid") and meta["uid"] != old["metadata"]["uid"]:
-        why = f"Precondition failed: UID in precondition: {meta['uid']}, UID in object meta: {old['metadata']['uid']}"
-        raise status.conflict(work.kind, work.request.name, why)
+        raise status.other_uid(work.kind, work.key[1], work.request.name, meta["uid"], old["metadata"]["uid"])
     work.old = old
     work.manager = manager_of(work)
     work.object = private(with_replicas(old, (wanted.get("spec") or {}).get("replicas") or 0))
@@ -72,7 +71,7 @@ def _wanted(work: Work, old: Object) -> Object:
     request = work.request
     if request.verb == "patch":
         shape = schema.for_kind("autoscaling", "v1", "Scale")
-        return patching.patched(work, request.patch_type, scale_of(old, work.kind), patching.parsed(request.body), shape)
+        return patching.patched(work, request.patch_type, scale_of(old, work.kind), patching.parsed(work)[0], shape)
     kind = registry.by_kind("Scale", "autoscaling")
     assert kind is not None
     return decoding.body(Work(work.server, request._replace(version="v1", subresource=""), kind, work.context))
@@ -80,7 +79,7 @@ def _wanted(work: Work, old: Object) -> Object:
 
 def _draft_apply(work: Work) -> None:
     """An applied Scale is an applied workload of which nothing is said but its replicas."""
-    body = patching.apply_body(work)
+    body = patching.apply_body(work)[0]
     spec = {"replicas": (body.get("spec") or {}).get("replicas")}
     applied = {"apiVersion": work.kind.api_version, "kind": work.kind.kind, "metadata": body["metadata"], "spec": spec}
     work.request = work.request._replace(body=applied)

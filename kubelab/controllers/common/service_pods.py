@@ -21,7 +21,7 @@ TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 HEADLESS = "service.kubernetes.io/headless"
 NO_IP = "None"
 _BUCKETS = "selectors"
-_KEEP = 200_000
+_KEEP = 50_000
 _NONE: dict[str, Any] = {}
 
 
@@ -39,18 +39,18 @@ class PodFacts(NamedTuple):
     hostname: str
     subdomain: str
     target: Object
-    spec: Object
+    pod: Object
 
 
 _facts: dict[tuple[str, str], PodFacts] = {}
 
 
 def facts_of(pod: Object) -> PodFacts:
-    """The facts of one version of a pod, remembered by its uid and resourceVersion."""
+    """The facts of one version of a pod, remembered as long as it is that very object: forks of a world share uids and versions."""
     meta = pod["metadata"]
     key = (meta["uid"], meta["resourceVersion"])
     found = _facts.get(key)
-    if found is None:
+    if found is None or found.pod is not pod:
         if len(_facts) >= _KEEP:
             _facts.clear()
         found = _facts[key] = _read(pod)
@@ -73,7 +73,7 @@ def _read(pod: Object) -> PodFacts:
         spec.get("hostname") or "",
         spec.get("subdomain") or "",
         {"kind": "Pod", "namespace": meta["namespace"], "name": meta["name"], "uid": meta["uid"]},
-        spec,
+        pod,
     )
 
 

@@ -53,7 +53,7 @@ def _fixed_ports(ports: Sequence[Object]) -> tuple[Port, ...] | None:
 
 
 def _ports_on(pod: PodFacts, ports: Sequence[Object]) -> tuple[Port, ...]:
-    numbers = ((port, find_port(pod.spec, port)) for port in ports)
+    numbers = ((port, find_port(pod.pod["spec"], port)) for port in ports)
     return tuple(_port(port, number) for port, number in numbers if number)
 
 

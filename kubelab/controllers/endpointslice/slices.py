@@ -21,7 +21,7 @@ MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 SERVICE_NAME = "kubernetes.io/service-name"
 MANAGER = "endpointslice-controller.k8s.io"
 _RESERVED = (SERVICE_NAME, MANAGED_BY, HEADLESS)
-_KEEP = 200_000
+_KEEP = 50_000
 _NONE: dict[str, Any] = {}
 
 Port = tuple[str, int, str, str | None]  # name, number, protocol, appProtocol
@@ -47,13 +47,13 @@ def group_pods(service: Object, pods: Sequence[PodFacts], zones: Mapping[str, st
     """The wanted endpoints by port set; and the pods that are left out because their node is not there."""
     groups: dict[tuple[Port, ...], Group] = {}
     stray: list[str] = []
-    spec, name = service["spec"], service["metadata"]["name"]
+    spec, name, namespace = service["spec"], service["metadata"]["name"], service["metadata"]["namespace"]
     ports, publish, v6 = spec.get("ports") or (), bool(spec.get("publishNotReadyAddresses")), family == "IPv6"
     fixed = _ports_on(None, ports) if all(not isinstance(port.get("targetPort", 0), str) for port in ports) else None
     for pod in pods:
         if pod.finished or not pod.ips:
             continue
-        offered = fixed if fixed is not None else _ports_on(pod.spec, ports)
+        offered = fixed if fixed is not None else _ports_on(pod.pod["spec"], ports)
         group = groups.get(offered)
         if group is None:
             group = groups[offered] = Group(offered, {})
@@ -61,10 +61,11 @@ def group_pods(service: Object, pods: Sequence[PodFacts], zones: Mapping[str, st
         if zone is None and not publish:
             stray.append(pod.name)
             continue
-        key = (pod.uid, pod.ips, pod.ready, pod.terminating, pod.node, zone, publish, v6, pod.subdomain == name)
+        hostname = pod.hostname if pod.subdomain == name else ""
+        key = (namespace, pod.name, pod.uid, pod.ips, pod.ready, pod.terminating, pod.node, zone, publish, v6, hostname)
         known = _endpoints.get(key)
         if known is None:
-            known = _remember(key, pod, zone or "", publish=publish, v6=v6, shows_host=bool(pod.hostname) and pod.subdomain == name)
+            known = _remember(key, pod, zone or "", hostname, publish=publish, v6=v6)
         if known[0] is not None:
             group.endpoints[known[0]] = known[1]
     return list(groups.values()), stray
@@ -79,7 +80,7 @@ def _ports_on(spec: Object | None, ports: Sequence[Object]) -> tuple[Port, ...]:
     return tuple(found)
 
 
-def _remember(key: tuple[Any, ...], pod: PodFacts, zone: str, *, publish: bool, v6: bool, shows_host: bool) -> tuple[Any, Object]:
+def _remember(key: tuple[Any, ...], pod: PodFacts, zone: str, hostname: str, *, publish: bool, v6: bool) -> tuple[Any, Object]:
     """A pod's identity and endpoint; the identity is None where it has no address of the family."""
     if len(_endpoints) >= _KEEP:
         _endpoints.clear()
@@ -97,8 +98,8 @@ def _remember(key: tuple[Any, ...], pod: PodFacts, zone: str, *, publish: bool, 
         made["nodeName"] = pod.node
     if zone:
         made["zone"] = zone
-    if shows_host:
-        made["hostname"] = pod.hostname
+    if hostname:
+        made["hostname"] = hostname
     found = _endpoints[key] = (_identity(made) if addresses else None, made)
     return found
 

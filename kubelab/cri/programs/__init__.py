@@ -24,10 +24,25 @@ from kubelab.cri.programs.catalog import StartError, choose, get, install, regis
 from kubelab.cri.programs.etcd import Etcd
 from kubelab.cri.programs.forever import Forever
 from kubelab.cri.programs.kafka import Kafka
+from kubelab.cri.programs.mounttest import Mounttest
+from kubelab.cri.programs.own import Life, Program
 from kubelab.cri.programs.shell import Shell
 from kubelab.cri.programs.simple import CrashLoop, Leak, Perl, Stress, Web
 from kubelab.cri.programs.zookeeper import ZooKeeper
 
-install(Etcd(), ZooKeeper(), Kafka(), Web(), CrashLoop(), Leak(), Stress("stress", "polinux/stress"), Perl(), Agnhost(), Shell(), Forever())
+install(
+    Etcd(),
+    ZooKeeper(),
+    Kafka(),
+    Web(),
+    CrashLoop(),
+    Leak(),
+    Stress("stress", "polinux/stress"),
+    Perl(),
+    Mounttest(),
+    Agnhost(),
+    Shell(),
+    Forever(),
+)
 
-__all__ = ["Base", "CrashLoop", "Leak", "StartError", "Web", "choose", "get", "register", "unregister"]
+__all__ = ["Base", "CrashLoop", "Leak", "Life", "Program", "StartError", "Web", "choose", "get", "register", "unregister"]

@@ -35,9 +35,10 @@ class Base:
     """Program with the usual answers; subclass and change what differs. State is None until something must be remembered."""
 
     name = "base"
+    image = ""
 
     def claims(self, image: str, command: tuple[str, ...], args: tuple[str, ...]) -> bool:
-        return False
+        return bool(self.image) and tools.matches(image, self.image)
 
     def init(self, spec: ContainerSpec, now_ns: int, world: World) -> Any:
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from kubelab.cri.api import Program
 
 _registered: dict[str, Program] = {}
@@ -14,14 +16,18 @@ class StartError(Exception):
     """The container cannot start: the message is the runtime's (`exec: "x": executable file not found in $PATH`)."""
 
 
-def register(program: Program) -> Program:
-    """Makes a program known under its `name` (a second one replaces the first); later ones are asked earlier."""
+_Given = TypeVar("_Given", bound=Program | type[Program])
+
+
+def register(given: _Given) -> _Given:
+    """Makes a program known under its `name` (a second one replaces the first); later ones are asked earlier. Also a class decorator."""
+    program: Any = given() if isinstance(given, type) else given
     if program.name in _builtin:
         raise ValueError(f"the lab has a program {program.name!r} of its own; give yours another name")
     _registered.pop(program.name, None)
     _registered[program.name] = program
     _chosen.clear()
-    return program
+    return given
 
 
 def unregister(name: str) -> None:

@@ -16,28 +16,11 @@ from kubelab.cri.effects import Effect, Exit, HttpAnswer, Log
 from kubelab.cri.programs import tools
 from kubelab.cri.programs.base import Base, Memory
 from kubelab.cri.programs.settings import command_text, decimal, number
-from kubelab.cri.reference import InvalidReference, parse
+from kubelab.cri.programs.tools import matches, tag_of
 
 _SECOND_NS = 1_000_000_000
 _HEALTH_PATHS = ("/healthz", "/health", "/livez", "/readyz", "/ready")
 _MIB = 1 << 20
-
-
-def matches(image: str, wanted: str) -> bool:
-    """Whether an image is of the repository `wanted` (with a tag: exactly that one)."""
-    try:
-        asked, given = parse(wanted), parse(image)
-    except InvalidReference:
-        return False
-    return asked.name == given.name and (":" not in wanted.rpartition("/")[2] or asked.tag == given.tag)
-
-
-def tag_of(image: str) -> str:
-    """Tag of an image."""
-    try:
-        return parse(image).tag
-    except InvalidReference:
-        return ""
 
 
 class Web(Base):

@@ -55,6 +55,23 @@ def repository(image: str) -> str:
         return ""
 
 
+def tag_of(image: str) -> str:
+    """Tag of an image."""
+    try:
+        return parse(image).tag
+    except InvalidReference:
+        return ""
+
+
+def matches(image: str, wanted: str) -> bool:
+    """Whether an image is of the repository `wanted` (with a tag: exactly that one)."""
+    try:
+        asked, given = parse(wanted), parse(image)
+    except InvalidReference:
+        return False
+    return asked.name == given.name and (":" not in wanted.rpartition("/")[2] or asked.tag == given.tag)
+
+
 def answer(image: str, words: list[str]) -> Answer | None:
     """What a command of the image answers; None: the image has no such command."""
     name = words[0].rpartition("/")[2]

@@ -28,7 +28,17 @@ _ROOTS = (
     "/var",
 )
 _OPEN_TREES = ("/usr/", "/var/", "/etc/", "/opt/", "/run/")
+_NOT_SEALED = ("/dev/", "/proc/", "/sys/")
 _NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+
+def hosts_file(address: str, hostname: str) -> str:
+    """upstream: pkg/kubelet/kubelet_pods.go managedHostsFileContent, 1.28."""
+    return (
+        "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+        "fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n"
+        f"{address}\t{hostname}\n"
+    )
 
 
 class Denied(OSError):
@@ -41,7 +51,8 @@ class FileView:
     def __init__(self, files: Mapping[str, str], mounts: tuple[Mount, ...], hostname: str, namespace: str, world: World) -> None:
         self.files = dict(files)
         self.effects: list[Effect] = []
-        self._mounts = sorted(mounts, key=lambda mount: -len(mount.container_path))
+        self._mounts = sorted((mount for mount in mounts if mount.container_path != "/"), key=lambda mount: -len(mount.container_path))
+        self._sealed = len(self._mounts) < len(mounts)
         self._hostname = hostname
         self._namespace = namespace
         self.world = world
@@ -135,7 +146,7 @@ class FileView:
             domain = "svc.cluster.local"
             return f"search {self._namespace}.{domain} {domain} cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n"
         if path == "/etc/hosts":
-            return f"127.0.0.1\tlocalhost\n{self.world.address()}\t{self._hostname}\n"
+            return hosts_file(self.world.address(), self._hostname)
         return "" if path in ("/dev/null", "/dev/stdin") else None
 
     def _place(self, path: str) -> tuple[Mount, str] | None:
@@ -154,6 +165,8 @@ class FileView:
     def _put(self, path: str, text: str | None) -> None:
         place = self._place(path)
         if place is None:
+            if self._sealed and not path.startswith(_NOT_SEALED) and (text is not None or path in self.files):
+                raise Denied("Read-only file system")
             if text is None:
                 self.files.pop(path, None)
             else:

@@ -1,4 +1,4 @@
-"""Filters that probes and hooks of real manifests put behind a pipe: `grep`, `head`, `wc`, `cut`, and `mv` beside them.
+"""Filters that probes and hooks of real manifests put behind a pipe: `grep`, `head`, `wc`, `cut`, `awk`, and `mv` beside them.
 
 Upstream: busybox findutils/grep.c, coreutils.
 """
@@ -13,6 +13,7 @@ from kubelab.cri.shell.files import Denied
 from kubelab.cri.shell.patterns import posix_regex
 
 _BASIC = re.compile(r"\\([(){}|+?])|([(){}|+?])")
+_PRINT = re.compile(r"\{\s*print\s*(\$\d{1,3}(?:\s*,\s*\$\d{1,3})*)?\s*;?\s*\}")
 _LINE_MAX = 8192
 
 
@@ -107,6 +108,24 @@ def mv(call: Call) -> int:
     return 0
 
 
+def awk(call: Call) -> int:
+    """`awk [-F SEPARATOR] '{print $N, …}' [FILE…]`: the one program that scripts of manifests use it for."""
+    words, separator = call.arguments, None
+    if words and words[0].startswith("-F"):
+        separator, words = (words[0][2:], words[1:]) if len(words[0]) > 2 else (words[1], words[2:]) if len(words) > 1 else ("", [])
+    found = _PRINT.fullmatch(words[0].strip()) if words else None
+    if found is None:
+        return call.fail("only a program of the form '{print $N, ...}' is known", 2)
+    text = _text(call, words[1:])
+    if text is None:
+        return 2
+    wanted = [int(item.strip()[1:]) for item in (found[1] or "$0").split(",")]
+    for line in text.splitlines():
+        fields = [line, *line.split(separator)]
+        call.out(" ".join(fields[index] if index < len(fields) else "" for index in wanted) + "\n")
+    return 0
+
+
 def _fields(pieces: list[str], wanted: str) -> list[str]:
     chosen: list[str] = []
     for item in wanted.split(","):
@@ -132,4 +151,4 @@ def _text(call: Call, names: list[str]) -> str | None:
     return "".join(texts)
 
 
-FILTERS: dict[str, Callable[[Call], int | None]] = {"grep": grep, "head": head, "wc": wc, "cut": cut, "mv": mv}
+FILTERS: dict[str, Callable[[Call], int | None]] = {"grep": grep, "head": head, "wc": wc, "cut": cut, "mv": mv, "awk": awk}

@@ -170,7 +170,7 @@ def cp(call: Call) -> int:
 
 def ls(call: Call) -> int:
     """`ls [-1al] [PATH…]`: one name a line."""
-    flags = call.flags("1alhtrAFRd")
+    flags = call.flags("1alhtrAFRdiS")
     files = call.machine.files
     status = 0
     for word in call.arguments or ["."]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from kubelab.cri.api import RUNNING, Container, CriError
 from kubelab.cri.runtime import SimulatedRuntime
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 KINDS = ("startup", "readiness", "liveness")
 UNDECIDED_NS = 600 * SECOND
+MOST_REDIRECTS = 10
 _NONE: dict[str, Any] = {}
 
 ASK = Reason("probe", "{subject}: {kind} probe of container {container}")
@@ -143,7 +145,9 @@ def probe(scope: Scope, key: Key) -> Plan:
     else:
         if verdict == "failure":
             events = (container_event(pod, name, "Warning", "Unhealthy", f"{title} probe failed: {output}"),)
-        after = weigh(state, kind, spec, verdict)
+        elif verdict == "warning":
+            events = (container_event(pod, name, "Warning", "ProbeWarning", f"{title} probe warning: {output}"),)
+        after = weigh(state, kind, spec, "success" if verdict == "warning" else verdict)
     note = {"workers": {uid: replace(worker, probes={**worker.probes, (name, kind): after})}} if after is not state else {}
     if after.result != state.result:
         nudges.append(pod_nudge(scope, ("pod", uid, namespace, pod_name)))
@@ -154,10 +158,7 @@ def probe(scope: Scope, key: Key) -> Plan:
 
 
 def weigh(state: ProbeState, kind: str, spec: Object, verdict: str) -> ProbeState:
-    """A probe's state after one more answer.
-
-    upstream: worker.go doProbe.
-    """
+    """A probe's state after one more answer (upstream: worker.go doProbe)."""
     run = state.run + 1 if state.last == verdict else 1
     threshold = int(spec.get("failureThreshold") or 3) if verdict == "failure" else int(spec.get("successThreshold") or 1)
     if run < threshold:
@@ -197,7 +198,7 @@ def taken_up_again(scope: Scope, container_id: str) -> tuple[Nudge, ...]:
 
 # -- the four ways of asking ------------------------------------------------------------------------------------------------------
 def ask(scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Object, current: Container, spec: Object) -> tuple[str, str]:
-    """("success" | "failure" | "error", output)."""
+    """("success" | "warning" | "failure" | "error", output)."""
     timeout_ns = int(spec.get("timeoutSeconds") or 1) * SECOND
     if "exec" in spec:
         return _exec(scope, runtime, current, tuple(spec["exec"].get("command") or ()), timeout_ns)
@@ -244,14 +245,24 @@ def _http(
     host = get.get("host") or ip
     if port is None:
         return "error", f"couldn't find port: {get.get('port')}"
-    if host == ip:
-        answer = runtime.probe_http(current.id, port, path, scope.now_ns) or runtime.http(ip, port, path, scope.now_ns)
+    scheme = str(get.get("scheme") or "HTTP").lower()
+    for _ in range(MOST_REDIRECTS):
+        if host == ip:
+            answer = runtime.probe_http(current.id, port, path, scope.now_ns) or runtime.http(ip, port, path, scope.now_ns)
+        else:
+            answer = runtime.around.http(ip, runtime.around.resolve(host) or host, port, path, scope.now_ns)
+        if answer is None:
+            path = path if path.startswith("/") else "/" + path
+            return "failure", f'Get "{scheme}://{host}:{port}{path}": dial tcp {host}:{port}: connect: connection refused'
+        if not answer.location:
+            break
+        there = urlsplit(answer.location)
+        if there.hostname not in (None, host):
+            return "warning", f"Probe terminated redirects, Response body: {answer.body}"
+        port = there.port or (port if there.hostname is None else 443 if there.scheme == "https" else 80)
+        path = there.path or "/"
     else:
-        answer = runtime.around.http(ip, runtime.around.resolve(host) or host, port, path, scope.now_ns)
-    if answer is None:
-        scheme = str(get.get("scheme") or "HTTP").lower()
-        path = path if path.startswith("/") else "/" + path
-        return "failure", f'Get "{scheme}://{host}:{port}{path}": dial tcp {host}:{port}: connect: connection refused'
+        return "failure", f'Get "{answer.location}": stopped after {MOST_REDIRECTS} redirects'
     if 200 <= answer.code < 400:
         return "success", answer.body
     return "failure", f"HTTP probe failed with statuscode: {answer.code}"

@@ -20,7 +20,7 @@ from kubelab.kubelet.network_world import Around, local, shared
 from kubelab.kubelet.pod import hooks
 from kubelab.kubelet.pod.environment import ConfigError, Place, expand, variables
 from kubelab.kubelet.pod.seen import NO_RECORD, RETRY_NS, container_event, host_ip, pod_event, pod_nudge, relist_in_ns, spec_of
-from kubelab.kubelet.pod.volumes import Unmountable, is_refreshed, mount_all, mounts
+from kubelab.kubelet.pod.volumes import Unmountable, is_refreshed, mount_all, mounts, prepare
 from kubelab.kubelet.records import Instances, PodRecord, Worker
 from kubelab.world.clock import SECOND
 from kubelab.world.streams import fnv64
@@ -230,6 +230,9 @@ def container_spec(scope: Scope, pod: Object, container: Object, record: PodReco
     host = host_ip(scope, node_name)
     place = Place(scope.view, pod, host if spec.get("hostNetwork") else record.ip, host, scope.view.get("nodes", "", node_name))
     env = variables(place, container)
+    mounted = mounts(scope.view, pod, container, node_name, env, expand)
+    if mounted:
+        prepare(pod, record.ip, hostname_of(pod), mounted, shared(scope, "disks"))
     limit = ((container.get("resources") or _NONE).get("limits") or _NONE).get("memory")
     return ContainerSpec(
         container["name"],
@@ -239,7 +242,7 @@ def container_spec(scope: Scope, pod: Object, container: Object, record: PodReco
         env,
         container.get("workingDir") or "",
         tuple(port["containerPort"] for port in container.get("ports") or ()),
-        mounts(scope.view, pod, container, node_name, env, expand),
+        mounted,
         meta["namespace"],
         meta["name"],
         meta["uid"],

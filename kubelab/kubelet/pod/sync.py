@@ -273,7 +273,8 @@ def _start(seen: PodSeen, draft: Draft, container: Object, current: Container | 
 def _backs_off(seen: PodSeen, draft: Draft, container: Object, current: Container, subject: str) -> bool:
     """Whether a container that ended must wait; if not, its next delay is noted. The first restart is immediate.
 
-    upstream: doBackOff. A container that the kubelet itself has just killed is judged by the instance before it.
+    upstream: doBackOff, which counts by the container's hash: another image starts anew. A container that the kubelet itself has just
+    killed is judged by the instance before it.
     """
     name, pod = container["name"], seen.pod
     judged: Container | None = current
@@ -281,7 +282,7 @@ def _backs_off(seen: PodSeen, draft: Draft, container: Object, current: Containe
         judged = seen.containers.get(seen.record.containers[name].previous)
     if judged is None:
         return False
-    known = seen.worker.crashes.get(name)
+    known = seen.worker.crashes.get(name) if judged.spec.image == container["image"] else None
     since_ns = judged.finished_ns
     if known is not None and known.active_since(since_ns, seen.now_ns):
         text = f"back-off {format_duration(known.delay_ns)} restarting failed container={name} pod={format_pod(pod)}"

@@ -7,10 +7,12 @@ whatever node the claim is mounted next.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from kubelab.cri.api import Mount
+from kubelab.cri.shell.files import hosts_file
 from kubelab.kubelet.pod.environment import ConfigError, Place, config_map, field_value, resource_value, secret
 from kubelab.store.view import View
 
@@ -20,6 +22,7 @@ NO_KEY = "configmap references non-existent config key: {key}"
 NO_SECRET_KEY = "references non-existent secret key: {key}"
 WRITTEN = ("configMap", "secret", "projected", "downwardAPI")
 _NONE: dict[str, Any] = {}
+_VARIABLE = re.compile(r"\$\(([^)]+)\)")
 
 
 class Unmountable(Exception):
@@ -139,24 +142,63 @@ def _downward(place: Place, source: Object) -> dict[str, str]:
 
 def mounts(view: View, pod: Object, container: Object, node: str, env: Mapping[str, str], expand: Any) -> tuple[Mount, ...]:
     """What a container mounts, longest path first, so that the first match of a path is the innermost."""
+    out = _files_of_the_kubelet(pod, container)
     wanted = container.get("volumeMounts")
     if not wanted:
-        return ()
+        return tuple(out)
     by_name = {volume["name"]: volume for volume in pod["spec"].get("volumes") or ()}
-    out = []
     for entry in wanted:
         volume = by_name.get(entry["name"])
         if volume is None or _is_api_access(volume):
             continue
-        sub_path = entry.get("subPath") or expand(entry.get("subPathExpr") or "", env)
+        sub_path = entry.get("subPath") or _expanded(entry.get("subPathExpr") or "", env, expand)
+        if sub_path.startswith("/"):
+            raise ConfigError(f"error SubPath `{sub_path}` must not be an absolute path")
+        if ".." in sub_path.split("/"):
+            raise ConfigError(f"unable to provision SubPath `{sub_path}`: must not contain '..'")
         readonly = bool(entry.get("readOnly")) or any(kind in volume for kind in WRITTEN)
         out.append(Mount(entry["mountPath"].rstrip("/") or "/", volume_id(view, pod, volume, node), readonly, sub_path))
     out.sort(key=lambda mount: -len(mount.container_path))
     return tuple(out)
 
 
+def _files_of_the_kubelet(pod: Object, container: Object) -> list[Mount]:
+    """The hosts file where the pod adds to it, and the seal on a read-only root."""
+    out = []
+    if pod["spec"].get("hostAliases"):
+        out.append(Mount("/etc/hosts", f"pod/{pod['metadata']['uid']}/etc-hosts", False, "hosts"))
+    if (container.get("securityContext") or _NONE).get("readOnlyRootFilesystem"):
+        out.append(Mount("/", "", True))
+    return out
+
+
+def _expanded(expression: str, env: Mapping[str, str], expand: Any) -> str:
+    """upstream: pkg/kubelet/container/helpers.go ExpandContainerVolumeMounts."""
+    missing = sorted({name for name in _VARIABLE.findall(expression) if not env.get(name)})
+    if missing:
+        raise ConfigError(f"missing value for {', '.join(missing)}")
+    return str(expand(expression, env))
+
+
+def prepare(pod: Object, ip: str, hostname: str, mounted: tuple[Mount, ...], disks: dict[str, Mapping[str, str]]) -> None:
+    """Make what a container's mounts need on the volumes: directories of sub-paths, the hosts file."""
+    for mount in mounted:
+        if not mount.sub_path:
+            continue
+        held = disks.get(mount.volume, _NONE)
+        sub = mount.sub_path.strip("/")
+        if mount.container_path == "/etc/hosts" and mount.volume.endswith("/etc-hosts"):
+            if sub not in held:
+                lines = "".join("\t".join((entry["ip"], *(entry.get("hostnames") or ()))) + "\n" for entry in pod["spec"]["hostAliases"])
+                text = f"{hosts_file(ip, hostname)}\n# Entries added by HostAliases.\n{lines}"
+                disks[mount.volume] = {sub: text}
+        elif sub not in held and not mount.readonly and not any(path.startswith(f"{sub}/") for path in held):
+            disks[mount.volume] = {**held, f"{sub}/": ""}
+
+
 def discard(pod: Object, disks: dict[str, Mapping[str, str]]) -> None:
     """A pod is gone: what only it had is gone too."""
     prefix = f"pod/{pod['metadata']['uid']}/"
+    disks.pop(f"{prefix}etc-hosts", None)
     for volume in pod["spec"].get("volumes") or ():
         disks.pop(prefix + volume["name"], None)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubelab.engine.plan import EventDraft, Plan, Reason, reference, update
+from kubelab.engine.plan import EventDraft, Plan, Reason, reference, step, update
 from kubelab.storage.binder.bind import and_again, bind, claim_status
 from kubelab.storage.binder.index import mismatch
 from kubelab.storage.names import (
     BETA_STORAGE_PROVISIONER,
     BIND_COMPLETED,
+    BOUND_BY_CONTROLLER,
     CLAIMS,
     SELECTED_NODE,
     STORAGE_PROVISIONER,
@@ -78,7 +79,7 @@ def _unbound(seen: Seen) -> Plan:
     if not class_name and seen.default is not None:
         name = seen.default["metadata"]["name"]
         classed = {**claim, "spec": {**claim["spec"], "storageClassName": name}}
-        return Plan((*and_again(update(CLAIMS, classed, because=DEFAULT_CLASS(subject, storage_class=name))).batches,))
+        return step(update(CLAIMS, classed, because=DEFAULT_CLASS(subject, storage_class=name)))
     if is_delayed(seen.class_) and SELECTED_NODE not in annotations_of(claim):
         event = EventDraft(reference(claim), "Normal", *_waiting_words(seen.pods))
         return _pending(claim, event).then(Plan(because=(FIRST_CONSUMER(subject),)))
@@ -131,6 +132,11 @@ def _asks_by_name(seen: Seen) -> Plan:
     if is_for(volume, claim):
         return bind(volume, claim)
     event = EventDraft(reference(claim), "Warning", "FailedBinding", f'volume "{name}" already bound to a different claim.')
+    if BOUND_BY_CONTROLLER in annotations_of(claim):
+        place, ref = f"{claim['metadata']['namespace']}/{claim['metadata']['name']}", volume["spec"]["claimRef"]
+        other = f"{ref.get('namespace', '')}/{ref.get('name', '')}"
+        error = f'invalid binding of claim "{place}" to volume "{name}": volume already claimed by "{other}"'
+        return Plan(events=(event,), error=error, because=(UNUSABLE(_subject(claim), volume=name),))
     return _pending(claim, event).then(Plan(because=(UNUSABLE(_subject(claim), volume=name),)))
 
 
@@ -143,8 +149,8 @@ def _bound(seen: Seen) -> Plan:
     ref = volume["spec"].get("claimRef")
     if ref is not None and ref.get("uid") != claim["metadata"]["uid"]:
         return _lost(claim, "ClaimMisbound", MISBOUND)
-    step = bind(volume, claim)
-    return step if step.batches else Plan(because=(BOUND(_subject(claim), volume=volume["metadata"]["name"]),))
+    missing = bind(volume, claim)
+    return missing if missing.batches else Plan(because=(BOUND(_subject(claim), volume=volume["metadata"]["name"]),))
 
 
 def _lost(claim: Object, reason: str, message: str) -> Plan:

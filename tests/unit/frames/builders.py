@@ -72,7 +72,9 @@ class Story:
             "revision": 0,
             "uri": "",
         }
-        self.log.calls.append(CallRecord(at_ns(seconds), wait_ns=round(waiting * 1e9), latency_ns=round(executing * 1e9), **{**known, **fields}))
+        self.log.calls.append(
+            CallRecord(at_ns(seconds), wait_ns=round(waiting * 1e9), latency_ns=round(executing * 1e9), **{**known, **fields})
+        )
 
 
 PLURALS = {

@@ -83,10 +83,22 @@ def test_a_replica_sets_pods_take_their_turn_when_it_is_scaled():
     second = workload("ReplicaSet", "web-2", 1, owner=deployment)
     scaled = story.put(6, second, component="deployment-controller", cause=reported)
     for owner, name, seconds, cause in ((first, "web-1-a", 2, 2), (second, "web-2-a", 8, scaled)):
-        story.put(seconds, pod(name, owner=owner), cause=cause, component="replicaset-controller", key=f"default/{owner['metadata']['name']}")
+        story.put(
+            seconds, pod(name, owner=owner), cause=cause, component="replicaset-controller", key=f"default/{owner['metadata']['name']}"
+        )
         start(story, seconds + 1, seconds + 8, name, owner)
     assert stages(story, "web-1-a")[0] == ("controller", 2)
     assert stages(story, "web-2-a")[:2] == [("predecessor", 6), ("controller", 2)]
+
+
+def test_to_end_a_pod_is_a_command_too():
+    story, owner = Story(), workload("StatefulSet", "db", 1)
+    command = story.put(0, owner)
+    story.put(1, pod("db-0", owner=owner, uid="first"), cause=command, **STATEFUL)
+    gone = story.drop(50, pod("db-0"))
+    story.put(52, pod("db-0", owner=owner), cause=gone, **STATEFUL)
+    start(story, 53, 60, "db-0", owner)
+    assert stages(story, "db-0")[0] == ("controller", 2)
 
 
 def test_a_pod_that_never_was_ready_has_no_rows():

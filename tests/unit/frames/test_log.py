@@ -48,7 +48,9 @@ def empty_frames():
 def test_an_empty_log_gives_the_same_columns_and_types(busy):
     for name, frame in empty_frames().items():
         full = getattr(busy.frames, name)()
-        assert {column: str(dtype) for column, dtype in frame.dtypes.items()} == {column: str(dtype) for column, dtype in full.dtypes.items()}
+        assert {column: str(dtype) for column, dtype in frame.dtypes.items()} == {
+            column: str(dtype) for column, dtype in full.dtypes.items()
+        }
 
 
 @pytest.mark.parametrize("name", [*NAMES, "quorum", "changes"])
@@ -61,7 +63,14 @@ def test_each_method_names_its_columns(name):
 def test_calls_tell_waiting_and_executing_and_refusals(busy):
     frame = busy.frames.calls()
     refused = frame.iloc[-1]
-    assert refused[["user", "verb", "resource", "name", "code", "reason"]].tolist() == ["kubernetes-admin", "get", "pods", "none", 404, "NotFound"]
+    assert refused[["user", "verb", "resource", "name", "code", "reason"]].tolist() == [
+        "kubernetes-admin",
+        "get",
+        "pods",
+        "none",
+        404,
+        "NotFound",
+    ]
     binding = frame[frame["subresource"] == "binding"].iloc[0]
     assert binding["component"] == "scheduler" and 0.004 <= binding["executing"] <= 0.006 and binding["waiting"] == 0
     assert str(busy._engine.store.log.at(binding["cause"]).object["metadata"]["name"]) == binding["name"]
