@@ -50,10 +50,13 @@ def parse(raw: Any, kind: Kind) -> Object:
         return {}
     if not isinstance(raw, dict):
         text = json.dumps(raw, separators=(",", ":"))
-        cause = f'json: cannot unmarshal {json_type(raw)} into Go value of type struct {{ APIVersion string "json:\\"apiVersion,omitempty\\""; '
-        cause += 'Kind string "json:\\"kind,omitempty\\"" }'
-        raise unreadable(kind, cause, text)
+        raise unreadable(kind, not_an_object(raw), text)
     return raw
+
+
+def not_an_object(value: Any) -> str:
+    cause = f'json: cannot unmarshal {json_type(value)} into Go value of type struct {{ APIVersion string "json:\\"apiVersion,omitempty\\""; '
+    return cause + 'Kind string "json:\\"kind,omitempty\\"" }'
 
 
 def unreadable(kind: Kind, error: str, text: str) -> status.ApiFailure:

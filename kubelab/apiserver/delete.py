@@ -44,7 +44,7 @@ def options_of(body: Any) -> Object:
     if policy is not None and policy not in POLICIES:
         errors.append(not_supported("propagationPolicy", policy, (*POLICIES, "nil")))
     dry_run = options.get("dryRun")
-    if dry_run and dry_run != ["All"]:
+    if any(each != "All" for each in dry_run or ()):
         errors.append(not_supported("dryRun", dry_run, ("All",)))
     if errors:
         raise status.invalid(_OPTIONS_KIND, "", errors)
@@ -184,12 +184,12 @@ def _terminate_namespace(work: Work, old: Object, finalizers: list[str]) -> None
 def commit(work: Work) -> Response:
     old = work.old
     assert old is not None and work.manager is not None
-    if work.request.options.dry_run or work.options.get("dryRun"):
-        return work.answer(_result(work))
-    work.commit(work.commit_type, work.key, work.object, work.manager)
-    if work.commit_type == "DELETED":
-        allocate.after_delete(work, work.object)
-    return work.answer(_result(work))
+    if not (work.request.options.dry_run or work.options.get("dryRun")):
+        work.commit(work.commit_type, work.key, work.object, work.manager)
+        if work.commit_type == "DELETED":
+            allocate.after_delete(work, work.object)
+    stays = work.commit_type != "DELETED" and work.options.get("orphanDependents") is False
+    return work.answer(_result(work), 202 if stays else 200)
 
 
 def _result(work: Work) -> Any:

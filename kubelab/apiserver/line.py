@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 READS = {"get": read.get, "list": read.list_, "watch": read.watch}
 WRITES = {"create": create, "update": update, "patch": update, "delete": delete}
 
+CHANGED, CREATED = ("get", "update", "patch"), ("create",)
+VERBS_OF = {"status": CHANGED, "scale": CHANGED, "finalize": ("update",), "binding": CREATED, "eviction": CREATED, "token": CREATED}
+
 
 def serve(server: ApiServer, request: Request, context: Context) -> Response:
     """One call from its authorization to its answer; raises ``ApiFailure`` for a refusal."""
@@ -63,7 +66,7 @@ def resolve(server: ApiServer, request: Request, context: Context) -> Work:
         raise status.no_such_resource()
     if request.subresource and request.subresource not in kind.subresources:
         raise status.no_such_resource()
-    if not request.subresource and request.verb not in kind.verbs:
+    if request.verb not in (VERBS_OF.get(request.subresource, request.verb) if request.subresource else kind.verbs):
         raise status.method_not_allowed()
     return Work(server, request, kind, context)
 
@@ -72,4 +75,6 @@ def special_handler(request: Request) -> Callable[[Work], Response] | None:
     """Subresources other than status, and kinds that are asked and not stored (reviews), have their own handlers."""
     if request.subresource:
         return SUBRESOURCES.get((request.resource, request.subresource)) or SUBRESOURCES.get(("*", request.subresource))
-    return REVIEWS.get(request.resource) if request.verb == "create" else None
+    if request.verb != "create":
+        return None
+    return REVIEWS.get(request.resource) or SUBRESOURCES.get((request.resource, ""))

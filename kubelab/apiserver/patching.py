@@ -38,7 +38,7 @@ def draft(work: Work) -> None:
     base = work.server.present(old)
     result = patched(work, request.patch_type, base, patch, shape)
     obj = work.object = reading.plain(result)
-    _typed(work, obj, patch, strict, shape)
+    typed(work, obj, patch, strict, shape)
     named(work, obj["metadata"])
     obj["apiVersion"], obj["kind"] = work.kind.api_version, work.kind.kind
     sent = obj["metadata"].pop("managedFields", None)
@@ -135,7 +135,7 @@ def _refusal(error: PatchError) -> status.ApiFailure:
     return status.bad_request(error.message)
 
 
-def _typed(work: Work, obj: Object, patch: Any, strict: list[str], shape: schema.Struct | None) -> None:
+def typed(work: Work, obj: Object, patch: Any, strict: list[str], shape: schema.Struct | None) -> None:
     """The result must decode (422 of no kind) and, under Strict, hold no unknown field."""
     shown = go_value(patch) if work.request.patch_type == "strategic" else json.dumps(obj, sort_keys=True, separators=(",", ":"))
     if isinstance(obj.get("metadata"), dict) or obj.get("metadata") is None:

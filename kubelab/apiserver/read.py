@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import posixpath
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -34,8 +35,8 @@ def get(work: Work) -> Response:
 def list_(work: Work) -> Response:
     """A list in the order of etcd's keys: by namespace, then name."""
     options = work.request.list_options
-    matches = matcher(work)
     _validate_options(options)
+    matches = matcher(work)
     start, revision = "", 0
     if options.continue_:
         start, revision = _token(work, options)
@@ -111,6 +112,27 @@ def _validate_options(options: ListOptions) -> None:
         raise status.invalid(_LIST_OPTIONS, "", errors)
 
 
+def _validate_watch(options: ListOptions) -> None:
+    """upstream: validateWatchOptions; the WatchList gate is off."""
+    errors: list[FieldError] = []
+    match, initial = options.resource_version_match, options.send_initial_events
+    if initial is not None:
+        if match != "NotOlderThan":
+            errors.append(forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"))
+        detail = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
+        errors.append(forbidden("sendInitialEvents", detail))
+    if match:
+        if initial is None:
+            detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            errors.append(forbidden("resourceVersionMatch", detail))
+        if match != "NotOlderThan":
+            errors.append(not_supported("resourceVersionMatch", match, ("NotOlderThan",)))
+        if options.continue_:
+            errors.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"))
+    if errors:
+        raise status.invalid(_LIST_OPTIONS, "", errors)
+
+
 def _state(work: Work, options: ListOptions, revision: int) -> State:
     """The newest state, or an older one where the client asked for it."""
     store = work.server.store
@@ -135,13 +157,17 @@ def _not_too_old(work: Work, revision: int) -> None:
 def _not_in_the_future(work: Work, version: str) -> int:
     if not version:
         return 0
-    if not version.isdigit():
-        why = f'strconv.ParseUint: parsing "{version}": invalid syntax'
-        raise status.plain_error(f"resourceVersion: Invalid value: {go_quote(version)}: {why}")
-    wanted = int(version)
+    wanted = _parsed_version(version)
     if wanted > work.server.store.revision:
         raise status.too_large_resource_version(wanted, work.server.store.revision)
     return wanted
+
+
+def _parsed_version(version: str) -> int:
+    if not version.isdigit():
+        why = f'strconv.ParseUint: parsing "{version}": invalid syntax'
+        raise status.plain_error(f"resourceVersion: Invalid value: {go_quote(version)}: {why}")
+    return int(version)
 
 
 def _page(work: Work, state: State, matches: Match, start: str, limit: int) -> tuple[list[Object], str, int]:
@@ -172,13 +198,24 @@ def _make_token(version: str, start: str) -> str:
 
 def _token(work: Work, options: ListOptions) -> tuple[str, int]:
     """upstream: apiserver/pkg/storage/continue.go."""
+    start, revision = _decoded_token(options.continue_)
     if options.resource_version and options.resource_version != "0":
         raise status.bad_request("specifying resource version is not allowed when using continue")
-    start, revision = _decoded_token(options.continue_)
+    if revision < 0:
+        return start, 0
     if revision < work.server.store.oldest_watchable(work.context.now_ns):
-        message = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter."
-        raise status.expired(message)
+        refusal = status.expired(_INCONSISTENT)
+        refusal.status["metadata"] = {"continue": _make_token("-1", start)}
+        raise refusal
     return start, revision
+
+
+_INCONSISTENT = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue "
+    "parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token "
+    "results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and "
+    "now may show up in the list."
+)
 
 
 def _decoded_token(text: str) -> tuple[str, int]:
@@ -188,14 +225,22 @@ def _decoded_token(text: str) -> tuple[str, int]:
         data = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
         why = f"invalid character {_first_character(data)} looking for beginning of value"
         token = json.loads(data)
-        start, revision = str(token["start"]), int(token["rv"])
-    except (ValueError, KeyError, TypeError):
-        raise status.bad_request(f"invalid continue token: continue key is not valid: {why}") from None
-    if token.get("v") != "meta.k8s.io/v1":
-        raise status.bad_request(
-            f'invalid continue token: continue key is not valid: server does not recognize this encoded version "{token.get("v")}"'
-        )
+        version, start, revision = str(token.get("v", "")), str(token.get("start", "")), int(token.get("rv", 0))
+    except (ValueError, AttributeError, TypeError):
+        raise _bad_token(why) from None
+    if version != "meta.k8s.io/v1":
+        raise _bad_token(f"server does not recognize this encoded version {version}")
+    if not revision:
+        raise _bad_token("incorrect encoded start resourceVersion (version meta.k8s.io/v1)")
+    if not start:
+        raise _bad_token("encoded start key empty (version meta.k8s.io/v1)")
+    if posixpath.normpath(f"/{start.removeprefix('/')}") != f"/{start.removeprefix('/')}":
+        raise _bad_token(start)
     return start, revision
+
+
+def _bad_token(why: str) -> status.ApiFailure:
+    return status.bad_request(f"invalid continue token: continue key is not valid: {why}")
 
 
 def _first_character(data: bytes) -> str:
@@ -212,6 +257,7 @@ def watch(work: Work) -> Response:
     Response.object is a list of ``{"type", "object"}``. A stream over time is made of repeated calls, each from where the last ended.
     """
     options = work.request.list_options
+    _validate_watch(options)
     matches = matcher(work)
     version = options.resource_version
     store = work.server.store
@@ -220,7 +266,7 @@ def watch(work: Work) -> Response:
         items, _, _ = _page(work, store.head, matches, "", 0)
         events.extend({"type": "ADDED", "object": obj} for obj in items)
         return work.answer(events)
-    since = _not_in_the_future(work, version)
+    since = _parsed_version(version)
     oldest = store.oldest_watchable(work.context.now_ns)
     if since < oldest:
         refusal = status.expired(f"too old resource version: {since} ({oldest})")

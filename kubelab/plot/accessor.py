@@ -35,8 +35,7 @@ class Plot:
         elif namespace is not None:
             frame = frame[frame["namespace"] == namespace]
         alive = frame.groupby("uid")["to_seconds"].transform("max") > since
-        bars = timeline.tidy(frame[alive & (frame["to_seconds"] > since)])
-        return timeline.draw(bars.assign(left=bars["left"].clip(lower=since)), ax)
+        return timeline.draw(timeline.tidy(frame[alive]), ax, since=since)
 
     def rollout(self, reference: str, *, namespace: str = "default", since: float = 0, ax: Axes | None = None) -> Axes:
         """Ready pods per revision over time, between the promised bounds (dashed)."""

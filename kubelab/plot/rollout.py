@@ -70,13 +70,22 @@ def cut(picture: Picture, since: float) -> Picture:
 
 def below(picture: Picture) -> float:
     """Seconds for which fewer pods were ready than promised, once as many had been ready as were asked for."""
+    return _seconds(picture, picture.counts["ready"] < picture.counts["minimum"])
+
+
+def without(picture: Picture) -> float:
+    """Seconds for which none was ready, though some were asked for, once as many had been ready as were asked for."""
+    return _seconds(picture, (picture.counts["ready"] == 0) & (picture.counts["desired"] > 0))
+
+
+def _seconds(picture: Picture, holds: pd.Series) -> float:
     counts = picture.counts
     reached = (counts["ready"] >= counts["desired"]) & (counts["desired"] > 0)
     if not reached.any():
         return 0.0
-    since = counts.iloc[int(np.argmax(reached)) :]
-    lengths = since["elapsed"].shift(-1) - since["elapsed"]
-    return float(lengths[since["ready"] < since["minimum"]].sum())
+    first = int(np.argmax(reached))
+    lengths = (counts["elapsed"].shift(-1) - counts["elapsed"]).iloc[first:]
+    return float(lengths[holds.iloc[first:]].sum())
 
 
 def finding(picture: Picture) -> str:
@@ -97,7 +106,10 @@ def finding(picture: Picture) -> str:
     never = [_label(picture, name) for name in now.index if not (picture.ready[name] > 0).any() and (picture.unready[name] > 0).any()]
     if never and len(now.index) > 1:
         words += f"; {', '.join(never)} never became ready"
-    if counts["minimum"].notna().any():
+    if np.isnan(last["minimum"]):
+        out = without(picture)
+        words += f"; none ready for {style.duration(out)}" if out else ""
+    else:
         missing = below(picture)
         words += f"; below the promised minimum for {style.duration(missing)}" if missing else "; never below the promised minimum"
     return words
@@ -176,10 +188,12 @@ def _bound(ax: Axes, counts: pd.DataFrame, name: str, words: str, side: str) -> 
     if not counts[name].notna().any():
         return
     ax.step(counts["elapsed"], counts[name], where="post", color=style.BLACK, linestyle=(0, (5, 3)), linewidth=1.2)
-    known = counts[counts[name].notna()].iloc[-1]
+    last = counts.iloc[-1]
+    if np.isnan(last[name]):
+        return
     ax.annotate(
-        f"{words} {known[name]:.0f}",
-        (counts["elapsed"].iloc[-1], known[name]),
+        f"{words} {last[name]:.0f}",
+        (last["elapsed"], last[name]),
         xytext=(4, 0),
         textcoords="offset points",
         va=side,

@@ -70,22 +70,23 @@ def draw(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw a tidy table: mean seconds per pod over the number of pods."""
     stages = table.drop(columns="until ready")
     stages = stages.loc[:, stages.max() >= SEEN_FROM]
+    met = crossings(table)
     with style.axes(ax, 9, 4.2) as ax:
         for stage in stages:
             ax.plot(table.index, stages[stage], color=style.STAGES[stage], marker="o", markersize=4, linewidth=2)
-        top = float(stages.to_numpy().max()) * 1.12 if stages.size else 1.0
+        top = float(stages.to_numpy().max()) * (1.3 if met else 1.1) if stages.size else 1.0
         ends = _apart([(float(stages[stage].iloc[-1]), stage) for stage in stages], top * 0.055)
         for height, (seconds, stage) in ends:
             words = f"{stage} {style.duration(seconds)}"
             ax.annotate(
                 words, (1, height), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8.5
             )
-        for met in crossings(table):
-            ax.axvline(met.replicas, color=style.GREY, linestyle=(0, (4, 3)), linewidth=1)
-            words = f"about {style.many(round(met.replicas), 'pod')}:\n{_called(met.stage)}\novertakes {_called(met.before)}"
-            late = met.replicas > np.sqrt(float(table.index[0]) * float(table.index[-1]))
+        for crossing in met:
+            ax.axvline(crossing.replicas, color=style.GREY, linestyle=(0, (4, 3)), linewidth=1)
+            words = f"about {style.many(round(crossing.replicas), 'pod')}:\n{_called(crossing.stage)}\novertakes {_called(crossing.before)}"
+            late = crossing.replicas > np.sqrt(float(table.index[0]) * float(table.index[-1]))
             side, gap = ("right", -5) if late else ("left", 5)
-            ax.annotate(words, (met.replicas, top), xytext=(gap, -2), textcoords="offset points", ha=side, va="top", fontsize=8)
+            ax.annotate(words, (crossing.replicas, top), xytext=(gap, -2), textcoords="offset points", ha=side, va="top", fontsize=8)
         ax.set_xscale("log")
         ax.set_xticks(list(table.index), [str(replicas) for replicas in table.index])
         ax.minorticks_off()

@@ -49,8 +49,10 @@ def finding(bars: pd.DataFrame) -> str:
     return "; ".join([words, ", ".join(others)]) if others else words
 
 
-def draw(bars: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw tidy bars."""
+def draw(bars: pd.DataFrame, ax: Axes | None = None, *, since: float = 0) -> Axes:
+    """Draw tidy bars, from ``since`` (seconds) on; the finding is about all of them."""
+    words = finding(bars)
+    bars = bars[bars["right"] > since].assign(left=bars["left"].clip(lower=since))
     rows = int(bars["row"].max()) + 1 if len(bars) else 1
     with style.axes(ax, 9, min(10, 1.3 + 0.22 * min(rows, 42))) as ax:
         low, high = bars["row"] - 0.42, bars["row"] + 0.42
@@ -69,5 +71,5 @@ def draw(bars: pd.DataFrame, ax: Axes | None = None) -> Axes:
         style.time_axis(ax, float(left.min()) if len(bars) else 0, float(right.max()) if len(bars) else 1)
         shown = set(bars["phase"])
         style.key(ax, [(style.PHASE_WORDS[phase], style.PHASES[phase]) for phase in PHASES if phase in shown])
-        style.title(ax, finding(bars), above_key=True)
+        style.title(ax, words, above_key=True)
     return ax

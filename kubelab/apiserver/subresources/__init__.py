@@ -10,6 +10,7 @@ from kubelab.apiserver.work import Work
 
 SUBRESOURCES: dict[tuple[str, str], Callable[[Work], Response]] = {
     ("pods", "binding"): binding.bind,
+    ("bindings", ""): binding.bind_named,
     ("pods", "eviction"): eviction.evict,
     ("pods", "log"): kubelet.log,
     ("pods", "exec"): kubelet.exec_,

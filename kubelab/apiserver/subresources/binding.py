@@ -5,29 +5,22 @@ upstream: pkg/registry/core/pod/storage/storage.go BindingREST, assignPod, setPo
 
 from __future__ import annotations
 
-from kubelab.apiserver import status
+from kubelab.apiserver import create, decoding, status
 from kubelab.apiserver.admission import chain
 from kubelab.apiserver.managed import manager_of
 from kubelab.apiserver.request import Response
 from kubelab.apiserver.work import Work
-from kubelab.kinds.field import not_supported, required
-from kubelab.kinds.kind import Kind
+from kubelab.kinds import registry
+from kubelab.kinds.core.binding import KIND
 from kubelab.store.log import Object
-
-BINDING = Kind(kind="Binding", plural="bindings")
-
 
 def bind(work: Work) -> Response:
     """Set spec.nodeName and PodScheduled=True in one change."""
-    binding = work.request.body or {}
+    binding = work.request.body if work.request.origin.typed else _body(work)
     target = binding.get("target") or {}
-    errors = []
-    if target.get("kind", "") not in ("", "Node"):
-        errors.append(not_supported("target.kind", target["kind"], ("Node", "<empty>")))
-    if not target.get("name"):
-        errors.append(required("target.name"))
-    if errors:
-        raise status.invalid(BINDING, work.request.name, errors)
+    if errors := KIND.validate(binding, work.context):
+        texts = [error.text() for error in errors]
+        raise status.plain_error(texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]")
     work.operation, work.object = "CREATE", binding
     chain.mutate(work)
     pod = work.stored()
@@ -44,6 +37,24 @@ def bind(work: Work) -> Response:
         new_status = {**old_status, "conditions": [*others, condition]}
         work.commit("MODIFIED", work.key, {**pod, "metadata": meta, "spec": spec, "status": new_status}, manager_of(work))
     return work.answer(status.success(code=201), 201)
+
+
+def bind_named(work: Work) -> Response:
+    """POST of bindings: the pod is the one that the binding is named after."""
+    name = (_body(work).get("metadata") or {}).get("name") or ""
+    pods = registry.by_resource("pods")
+    return bind(Work(work.server, work.request._replace(resource="pods", name=name, subresource="binding"), pods, work.context))
+
+
+def _body(work: Work) -> Object:
+    request = work.request._replace(version="v1", subresource="")
+    inner = Work(work.server, request, KIND, work.context)
+    body = decoding.body(inner)
+    work.warnings[:] = inner.warnings
+    create.match_namespace(inner, body["metadata"])
+    if (body["metadata"].get("name") or "") != work.request.name and work.kind is not KIND:
+        raise status.bad_request("name in URL does not match name in Binding object")
+    return body
 
 
 def _check(work: Work, pod: Object, binding: Object) -> None:

@@ -70,11 +70,22 @@ def _wanted(work: Work, old: Object) -> Object:
     """The Scale that the request asks for: its body, or the present one with its patch applied."""
     request = work.request
     if request.verb == "patch":
-        shape = schema.for_kind("autoscaling", "v1", "Scale")
-        return patching.patched(work, request.patch_type, scale_of(old, work.kind), patching.parsed(work)[0], shape)
+        kind, shape = registry.by_kind("Scale", "autoscaling"), schema.for_kind("autoscaling", "v1", "Scale")
+        assert kind is not None
+        inner = Work(work.server, request._replace(version="v1", subresource=""), kind, work.context)
+        patch, strict = patching.parsed(work)
+        scale = private(patching.patched(work, request.patch_type, scale_of(old, work.kind), patch, shape))
+        patching.typed(inner, scale, patch, strict, shape)
+        patching.named(work, scale["metadata"])
+        work.warnings.extend(inner.warnings)
+        return scale
     kind = registry.by_kind("Scale", "autoscaling")
     assert kind is not None
-    return decoding.body(Work(work.server, request._replace(version="v1", subresource=""), kind, work.context))
+    inner = Work(work.server, request._replace(version="v1", subresource=""), kind, work.context)
+    wanted = decoding.body(inner)
+    work.warnings.extend(inner.warnings)
+    update.match_name(work, wanted["metadata"])
+    return wanted
 
 
 def _draft_apply(work: Work) -> None:
