@@ -194,7 +194,9 @@ ask = {"command": ["bash", "-c", 'test -z "$(kafka-topics.sh --describe --under-
 futures = {
     "as it is": k.fork(),
     "without the hook": change(k.fork(), lifecycle=None).run("5m"),
-    "without the hook, honest probe": change(k.fork(), lifecycle=None, readinessProbe={"exec": ask, "tcpSocket": None}).run("5m"),
+    "without the hook, honest probe": change(
+        k.fork(), lifecycle=None, readinessProbe={"exec": ask, "tcpSocket": None}
+    ).run("5m"),
 }
 
 # %%

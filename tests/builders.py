@@ -55,3 +55,18 @@ def claim_template(name: str = "data", size: str = "1Gi") -> Object:
 
 def image_patch(image: str, name: str = "c") -> Object:
     return {"spec": {"template": {"spec": {"containers": [{"name": name, "image": image}]}}}}
+
+
+def job(name: str = "sums", completions: int = 3, *, parallelism: int = 1, script: str = "sleep 5", **spec: Any) -> Object:
+    work = container("busybox:1.36", command=["sh", "-c", script])
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {
+            "completions": completions,
+            "parallelism": parallelism,
+            "template": {"spec": {"restartPolicy": "OnFailure", "containers": [work]}},
+            **spec,
+        },
+    }

@@ -62,8 +62,14 @@ def layers() -> list[list[str]]:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
     floors = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     rooms = [re.findall(r"\((\w+)\)", layer) for layer in floors]
-    present = [[room for room in layer if (ROOT / "kubelab" / room / "__init__.py").exists()] for layer in rooms]
+    present = [[room for room in layer if path_of(room).exists()] for layer in rooms]
     return [layer for layer in present if layer]
+
+
+def path_of(room: str) -> Path:
+    """A room is a folder or a single module."""
+    folder = ROOT / "kubelab" / room
+    return folder if folder.exists() else folder.with_suffix(".py")
 
 
 def floor(rooms: list[str]) -> tuple[str, str]:
@@ -88,7 +94,13 @@ def architecture(path: Path) -> None:
                 box.set(facecolor=colour, edgecolor=style.GREY, linewidth=0.8)
                 ax.add_patch(box)
                 ax.text(
-                    0.4 + place * width + (width - 0.12) / 2, y + 0.33, f"{room}/", ha="center", va="center", color=style.INK, weight="bold"
+                    0.4 + place * width + (width - 0.12) / 2,
+                    y + 0.33,
+                    path_of(room).name + "/" * path_of(room).is_dir(),
+                    ha="center",
+                    va="center",
+                    color=style.INK,
+                    weight="bold",
                 )
             ax.text(6.1, y + 0.33, words, va="center", color=style.INK)
         ax.add_patch(

@@ -52,7 +52,8 @@ def execute(notebook: Any) -> Any:
     """Run all cells in a kernel of their own, in the folder of the notebooks; a cell that fails raises."""
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH")) if part)
     client = NotebookClient(notebook, timeout=CELL_SECONDS, record_timing=False, resources={"metadata": {"path": str(NOTEBOOKS)}})
-    client.execute(env={**os.environ, "PYTHONPATH": path})
+    # a bar on a run that takes long would be an output that depends on the machine
+    client.execute(env={**os.environ, "PYTHONPATH": path, "KUBELAB_PROGRESS": "off"})
     notebook.metadata["language_info"] = {"name": "python"}
     return notebook
 
@@ -67,11 +68,7 @@ def written(notebook: Any) -> str:
 
 def texts(notebook: Any) -> list[str]:
     """What each code cell prints or shows as text, pictures and widgets left out."""
-    return [
-        "".join(_text(output) for output in cell.get("outputs", ()))
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    ]
+    return ["".join(_text(output) for output in cell.get("outputs", ())) for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def _text(output: Any) -> str:

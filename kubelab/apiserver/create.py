@@ -102,6 +102,7 @@ def commit(work: Work) -> Response:
     if work.request.options.dry_run:
         return work.answer(obj, 201)
     assert work.manager is not None
-    work.commit("ADDED", key, obj, work.manager if work.manager.entries is not None else work.manager._replace(seen=sent(work)))
+    seen = sent(work) if work.manager.entries is None else None
+    work.commit("ADDED", key, obj, work.manager if seen is None else work.manager._replace(seen=seen))
     allocate.after_create(work)
     return work.answer(obj, 201)

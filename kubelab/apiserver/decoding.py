@@ -20,9 +20,12 @@ def body(work: Work) -> Object:
     """The body of a create or update as an object of the request's kind, in its storage version, defaulted. It belongs to the request."""
     request, kind = work.request, work.kind
     if request.origin.typed:
-        obj: Object = private(request.body)
+        if kind.stored_as_sent:
+            obj: Object = {**request.body, "metadata": {**request.body["metadata"]}}
+        else:
+            obj = private(request.body)
+            kind.default(obj, work.context)
         obj["metadata"].pop("managedFields", None)
-        kind.default(obj, work.context)
         return obj
     obj = parse(request.body, kind)
     match_version(work, obj)
@@ -45,7 +48,7 @@ def parse(raw: Any, kind: Kind) -> Object:
     elif raw is None:
         raise unreadable(kind, "unexpected end of JSON input", "")
     elif type(raw) is not decode.Doubled:
-        raw = private(raw)
+        raw = reading.json_copy(raw)
     if raw is None:
         return {}
     if not isinstance(raw, dict):
@@ -55,7 +58,9 @@ def parse(raw: Any, kind: Kind) -> Object:
 
 
 def not_an_object(value: Any) -> str:
-    cause = f'json: cannot unmarshal {json_type(value)} into Go value of type struct {{ APIVersion string "json:\\"apiVersion,omitempty\\""; '
+    cause = (
+        f'json: cannot unmarshal {json_type(value)} into Go value of type struct {{ APIVersion string "json:\\"apiVersion,omitempty\\""; '
+    )
     return cause + 'Kind string "json:\\"kind,omitempty\\"" }'
 
 
@@ -90,6 +95,8 @@ def json_type(value: Any) -> str:
 
 def go_json_error(error: ValueError, text: str) -> str:
     """Go's words for what is wrong with JSON text."""
+    if isinstance(error, reading.TooDeep):
+        return "exceeded max depth"
     if not text.strip():
         return "unexpected end of JSON input"
     at = getattr(error, "pos", 0)

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from kubelab.apiserver import decoding, reading, status
-from kubelab.apiserver.request import PATCH_TYPES, ListOptions, Options, Request, User
 from kubelab.apiserver.copying import private
+from kubelab.apiserver.request import PATCH_TYPES, ListOptions, Options, Request, User
 from kubelab.kinds import decode, registry, schema
 from kubelab.kinds.field import FieldError, Go, forbidden, go_quote, invalid, not_supported, required, too_long
 from kubelab.kinds.kind import Kind
@@ -86,15 +86,16 @@ def request_of(method: str, url: str, body: Any, content_type: str, user: User, 
     query = path.query
     verb = _verb(method, path, query)
     kind = registry.by_gvr(path.group, path.version, path.plural)
-    patch_type = ""
-    if verb == "patch":
-        patch_type = _patch_type(content_type)
-    elif verb in ("create", "update"):
-        body, repeats = _readable(body, content_type, kind)
     namespaced_root = kind is not None and not kind.namespaced
     if kind is not None:
         _check_place(path, kind, verb)
+    patch_type = ""
     repeats: tuple[str, ...] = ()
+    if verb == "patch":
+        patch_type = _patch_type(content_type)
+        _check_size(body)
+    elif verb in ("create", "update"):
+        body, repeats = _readable(body, content_type, kind)
     options = _write_options(verb, query, patch_type) if verb in ("create", "update", "patch") else Options()
     if verb in ("delete", "deletecollection"):
         body = _delete_options(body, content_type, query)
@@ -114,6 +115,18 @@ def request_of(method: str, url: str, body: Any, content_type: str, user: User, 
         uri=url,
         repeats=repeats,
     )
+
+
+def refused(method: str, url: str, user: User, headers: Mapping[str, str], refusal: status.ApiFailure) -> Request:
+    """A request that the door does not let through: it still is authorized, and recorded."""
+    path = parse_path(url)
+    try:
+        verb = _verb(method, path, path.query)
+    except status.ApiFailure:
+        verb = VERBS.get(method.upper(), method.lower())
+    agent = headers.get("User-Agent", "kubelab")
+    place = (path.resource if path.is_resource else "", path.namespace, path.name, path.subresource, path.version)
+    return Request(verb, *place, user=user, user_agent=agent, uri=url, refused=refusal)
 
 
 def _check_place(path: Path, kind: Kind, verb: str) -> None:

@@ -33,7 +33,12 @@ VERBS_OF = {"status": CHANGED, "scale": CHANGED, "finalize": ("update",), "bindi
 
 def serve(server: ApiServer, request: Request, context: Context) -> Response:
     """One call from its authorization to its answer; raises ``ApiFailure`` for a refusal."""
+    refused = request.refused
+    if isinstance(refused, status.ApiFailure) and refused.code == 403:
+        raise refused
     check.authorize(server, request)
+    if refused is not None:
+        raise refused
     if not request.resource:
         return discovery.serve(request)
     work = resolve(server, request, context)
@@ -62,7 +67,7 @@ def resolve(server: ApiServer, request: Request, context: Context) -> Work:
         kind = registry.by_resource(request.resource)
     except KeyError:
         raise status.no_such_resource() from None
-    if request.version and request.version not in kind.versions:
+    if request.version and (request.version not in kind.versions or (kind.group, request.version) in discovery.UNSERVED):
         raise status.no_such_resource()
     if request.subresource and request.subresource not in kind.subresources:
         raise status.no_such_resource()

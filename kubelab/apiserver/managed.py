@@ -93,13 +93,19 @@ class ManagedFields:
         )
 
 
+_NOT_OWNED = ("metadata", "status", "apiVersion", "kind")
+
+
 def sent(work: Work) -> Object | None:
     """What to keep of a creation as it was sent: nothing if what is stored says the same."""
     seen, obj = work.sent, work.object
     if seen is None:
         return None
-    for name in (*seen, *obj):
-        if name not in ("metadata", "status", "apiVersion", "kind") and seen.get(name) != obj.get(name):
+    for name, part in seen.items():
+        if part is not obj.get(name) and name not in _NOT_OWNED and part != obj.get(name):
+            return seen
+    for name, part in obj.items():
+        if part is not None and name not in seen and name not in _NOT_OWNED:
             return seen
     meta, stored = seen["metadata"], obj["metadata"]
     return seen if any(meta.get(name) != stored.get(name) for name in ("labels", "annotations", "finalizers")) else None

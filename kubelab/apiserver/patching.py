@@ -73,6 +73,8 @@ def parsed(work: Work) -> tuple[Any, list[str]]:
             body = reading.json_value(text)
         except ValueError as error:
             raise _undecodable(work, decoding.go_json_error(error, text)) from None
+    else:
+        body = reading.json_copy(body)
     strict = [] if work.request.options.field_validation == "Ignore" else reading.doubles(body)
     if patch_type == "json" and work.request.options.field_validation != "Ignore":
         strict = json_patch.unknown_fields(body) + [f"json patch {text}" for text in strict]
@@ -259,7 +261,8 @@ def _say_repeats(work: Work, repeats: list[str]) -> None:
 
 def apply_body(work: Work) -> tuple[Object, list[str]]:
     """The applied object, with a metadata dict, and what is said of keys that stand twice."""
-    body, repeats = work.request.body, []
+    body = work.request.body
+    repeats: list[str] = []
     if isinstance(body, (str, bytes)):
         try:
             body, repeats = reading.yaml_value(reading.text_of(body))
@@ -268,7 +271,7 @@ def apply_body(work: Work) -> tuple[Object, list[str]]:
     if body is not None and not isinstance(body, dict):
         cause = f"json: cannot unmarshal {decoding.json_type(body)} into Go value of type map[string]interface {{}}"
         raise status.bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {cause}")
-    obj: Object = private(body or {})
+    obj: Object = reading.json_copy(body or {})
     if obj.get("metadata") is None:
         obj["metadata"] = {}
     return obj, repeats

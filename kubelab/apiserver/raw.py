@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
 
-from kubelab.apiserver import discovery, http, status
+from kubelab.apiserver import discovery, http, reading, status
+from kubelab.apiserver.authorization import impersonation
 from kubelab.apiserver.copying import private
 from kubelab.apiserver.request import Request, Response, User
 from kubelab.apiserver.server import ApiServer
 from kubelab.apiserver.table import table
 from kubelab.kinds import registry
 from kubelab.kinds.events import conversion as events
+from kubelab.kinds.field import invalid
 from kubelab.kinds.kind import Object
 
 JSON_TYPES = ("*/*", "application/*", "application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
@@ -41,32 +44,56 @@ def ask(
 ) -> Answer:
     """One HTTP request. ``handle`` runs a Request through the world's line."""
     accept = headers.get("Accept", "")
+    if body is not None and not isinstance(body, (str, bytes)):
+        body = reading.json_copy(body)
+    as_event = http.parse_path(url).group == events.GROUP
     try:
-        _check_accept(accept)
-        as_event = http.parse_path(url).group == events.GROUP
-        request = http.request_of(
-            method, _core_url(url) if as_event else url, _core_body(body) if as_event else body, content_type, user, headers
-        )
+        user = impersonation.impersonated(server, user, headers)
+        _check_accept(accept, url)
+        request = http.request_of(method, *(_as_core(url, body) if as_event else (url, body)), content_type, user, headers)
     except status.ApiFailure as refusal:
-        return Answer(refusal.code, refusal.status)
+        request = http.refused(method, url, user, headers, refusal)
     response = handle(request)
     answer = private(server.present(response.object))
     if response.code < 400 and isinstance(answer, dict) and request.resource:
         answer = _versioned(request, answer)
-        if discovery.is_table(accept) and request.verb in ("get", "list") and "metadata" in answer:
-            kind = registry.by_resource(request.resource)
-            answer = table(kind, answer, now_ns, http.parse_path(url).query.get("includeObject", [""])[0])
-        elif as_event:
+        if as_event:
             answer = _as_event(answer)
+        answer = _shaped(request, answer, accept, now_ns, url)
     return Answer(response.code, answer, tuple(response.warnings))
 
 
-def _check_accept(accept: str) -> None:
+def _shaped(request: Request, answer: Object, accept: str, now_ns: int, url: str) -> Object:
+    """The answer as a Table, or its metadata alone, if the client would rather have that."""
+    if "metadata" not in answer or answer.get("kind") == "Status":
+        return answer
+    if discovery.is_table(accept) and request.verb in ("get", "list"):
+        kind = registry.by_resource(request.resource)
+        return table(kind, answer, now_ns, http.parse_path(url).query.get("includeObject", [""])[0])
+    wanted = accept.partition(",")[0]
+    if "as=PartialObjectMetadata" not in wanted or "g=meta.k8s.io" not in wanted:
+        return answer
+    if "items" not in answer:
+        return {**_PARTIAL, "metadata": answer["metadata"]}
+    items = [{"metadata": item["metadata"]} for item in answer["items"]]
+    return {**_PARTIAL, "kind": "PartialObjectMetadataList", "metadata": answer["metadata"], "items": items}
+
+
+_PARTIAL = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
+INCLUDES = ("", "None", "Metadata", "Object")
+
+
+def _check_accept(accept: str, url: str) -> None:
     if not accept:
         return
     wanted = [part.partition(";")[0].strip() for part in accept.split(",")]
     if not any(media in JSON_TYPES for media in wanted):
         raise status.not_acceptable()
+    if discovery.is_table(accept):
+        include = http.parse_path(url).query.get("includeObject", [""])[0]
+        if include not in INCLUDES:
+            error = invalid("includeObject", include, "must be 'Metadata', 'Object', 'None', or empty")
+            raise status.bad_request(f"Unable to convert to Table as requested: {error.text()}")
 
 
 def _versioned(request: Request, answer: Object) -> Object:
@@ -81,12 +108,26 @@ def _versioned(request: Request, answer: Object) -> Object:
 
 
 # -- events.k8s.io: the same stored objects under other names -------------------------------------------------------------
-def _core_url(url: str) -> str:
-    return url.replace(f"/apis/{events.GROUP}/{events.VERSION}", "/api/v1", 1)
+def _as_core(url: str, body: Any) -> tuple[str, Any]:
+    """The same request of core events: path, field selector and body under their names."""
+    path, _, query = url.partition("?")
+    path = path.replace(f"/apis/{events.GROUP}/{events.VERSION}", "/api/v1", 1)
+    if "fieldSelector" in query:
+        pairs = parse_qsl(query, keep_blank_values=True)
+        query = urlencode([(name, _core_selector(value) if name == "fieldSelector" else value) for name, value in pairs])
+    if isinstance(body, (str, bytes)):
+        try:
+            body = reading.plain(reading.json_value(reading.text_of(body)))
+        except ValueError:
+            return (f"{path}?{query}" if query else path), body
+    if isinstance(body, dict) and "apiVersion" in body:
+        body = events.to_core(body)
+    return (f"{path}?{query}" if query else path), body
 
 
-def _core_body(body: Any) -> Any:
-    return events.to_core(body) if isinstance(body, dict) and "apiVersion" in body else body
+def _core_selector(text: str) -> str:
+    """upstream: pkg/apis/events/v1/conversion.go AddFieldLabelConversionsForEvent."""
+    return text.replace("regarding.", "involvedObject.").replace("reportingController", "reportingComponent")
 
 
 def _as_event(answer: Object) -> Object:

@@ -25,10 +25,42 @@ def text_of(raw: str | bytes) -> str:
     return raw if raw.isascii() else raw.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
+def json_copy(value: Any, place: str = "body") -> Any:
+    """A deep copy of a Python value in JSON's shapes; tuples become lists and plain keys text, as a JSON encoder has it. Raises TypeError."""
+    if isinstance(value, str):
+        return value if value.isascii() else text_of(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, dict):
+        return {_key(name, place): json_copy(item, f"{place}.{name}") for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_copy(item, f"{place}[{index}]") for index, item in enumerate(value)]
+    raise TypeError(f"{place}: a {type(value).__name__} is no JSON value: use dict, list, str, int, float, bool or None")
+
+
+def _key(name: Any, place: str) -> str:
+    if isinstance(name, str):
+        return name
+    if isinstance(name, bool) or not isinstance(name, int):
+        raise TypeError(f"{place}: the key {name!r} is no text")
+    return str(name)
+
+
 # -- JSON -----------------------------------------------------------------------------------------------------------------
+class TooDeep(ValueError):
+    """More levels than a decoder takes."""
+
+
 def json_value(text: str) -> Any:
     """The value of a JSON text; raises ValueError. If any key stands twice, its object and the outermost one are ``Doubled``."""
-    value = json.loads(text)
+    try:
+        return _json_value(text)
+    except RecursionError:
+        raise TooDeep("exceeded max depth") from None
+
+
+def _json_value(text: str) -> Any:
+    value = json.loads(text, parse_constant=_no_constant)
     if _SURROGATE(text):
         value = _without_surrogates(value)
     if text.count(":") == _members(value):
@@ -40,6 +72,11 @@ def json_value(text: str) -> Any:
     if _SURROGATE(text):
         again = _without_surrogates(again)
     return again if not isinstance(again, dict) or type(again) is Doubled else Doubled(again, list(again))
+
+
+def _no_constant(text: str) -> Any:
+    """NaN and Infinity are Python's, not JSON's."""
+    raise json.JSONDecodeError("Expecting value", text, 0)
 
 
 def _members(value: Any) -> int:
@@ -96,7 +133,10 @@ class Literal(float):
     def __format__(self, spec: str) -> str:
         return self.text
 
-    __str__ = __repr__ = lambda self: self.text  # noqa: E731
+    def __repr__(self) -> str:
+        return self.text
+
+    __str__ = __repr__
 
 
 def _literal(text: str) -> Literal:
@@ -166,15 +206,16 @@ class _Loader(yaml.SafeLoader):
         return made
 
 
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(rf"^{_FLOAT.pattern}$"), list("-+.0123456789"))  # type: ignore[no-untyped-call]
-_Loader.add_constructor("tag:yaml.org,2002:map", lambda loader, node: loader.construct_mapping(node, deep=True))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(rf"^{_FLOAT.pattern}$"), list("-+.0123456789"))
+_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_mapping)
 
 
 def yaml_value(text: str) -> tuple[Any, list[str]]:
     """The first document of a YAML text, and what strict reading says of its repeated keys. Raises YamlError."""
     loader = _Loader(text)
     try:
-        value = loader.get_data() if loader.check_data() else None
+        node = loader.get_node() if loader.check_node() else None
+        value = None if node is None else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         raise YamlError(f"yaml: {_where(error)}{_what(error)}") from None
     except (yaml.YAMLError, ValueError) as error:

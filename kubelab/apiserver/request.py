@@ -93,6 +93,7 @@ class Request(NamedTuple):
     origin: Origin = USER_ORIGIN
     uri: str = ""
     repeats: tuple[str, ...] = ()  # keys that stood twice in a YAML body
+    refused: Exception | None = None  # what the door found wrong; said once the caller is authorized
 
 
 @dataclass(slots=True)

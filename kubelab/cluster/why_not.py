@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kubelab.cluster import until
+from kubelab.cluster.explaining import CONTROLLERS
 from kubelab.cluster.references import Reference, kind_of
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
@@ -90,8 +91,11 @@ def _pods_of(engine: Engine, obj: Object) -> list[Object]:
 
 
 def _stories(engine: Engine, reference: Reference) -> list[str]:
-    key = (reference.namespace, reference.name)
-    return [f"{runner.name} waits: {because}" for runner in engine.runners.values() for because in runner.stories.get(key, ())]
+    """What the controller in charge of an object waits for."""
+    runner = engine.runners.get(CONTROLLERS.get(reference.kind.kind, ""))
+    if runner is None:
+        return []
+    return [f"{runner.name} waits: {because}" for because in runner.stories.get((reference.namespace, reference.name), ())]
 
 
 def _events(engine: Engine, obj: Object) -> list[Object]:

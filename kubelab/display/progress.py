@@ -5,6 +5,7 @@ The runner calls ``show`` now and then (each 0.1 s of wall time) and ``close`` a
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -76,7 +77,9 @@ class Progress:
 
 
 def best_bar() -> Bar | None:
-    """The bar that fits where Python runs; None where there is nobody to see it."""
+    """The bar that fits where Python runs; None where there is nobody to see it, or where ``KUBELAB_PROGRESS=off`` says so."""
+    if os.environ.get("KUBELAB_PROGRESS") == "off":
+        return None
     if in_notebook():
         return WidgetBar()
     return TextBar(sys.stderr) if sys.stderr is not None and sys.stderr.isatty() else None

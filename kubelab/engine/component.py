@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kubelab.engine.plan import NOTHING, Act, Key, Plan
 from kubelab.store.log import Object
@@ -18,8 +18,7 @@ from kubelab.world.timing import Timing
 Tables = dict[str, dict[Any, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A change of an object as a watch delivers it. ``old`` is None for ADDED; for DELETED ``object`` is the last state."""
 
     type: str  # ADDED, MODIFIED, DELETED

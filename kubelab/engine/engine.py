@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kubelab.apiserver.request import Request, Response, User
+from kubelab.apiserver.request import Request, Response
 from kubelab.apiserver.server import ApiServer
 from kubelab.engine import syncing
-from kubelab.engine.component import Change, Component, Identity, Later, Scope, Tables, Watch
+from kubelab.engine.component import Change, Component, Later, Scope, Tables, Watch
 from kubelab.engine.plan import Call, Key, Nudge
 from kubelab.engine.runner import Runner
 from kubelab.store.log import Commit
@@ -45,7 +45,6 @@ class Engine:
         self.machines: dict[str, Tables] = {"": {}}
         self.moving = 0
         self.wake = 0
-        self._users: dict[Identity, User] = {}
         self._routes: dict[str, list[tuple[str, Watch]]] = {}
         self._node_routes: dict[str, list[tuple[str, Watch]]] = {}
 
@@ -89,7 +88,7 @@ class Engine:
     def fork(self) -> Engine:
         """Another future of the same past. What is immutable is shared; all tables are copied."""
         new = Engine.__new__(Engine)
-        for name in ("now_ns", "start_ns", "timing", "release", "gates", "moving", "wake", "_users", "_routes", "_node_routes"):
+        for name in ("now_ns", "start_ns", "timing", "release", "gates", "moving", "wake"):
             setattr(new, name, getattr(self, name))
         new._routes = {resource: routes[:] for resource, routes in self._routes.items()}
         new._node_routes = {node: routes[:] for node, routes in self._node_routes.items()}
@@ -127,12 +126,6 @@ class Engine:
             self.machines[runner.component.machine],
             self.machines,
         )
-
-    def user(self, identity: Identity) -> User:
-        found = self._users.get(identity)
-        if found is None:
-            found = self._users[identity] = User(identity.user, identity.groups)
-        return found
 
     def latency_ns(self, call: Call) -> int:
         timing = self.timing
@@ -236,27 +229,24 @@ class Engine:
             mine = writer.own.get(commit.key)
             if mine is not None and mine[0] <= commit.revision:
                 del writer.own[commit.key]
-        routes = self._routes.get(resource)
-        if routes:
-            for name, watch in routes:
-                self._tell_one(name, watch, change, touched)
+        self._tell_all(self._routes.get(resource, ()), change, touched)
         if resource == "pods":
             node = commit.object["spec"].get("nodeName")
             if node:
-                for name, watch in self._node_routes.get(node, ()):
-                    self._tell_one(name, watch, change, touched)
+                self._tell_all(self._node_routes.get(node, ()), change, touched)
 
-    def _tell_one(self, name: str, watch: Watch, change: Change, touched: dict[str, None]) -> None:
-        runner = self.runners[name]
-        if not runner.alive:
-            return
-        if runner.lag_ns:
-            self.wake_at(self.now_ns + runner.lag_ns, name, ("lagged", change.revision))
-            return
-        keys = watch.keys(change, self.scope(runner, ()))
-        if keys:
-            self._queue(runner, keys, change.revision)
-            touched[name] = None
+    def _tell_all(self, routes: Iterable[tuple[str, Watch]], change: Change, touched: dict[str, None]) -> None:
+        for name, watch in routes:
+            runner = self.runners[name]
+            if not runner.alive:
+                continue
+            if runner.lag_ns:
+                self.wake_at(self.now_ns + runner.lag_ns, name, ("lagged", change.revision))
+                continue
+            keys = watch.keys(change, self.scope(runner, ()))
+            if keys:
+                self._queue(runner, keys, change.revision)
+                touched[name] = None
 
     def _deliver_lagged(self, runner: Runner, revision: int) -> None:
         """A component whose watches lag catches up with its own state, up to a revision."""

@@ -19,6 +19,7 @@ SPAM_REFILL_NS = 300 * SECOND
 SERIES_WITHIN_NS = 360 * SECOND  # upstream: client-go/tools/events/event_broadcaster.go finishTime
 PREFIX = "(combined from similar events): "
 CACHE = 4096
+Subject = tuple[str, str, str, str, str]  # kind, namespace, name, uid, apiVersion of the object that an event is about
 
 
 def record(tables: Tables, draft: EventDraft, identity: Identity, now_ns: int, name_ns: int) -> Call | None:
@@ -28,16 +29,17 @@ def record(tables: Tables, draft: EventDraft, identity: Identity, now_ns: int, n
     """
     if draft.action:
         return _record_series(tables, draft, identity, now_ns, name_ns)
-    aggregate, message = _aggregate(tables, draft, now_ns)
-    key = (_identity_of(draft, identity), aggregate, message)
-    seen = tables.setdefault("seen", {})
-    known = seen.get(key)
+    subject = _subject(draft)
+    aggregate, message = _aggregate(tables, draft, subject, now_ns)
+    key = (subject, draft.regarding.get("fieldPath", ""), draft.type, draft.reason, aggregate, message)
+    seen = _table(tables, "seen")
+    known = seen.pop(key, None)
     count = known[2] + 1 if known else 1
     namespace = draft.regarding.get("namespace") or "default"
     name = known[0] if known else f"{draft.regarding['name']}.{name_ns:x}"
     first = known[1] if known else rfc3339(now_ns)
     _remember(seen, key, (name, first, count))
-    if not _passes(tables, draft, identity, now_ns):
+    if not _passes(tables, subject, now_ns):
         return None
     if known:
         body = {"count": count, "lastTimestamp": rfc3339(now_ns)}
@@ -73,19 +75,16 @@ def _event(draft: EventDraft, identity: Identity, namespace: str, name: str, at:
     }
 
 
-def _identity_of(draft: EventDraft, identity: Identity) -> str:
+def _subject(draft: EventDraft) -> Subject:
     about = draft.regarding
-    parts = (identity.source, identity.host, about.get("kind", ""), about.get("namespace", ""), about.get("name", ""))
-    more = (about.get("fieldPath", ""), about.get("uid", ""), about.get("apiVersion", ""), draft.type, draft.reason)
-    return "\x00".join(parts + more)
+    return (about.get("kind", ""), about.get("namespace", ""), about.get("name", ""), about.get("uid", ""), about.get("apiVersion", ""))
 
 
-def _aggregate(tables: Tables, draft: EventDraft, now_ns: int) -> tuple[bool, str]:
+def _aggregate(tables: Tables, draft: EventDraft, subject: Subject, now_ns: int) -> tuple[bool, str]:
     """Whether this event is one of many similar ones, and the message under which it is counted."""
-    about = draft.regarding
-    key = (about.get("kind", ""), about.get("namespace", ""), about.get("name", ""), about.get("uid", ""), draft.type, draft.reason)
-    similar = tables.setdefault("similar", {})
-    last_ns, messages = similar.get(key, (0, ()))
+    key = (subject, draft.type, draft.reason)
+    similar = _table(tables, "similar")
+    last_ns, messages = similar.pop(key, (0, ()))
     if now_ns - last_ns > AGGREGATE_WITHIN_NS:
         messages = ()
     if draft.message not in messages:
@@ -97,15 +96,14 @@ def _aggregate(tables: Tables, draft: EventDraft, now_ns: int) -> tuple[bool, st
     return False, draft.message
 
 
-def _passes(tables: Tables, draft: EventDraft, identity: Identity, now_ns: int) -> bool:
-    """The spam filter: a token bucket per source and object."""
-    about = draft.regarding
-    key = (about.get("kind", ""), about.get("namespace", ""), about.get("name", ""), about.get("uid", ""), about.get("apiVersion", ""))
-    buckets = tables.setdefault("spam", {})
-    theoretical = buckets.get(key, 0)
+def _passes(tables: Tables, subject: Subject, now_ns: int) -> bool:
+    """The spam filter: a token bucket per object (and source, which is this component)."""
+    buckets = _table(tables, "spam")
+    theoretical = buckets.get(subject, 0)
     if theoretical - now_ns > SPAM_REFILL_NS * (SPAM_BURST - 1):
         return False
-    _remember(buckets, key, max(theoretical, now_ns) + SPAM_REFILL_NS)
+    buckets.pop(subject, None)
+    _remember(buckets, subject, max(theoretical, now_ns) + SPAM_REFILL_NS)
     return True
 
 
@@ -113,8 +111,8 @@ def _record_series(tables: Tables, draft: EventDraft, identity: Identity, now_ns
     """Events of events.k8s.io reporters (the scheduler): a repeat within six minutes becomes a series."""
     about = draft.regarding
     key = (draft.action, draft.reason, draft.type, draft.message, about.get("namespace", ""), about["name"], about.get("uid", ""))
-    series = tables.setdefault("series", {})
-    known = series.get(key)
+    series = _table(tables, "series")
+    known = series.pop(key, None)
     namespace = about.get("namespace") or "default"
     if known and now_ns - known[1] < SERIES_WITHIN_NS:
         name, _, count = known
@@ -142,9 +140,15 @@ def _record_series(tables: Tables, draft: EventDraft, identity: Identity, now_ns
     return Call("create", "events", namespace, name, body=event)
 
 
+def _table(tables: Tables, name: str) -> dict[Any, Any]:
+    found = tables.get(name)
+    if found is None:
+        found = tables[name] = {}
+    return found
+
+
 def _remember(table: dict[Any, Any], key: Any, item: Any) -> None:
-    """Least recently used goes first beyond the cache's size."""
-    table.pop(key, None)
+    """Note what is newest; the key has been taken out before. The least recently used goes first beyond the cache's size."""
     table[key] = item
     if len(table) > CACHE:
         del table[next(iter(table))]

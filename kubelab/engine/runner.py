@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from kubelab.apiserver.request import User
 from kubelab.engine.component import Client, Component, Scope, Tables
 from kubelab.engine.plan import Act, Because, Call, Key, Plan
 from kubelab.store.log import Object, ObjectKey
@@ -82,6 +83,7 @@ class Runner:
         "flights",
         "index",
         "lag_ns",
+        "lanes",
         "last_event_ns",
         "memory",
         "name",
@@ -96,11 +98,14 @@ class Runner:
         "sending",
         "serial",
         "stories",
+        "user",
         "waiting",
     )
 
     def __init__(self, component: Component, client: Client, index: int) -> None:
         self.component = component
+        self.lanes = component.lanes
+        self.user = User(component.identity.user, component.identity.groups)
         self.name = component.name
         self.index = index
         self.bucket = Bucket(client)
@@ -115,8 +120,8 @@ class Runner:
 
     def clear(self) -> None:
         """Forget everything, as a process that has just started."""
-        self.queues: dict[str, dict[Key, tuple[int, int]]] = {lane: {} for lane in self.component.lanes}
-        self.busy: dict[str, int] = dict.fromkeys(self.component.lanes, 0)
+        self.queues: dict[str, dict[Key, tuple[int, int]]] = {lane: {} for lane in self.lanes}
+        self.busy: dict[str, int] = dict.fromkeys(self.lanes, 0)
         self.processing: dict[Key, None] = {}
         self.dirty: dict[Key, tuple[int, int]] = {}
         self.waiting: dict[Key, int] = {}
@@ -134,7 +139,7 @@ class Runner:
     def fork(self) -> Runner:
         new = Runner.__new__(Runner)
         new.scope = None
-        for name in ("component", "name", "index", "alive", "epoch", "serial", "lag_ns", "last_event_ns", "sending"):
+        for name in ("component", "lanes", "user", "name", "index", "alive", "epoch", "serial", "lag_ns", "last_event_ns", "sending"):
             setattr(new, name, getattr(self, name))
         for name in ("busy", "processing", "dirty", "waiting", "failures", "flights", "pending", "own", "outbox", "stories"):
             setattr(new, name, dict(getattr(self, name)))

@@ -30,7 +30,7 @@ def pump(engine: Engine, runner: Runner) -> None:
     """Start syncs while there are keys and free workers; a sync may queue further keys, also in another lane."""
     if not runner.alive:
         return
-    lanes = runner.component.lanes
+    lanes = runner.lanes
     started = True
     while started:
         started = False
@@ -150,8 +150,9 @@ def answer(engine: Engine, runner: Runner, serial: int) -> None:
     state = runner.flights[pending.flight]
     if error and not state.error:
         state = state._replace(error=error)
-    state = runner.flights[pending.flight] = state._replace(missing=state.missing - 1)
-    if not state.missing:
+    if state.missing > 1:
+        runner.flights[pending.flight] = state._replace(missing=state.missing - 1)
+    else:
         _next_batch(engine, runner, pending.flight, state)
 
 
@@ -181,11 +182,11 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
     """Send a call through the request line; returns the error text of a refusal that counts."""
     identity = runner.component.identity
     origin = Origin(
-        component=runner.name,
-        key="/".join(map(str, pending.key)),
-        wake=pending.wake,
-        cause=pending.cause,
-        because=str(pending.because) if pending.because else "",
+        runner.name,
+        "/".join(map(str, pending.key)),
+        pending.wake,
+        pending.cause,
+        str(pending.because) if pending.because else "",
         wait_ns=pending.sent_ns - pending.asked_ns,
         latency_ns=engine.now_ns - pending.sent_ns,
         typed=True,
@@ -200,7 +201,7 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
             body=call.body,
             patch_type=call.patch_type,
             options=Options(field_manager=identity.agent, force=True) if call.patch_type == "apply" else _TYPED,
-            user=engine.user(identity),
+            user=runner.user,
             user_agent=identity.agent,
             origin=origin,
         )
@@ -248,9 +249,11 @@ def emit(engine: Engine, runner: Runner, draft: EventDraft, wake: int, cause: in
     call = record(runner.recorder, draft, runner.component.identity, engine.now_ns, name_ns)
     if call is None or len(runner.outbox) >= OUTBOX_LIMIT:
         return
-    runner.outbox[runner.next_serial()] = Pending(call, 0, engine.now_ns, 0, wake, cause, key, None)
-    if not runner.sending:
-        _send_event(engine, runner)
+    if runner.sending:
+        runner.outbox[runner.next_serial()] = Pending(call, 0, engine.now_ns, 0, wake, cause, key, None)
+    else:
+        runner.sending = True
+        send(engine, runner, call, 0, key, wake, cause)
 
 
 def _send_event(engine: Engine, runner: Runner) -> None:

@@ -7,17 +7,17 @@ Adding a kind = one module in ``kubelab/kinds/<group>/`` with ``KIND = Kind(...)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from kubelab.kinds.field import FieldError
 
 Object = dict[str, Any]
+_NO_GATES: Mapping[str, bool] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a strategy may know besides the object.
 
     ``now`` is RFC 3339 text at second resolution, ``now_ns`` the same instant in integer nanoseconds; ``gates`` maps feature gate names
@@ -27,7 +27,7 @@ class Context:
     now: str
     now_ns: int
     release: str = "1.28"
-    gates: dict[str, bool] = field(default_factory=dict)
+    gates: Mapping[str, bool] = _NO_GATES
 
     def gate(self, name: str) -> bool:
         return self.gates.get(name, False)
@@ -121,6 +121,11 @@ class Kind:
     def api_version(self) -> str:
         """The storage version as objects carry it: ``v1``, ``apps/v1``."""
         return f"{self.group}/{self.versions[0]}" if self.group else self.versions[0]
+
+    @property
+    def stored_as_sent(self) -> bool:
+        """Whether neither defaults nor a strategy touch an object (Event, Lease), so that what is stored may share its parts."""
+        return self.default is _nothing and self.prepare_create is _nothing and self.prepare_update is _nothing_update
 
     def qualified(self) -> str:
         """The kind as error messages name it: ``Pod``, ``Deployment.apps``."""

@@ -9,7 +9,7 @@ container whose hook failed; ``("lease",)``; ``("node-status",)``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch
@@ -128,7 +128,7 @@ def plan_pod(seen: PodSeen) -> Plan:
     """What to do for a pod: end it, bring it up, or keep it as it shall be."""
     if seen.verdict is not None:
         reason, message = seen.verdict
-        worker = replace(seen.worker, verdict=(reason, f"Pod was rejected: {message}"), rejected=True)
+        worker = seen.worker._replace(verdict=(reason, f"Pod was rejected: {message}"), rejected=True)
         return Plan(note={"workers": {seen.uid: worker}}, again_ns=0, events=(pod_event(seen.pod, "Warning", reason, message),))
     if ending.is_ending(seen):
         return ending.plan(seen)

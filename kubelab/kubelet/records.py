@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubelab.world.clock import SECOND
 from kubelab.world.codec import value
 
 Object = dict[str, Any]
+_NONE: dict[Any, Any] = {}
 
 BACKOFF_FIRST_NS = 10 * SECOND
 BACKOFF_MAX_NS = 300 * SECOND
@@ -94,8 +95,7 @@ def next_backoff(known: Backoff | None, event_ns: int, now_ns: int) -> Backoff:
 
 
 @value
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(NamedTuple):
     """A pod's worker in the kubelet's memory.
 
     ``pod``: last seen object (a deleted pod must still be stopped). ``start_time``: status.startTime. ``verdict``: (reason, message) that
@@ -112,15 +112,15 @@ class Worker:
     start_time: str
     verdict: tuple[str, str] | None = None
     rejected: bool = False
-    reasons: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    reasons: Mapping[str, tuple[str, str]] = _NONE
     busy: str = ""
     resumed: bool = False
     pulled: str = ""
     mounted: bool = False
     mounts: tuple[int, int, str] = (0, 0, "")
     grace_s: int = 0
-    images: Mapping[str, Backoff] = field(default_factory=dict)
-    crashes: Mapping[str, Backoff] = field(default_factory=dict)
-    probes: Mapping[tuple[str, str], ProbeState] = field(default_factory=dict)
+    images: Mapping[str, Backoff] = _NONE
+    crashes: Mapping[str, Backoff] = _NONE
+    probes: Mapping[tuple[str, str], ProbeState] = _NONE
     reported: tuple[str, ...] = ()
     done: bool = False

@@ -41,8 +41,10 @@ class Streams:
         state = self.state.get(name)
         if state is None:
             state = _mix((fnv64(name) ^ (self.seed * _GOLDEN)) & _MASK)
-        self.state[name] = state = (state + _GOLDEN) & _MASK
-        return _mix(state)
+        self.state[name] = z = (state + _GOLDEN) & _MASK
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        return z ^ (z >> 31)
 
     def below(self, name: str, n: int) -> int:
         """An integer in [0, n)."""

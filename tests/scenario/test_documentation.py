@@ -14,6 +14,7 @@ PAGES = ROOT / "tests" / "data" / "documentation"
 
 # What a page says happens, where it is something else than "all is ready": file -> (reference, what holds after 150 s)
 SAID = {
+    "cpu-request-limit-2.yaml": ("pod/cpu-demo-2", "Pending"),
     "commands.yaml": ("pod/command-demo", "Succeeded"),
     "exec-liveness.yaml": ("pod/liveness-exec", "restarted"),
     "http-liveness.yaml": ("pod/liveness-http", "restarted"),
@@ -47,7 +48,7 @@ def test_page_comes_true(path: Path) -> None:
     if path.name in LATER:
         return
     if path.name in SAID and path.parent == PAGES:
-        holds(cluster, *SAID[path.name])
+        holds(cluster, *SAID[path.name], namespace=FIRST.get(path.name, "default"))
         return
     for obj in applied if isinstance(applied, list) else [applied]:
         reference = references.parse(obj)
@@ -67,12 +68,12 @@ def prepare(cluster: kl.Cluster, path: Path) -> None:
         cluster.create(secret)
 
 
-def holds(cluster: kl.Cluster, what: str, expected: str) -> None:
+def holds(cluster: kl.Cluster, what: str, expected: str, *, namespace: str) -> None:
     if expected == "two of three":
         assert len(cluster.list("pods")) == 2
         assert "exceeded quota" in str(cluster.why_not(f"deployment/{what}"))
         return
-    pod = cluster.get(what)
+    pod = cluster.get(what, namespace=namespace)
     if expected == "restarted":
         assert sum(status["restartCount"] for status in pod["status"]["containerStatuses"]) >= 1
     else:

@@ -235,9 +235,7 @@ def _merge_ordered_list(merged: Object, patch: Object, name: str, order: list[An
     patch.pop(name, None)
 
 
-def _merge_completely_ordered(
-    original: Any, patch: Any, order: list[Any], shape: Shape, name: str, options: Options
-) -> list[Any] | None:
+def _merge_completely_ordered(original: Any, patch: Any, order: list[Any], shape: Shape, name: str, options: Options) -> list[Any] | None:
     """The merged list in the one case that components send: plain items with text keys, all of them in the order; else None."""
     if type(original) is not list or type(patch) is not list or not original or not patch:
         return None

@@ -14,6 +14,7 @@ from kubelab.kinds import registry
 from kubelab.kinds.core.binding import KIND
 from kubelab.store.log import Object
 
+
 def bind(work: Work) -> Response:
     """Set spec.nodeName and PodScheduled=True in one change."""
     binding = work.request.body if work.request.origin.typed else _body(work)

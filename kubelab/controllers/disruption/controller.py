@@ -22,6 +22,7 @@ RESOURCE = "poddisruptionbudgets.policy"
 DELETION_TIMEOUT_NS = 120 * SECOND
 CONDITION = "DisruptionAllowed"
 TARGET = "DisruptionTarget"
+STALE_POD, SEVERAL_BUDGETS = "stale pod", "pod of several budgets"  # no namespace can be called so
 _NONE: dict[str, Any] = {}
 
 CHANGED = Reason("BudgetChanged", "{subject} allows {allowed} disruptions: {healthy} of {expected} pods are healthy, {desired} must be")
@@ -48,10 +49,10 @@ class Pod:
 
 def observe(scope: Scope, key: Key) -> Budget | Pod | None:
     view = scope.view
-    if key[0] != "budget":
+    if key[0] in (STALE_POD, SEVERAL_BUDGETS):
         pod = view.get("pods", key[1], key[2])
-        return None if pod is None else Pod(pod, tuple(_budgets_of(scope, pod)) if key[0] == "several" else (), scope.now_ns)
-    budget = view.get(RESOURCE, key[1], key[2])
+        return None if pod is None else Pod(pod, tuple(_budgets_of(scope, pod)) if key[0] == SEVERAL_BUDGETS else (), scope.now_ns)
+    budget = view.get(RESOURCE, key[0], key[1])
     if budget is None:
         return None
     pods = _pods_of(scope, budget)
@@ -246,7 +247,7 @@ def _budgets_of(scope: Scope, pod: Object) -> Sequence[str]:
 
 def budget_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     meta = change.object["metadata"]
-    return () if change.type == "DELETED" else (("budget", meta["namespace"], meta["name"]),)
+    return () if change.type == "DELETED" else ((meta["namespace"], meta["name"]),)
 
 
 def pod_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
@@ -257,12 +258,12 @@ def pod_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     meta = pod["metadata"]
     keys: list[Key | Later] = []
     if change.type != "DELETED" and _pending_disruption(pod) is not None:
-        keys.append(("stale", meta["namespace"], meta["name"]))
+        keys.append((STALE_POD, meta["namespace"], meta["name"]))
     budgets = _budgets_of(scope, pod)
     if budgets:
-        keys.append(("budget", meta["namespace"], budgets[0]))
+        keys.append((meta["namespace"], budgets[0]))
     if len(budgets) > 1:
-        keys.append(("several", meta["namespace"], meta["name"]))
+        keys.append((SEVERAL_BUDGETS, meta["namespace"], meta["name"]))
     return keys
 
 
@@ -284,5 +285,5 @@ CONTROLLER = Controller(
     observe=observe,
     plan=plan,
     workers=1,
-    background=frozenset({"stale"}),
+    background=frozenset({STALE_POD}),
 )

@@ -28,6 +28,7 @@ from kubelab.store.log import Object
 
 ABSENT = "absent owners"
 ABSENT_LIMIT = 500
+MISPLACED = "owners of other namespaces"
 
 COLLECT = Reason("OwnersGone", "{subject} has no living owner")
 FOREGROUND_FIRST = Reason("OwnerWaits", "an owner of {subject} waits for it, and it has dependents itself")
@@ -63,7 +64,8 @@ def _attempt(seen: Seen) -> Plan:
         return _finish_foreground(seen)
     if is_deleting(obj) or not seen.owners:
         return NOTHING
-    told = Plan(events=tuple(_invalid(obj, reference) for reference in seen.elsewhere))
+    misplaced = {MISPLACED: {reference["uid"]: True for reference in seen.elsewhere}} if seen.elsewhere else {}
+    told = Plan(events=tuple(_invalid(obj, reference) for reference in seen.elsewhere), note=misplaced)
     if any(owner.kind is None for owner in seen.owners):
         if seen.key[0] == "unmapped":
             unknown = next(owner.reference for owner in seen.owners if owner.kind is None)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kubelab.controllers.garbagecollector import attempt
-from kubelab.controllers.garbagecollector.attempt import ABSENT, Seen
+from kubelab.controllers.garbagecollector.attempt import ABSENT, MISPLACED, Seen
 from kubelab.controllers.garbagecollector.graph import ORPHAN as ORPHAN_FINALIZER
 from kubelab.controllers.garbagecollector.graph import (
     Owner,
@@ -42,16 +42,21 @@ def observe(scope: Scope, key: Key) -> Seen | None:
         return None
     owners = tuple(owner_of(view, reference, key[2]) for reference in obj["metadata"].get("ownerReferences") or ())
     absent = tuple(scope.memory.get(ABSENT) or ())
-    elsewhere = tuple(owner.reference for owner in owners if owner.object is None and _lives_elsewhere(scope, owner, key[2]))
+    elsewhere = tuple(owner.reference for owner in owners if owner.object is None and _lives_elsewhere(scope, owner, key[2], absent))
     dependents = tuple(dependents_of(view, key[4])) if any(owner.object is not None for owner in owners) else ()
     return Seen(key, obj, owners, dependents, absent, elsewhere)
 
 
-def _lives_elsewhere(scope: Scope, owner: Owner, namespace: str) -> bool:
-    """Whether an absent owner is a living object of another namespace: then the reference was never a good one."""
+def _lives_elsewhere(scope: Scope, owner: Owner, namespace: str, absent: tuple[str, ...]) -> bool:
+    """Whether an absent owner is a living object of another namespace: then the reference was never a good one.
+
+    It is searched for once per owner: what the search said is known for its other dependents.
+    """
     if owner.kind is None or not owner.kind.namespaced:
         return False
     uid, name = owner.reference["uid"], owner.reference["name"]
+    if uid in absent:
+        return uid in scope.table(MISPLACED)
     candidates: Iterable[Object] = scope.view.state.all(owner.kind.resource).values()
     return any(
         each["metadata"]["name"] == name and each["metadata"]["uid"] == uid and each["metadata"].get("namespace", "") != namespace

@@ -40,6 +40,7 @@ RESOURCE = "jobs.batch"
 BATCH_NS = SECOND
 BACKOFF = "back-off"
 ENDING = "ending"
+ORPHAN_POD = "orphan pod"  # no namespace can be called so
 _NONE: dict[str, Any] = {}
 
 STATUS = Reason("StatusChanged", "the status of {subject} is out of date")
@@ -66,18 +67,18 @@ class Seen:
 
 def observe(scope: Scope, key: Key) -> Seen | None:
     view = scope.view
-    if key[0] == "orphan":
+    if key[0] == ORPHAN_POD:
         pod = view.get("pods", key[1], key[2])
         if pod is None or not is_tracked(pod) or _has_running_job(scope, pod):
             return None
         return Seen(None, (pod,), scope.now_ns)
-    job = view.get(RESOURCE, key[1], key[2])
+    job = view.get(RESOURCE, key[0], key[1])
     known, ending = scope.table(BACKOFF), scope.table(ENDING)
     if job is None or is_finished(job):
         known.pop(key, None)
         ending.pop(key, None)
         return None
-    claimed = claim(job, RESOURCE, "pods", view.owned("pods", job["metadata"]["uid"]), orphans(scope, "pods", key[1]))
+    claimed = claim(job, RESOURCE, "pods", view.owned("pods", job["metadata"]["uid"]), orphans(scope, "pods", key[0]))
     claims = tuple(_tracking(call) for call in claimed.calls)
     backoff = known.get(key, JobBackoff())
     return Seen(job, tuple(claimed.objects), scope.now_ns, claims, backoff, ending.get(key), scope.attempt > 0)
@@ -197,7 +198,7 @@ def _release_orphan(pod: Object) -> Plan:
 
 
 def _key(job: Object) -> Key:
-    return ("job", job["metadata"]["namespace"], job["metadata"]["name"])
+    return (job["metadata"]["namespace"], job["metadata"]["name"])
 
 
 def _subject(job: Object) -> str:
@@ -224,7 +225,7 @@ def pod_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     owners = managers(change, scope, "Job", RESOURCE)
     keys: list[Key | Later] = [Later(BATCH_NS, _key(each)) for each in owners]
     if change.type != "DELETED" and is_tracked(pod) and not _has_running_job(scope, pod):
-        keys.append(("orphan", meta["namespace"], meta["name"]))
+        keys.append((ORPHAN_POD, meta["namespace"], meta["name"]))
     return keys
 
 

@@ -118,6 +118,7 @@ def nc(call: Call) -> int | None:
 
 
 def _options(words: list[str], valued: tuple[str, ...]) -> tuple[dict[str, str], list[str]]:
+    """Options by name and the other words, as getopt reads them: `-qO-` is `-q -O -`."""
     options: dict[str, str] = {}
     plain: list[str] = []
     rest = list(words)
@@ -125,16 +126,14 @@ def _options(words: list[str], valued: tuple[str, ...]) -> tuple[dict[str, str],
         word = rest.pop(0)
         if not word.startswith("-") or word == "-":
             plain.append(word)
-            continue
-        last = f"-{word[-1]}" if re.fullmatch(r"-[a-zA-Z]+", word) else word
-        glued = next((name for name in valued if len(name) == 2 and word.startswith(name) and len(word) > 2), "")
-        if glued:
-            options[glued] = word[2:]
-        elif last in valued and rest:
-            options[word if last == word else word[:-1]] = ""
-            options[last] = rest.pop(0)
+        elif word.startswith("--"):
+            options[word] = rest.pop(0) if word in valued and rest else ""
         else:
-            options[word] = ""
+            for index, letter in enumerate(word[1:], 2):
+                if f"-{letter}" in valued:
+                    options[f"-{letter}"] = word[index:] or (rest.pop(0) if rest else "")
+                    break
+                options[f"-{letter}"] = ""
     return options, plain
 
 

@@ -6,7 +6,6 @@ pkg/kubelet/status/status_manager.go syncPod, 1.28.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from kubelab.engine.plan import NOTHING, Act, Batch, Call, Plan, Reason
@@ -60,7 +59,7 @@ def _stop(seen: PodSeen, names: list[str]) -> Plan:
         now = status.generate(pod, worker, seen.record, seen.containers, seen.images, seen.host_ip, seen.now_ns, ending=True)
         calls += _report(seen, now, because)
     calls += [Act("stop", (*seen.key, name, grace, ""), because=because) for name in new]
-    noted = replace(worker, pod=pod, grace_s=grace) if worker.grace_s != grace or worker.pod is not pod else worker
+    noted = worker._replace(pod=pod, grace_s=grace) if worker.grace_s != grace or worker.pod is not pod else worker
     note = {} if noted is worker and not seen.fresh else {"workers": {seen.uid: noted}}
     batches = (Batch(tuple(calls)),) if calls else ()
     return Plan(batches, because=(because,), note=note)
@@ -92,7 +91,7 @@ def _stopped(seen: PodSeen) -> Plan:
         confirm = Call("delete", "pods", meta["namespace"], meta["name"], body=options, accept=NOT_FOUND, because=CONFIRM(subject))
         batches.append(Batch((confirm,)))
     note = {"workers": {seen.uid: worker}} if seen.fresh else {}
-    remember = {"workers": {seen.uid: replace(worker, pod=pod, busy="", done=True)}}
+    remember = {"workers": {seen.uid: worker._replace(pod=pod, busy="", done=True)}}
     return Plan(tuple(batches), because=(because,), note=note, remember=remember)
 
 

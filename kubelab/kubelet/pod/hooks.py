@@ -5,7 +5,6 @@ upstream: pkg/kubelet/lifecycle/handlers.go, pkg/kubelet/kuberuntime/kuberuntime
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from kubelab.cri.api import CriError
@@ -91,7 +90,7 @@ def post_start(
     duration_ns, error = run_handler(scope, runtime, pod, container, container_id, handler)
     name = container["name"]
     return Plan(
-        note={"workers": {key[1]: replace(worker, busy=name)}},
+        note={"workers": {key[1]: worker._replace(busy=name)}},
         nudge=(Nudge(scope.name, ("post-start", key[1], key[2], key[3], name, container_id, error), duration_ns),),
     )
 
@@ -104,10 +103,10 @@ def post_start_ended(scope: Scope, key: Key) -> Plan:
         return Plan()
     pod_key: Key = ("pod", uid, namespace, pod_name)
     if not error:
-        return Plan(note={"workers": {uid: replace(worker, busy="", resumed=True)}}, nudge=(pod_nudge(scope, pod_key),))
+        return Plan(note={"workers": {uid: worker._replace(busy="", resumed=True)}}, nudge=(pod_nudge(scope, pod_key),))
     reasons = {**worker.reasons, name: ("PostStartHookError", error)}
     return Plan(
-        note={"workers": {uid: replace(worker, busy="", reasons=reasons)}},
+        note={"workers": {uid: worker._replace(busy="", reasons=reasons)}},
         events=(container_event(worker.pod, name, "Warning", "FailedPostStartHook", "PostStartHook failed"),),
         nudge=(Nudge(scope.name, ("kill", uid, namespace, pod_name, name, container_id, "FailedPostStartHook")),),
     )

@@ -57,7 +57,7 @@ def _start(seen: PodSeen, draft: Draft, container: Object, current: Container) -
         if known is not None and known.container == current.id:
             continue
         state = ProbeState(current.id, draft.worker.started_ns, "", known.last if known else "", known.run if known else 0)
-        draft.worker = replace(draft.worker, probes={**draft.worker.probes, (name, kind): state})
+        draft.worker = draft.worker._replace(probes={**draft.worker.probes, (name, kind): state})
         key = ("first-probe", seen.key[1], seen.key[2], seen.key[3], name, kind)
         due_ns = (
             seen.now_ns
@@ -148,7 +148,7 @@ def probe(scope: Scope, key: Key) -> Plan:
         elif verdict == "warning":
             events = (container_event(pod, name, "Warning", "ProbeWarning", f"{title} probe warning: {output}"),)
         after = weigh(state, kind, spec, "success" if verdict == "warning" else verdict)
-    note = {"workers": {uid: replace(worker, probes={**worker.probes, (name, kind): after})}} if after is not state else {}
+    note = {"workers": {uid: worker._replace(probes={**worker.probes, (name, kind): after})}} if after is not state else {}
     if after.result != state.result:
         nudges.append(pod_nudge(scope, ("pod", uid, namespace, pod_name)))
     again = _again(scope, key, spec, after, current)

@@ -7,7 +7,7 @@ upstream: pkg/kubelet/images/image_manager.go EnsureImageExists, puller.go seria
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from kubelab.cri.api import CriError
@@ -33,7 +33,7 @@ def request(scope: Scope, key: Key, name: str, image: str) -> Plan:
         return Plan()
     pod, worker = found
     return Plan(
-        note={"workers": {key[1]: replace(worker, busy=name)}},
+        note={"workers": {key[1]: worker._replace(busy=name)}},
         events=(container_event(pod, name, "Normal", "Pulling", f'Pulling image "{image}"'),),
         nudge=(Nudge(scope.name, ("pull", key[1], key[2], key[3], name, image, scope.now_ns)),),
     )
@@ -78,18 +78,18 @@ def pull(scope: Scope, uid: str, namespace: str, pod_name: str, name: str, image
     found = wanted(scope, key)
     if found is None:
         worker = scope.table("workers").get(uid)
-        return Plan() if worker is None else Plan(note={"workers": {uid: replace(worker, busy="")}}, nudge=(pod_nudge(scope, key),))
+        return Plan() if worker is None else Plan(note={"workers": {uid: worker._replace(busy="")}}, nudge=(pod_nudge(scope, key),))
     pod, worker = found
     if not error:
         took, waited = (format_duration(ns // MILLISECOND * MILLISECOND) for ns in (duration_ns, scope.now_ns - asked_ns))
         text = f'Successfully pulled image "{image}" in {took} ({waited} including waiting)'
         event = container_event(pod, name, "Normal", "Pulled", text)
         return Plan(
-            note={"workers": {uid: replace(worker, busy="", resumed=True, pulled=name)}}, events=(event,), nudge=(pod_nudge(scope, key),)
+            note={"workers": {uid: worker._replace(busy="", resumed=True, pulled=name)}}, events=(event,), nudge=(pod_nudge(scope, key),)
         )
     first = name not in worker.reasons
     images = {**worker.images, image: next_backoff(worker.images.get(image), scope.now_ns, scope.now_ns)}
-    worker = replace(worker, busy="", images=images, reasons={**worker.reasons, name: ("ErrImagePull", error)})
+    worker = worker._replace(busy="", images=images, reasons={**worker.reasons, name: ("ErrImagePull", error)})
     events = (
         container_event(pod, name, "Warning", "Failed", f'Failed to pull image "{image}": {error}'),
         container_event(pod, name, "Warning", "Failed", "Error: ErrImagePull"),

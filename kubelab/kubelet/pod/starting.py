@@ -7,7 +7,6 @@ WaitForAttachAndMount, pkg/kubelet/kubelet_pods.go GeneratePodHostNameAndDomain,
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from kubelab.cri.api import ContainerSpec, CriError, SandboxConfig
@@ -57,7 +56,7 @@ def mount(scope: Scope, key: Key) -> Plan:
     except Unmountable as error:
         return _unmounted(scope, key, pod, worker, error)
     nudges = (refresh_nudge(key, pod, scope.now_ns),) if is_refreshed(pod) else ()
-    return Plan(note={"workers": {key[1]: replace(worker, mounted=True, mounts=(0, 0, ""))}}, nudge=nudges)
+    return Plan(note={"workers": {key[1]: worker._replace(mounted=True, mounts=(0, 0, ""))}}, nudge=nudges)
 
 
 def refresh_nudge(key: Key, pod: Object, now_ns: int) -> Nudge:
@@ -100,7 +99,7 @@ def _unmounted(scope: Scope, key: Key, pod: Object, worker: Worker, error: Unmou
         )
         events += (pod_event(pod, "Warning", "FailedMount", text),)
         since_ns = scope.now_ns
-    note = {"workers": {key[1]: replace(worker, mounts=(tries + 1, since_ns, str(error)))}}
+    note = {"workers": {key[1]: worker._replace(mounts=(tries + 1, since_ns, str(error)))}}
     return Plan(note=note, events=events, error=str(error), nudge=(pod_nudge(scope, key, delay_ns),))
 
 
@@ -174,7 +173,7 @@ def run(scope: Scope, key: Key, name: str, pulled: bool) -> Plan:
     events.append(container_event(pod, name, "Normal", "Started", f"Started container {name}"))
     note: dict[str, dict[str, Worker]] = {}
     if name in worker.reasons:
-        worker = replace(worker, reasons={other: reason for other, reason in worker.reasons.items() if other != name})
+        worker = worker._replace(reasons={other: reason for other, reason in worker.reasons.items() if other != name})
         note = {"workers": {key[1]: worker}}
     if pod["spec"].get("restartPolicy", "Always") != "Always" or container not in pod["spec"]["containers"]:
         local(scope, "finite")[container_id] = True
@@ -219,7 +218,7 @@ def _failed(scope: Scope, key: Key, pod: Object, worker: Worker, name: str, even
     first = name not in worker.reasons
     events.append(container_event(pod, name, "Warning", "Failed", f"Error: {message}"))
     delay_ns = 0 if first else int(RETRY_NS * (1 + scope.streams.uniform(scope.name) / 2))
-    note = {"workers": {key[1]: replace(worker, reasons={**worker.reasons, name: (reason, message)})}}
+    note = {"workers": {key[1]: worker._replace(reasons={**worker.reasons, name: (reason, message)})}}
     return Plan(note=note, events=tuple(events), nudge=(pod_nudge(scope, key, delay_ns),))
 
 

@@ -7,7 +7,6 @@ for (``busy``) and is asked again when that has ended.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from kubelab.cri.api import EXITED, READY, RUNNING, Container
@@ -70,13 +69,13 @@ def plan(seen: PodSeen) -> Plan:
     deadline_ns = _deadline_in_ns(seen)
     if deadline_ns is not None and deadline_ns <= 0:
         return Plan(
-            note={"workers": {seen.uid: replace(worker, verdict=DEADLINE)}},
+            note={"workers": {seen.uid: worker._replace(verdict=DEADLINE)}},
             events=(pod_event(pod, "Normal", *DEADLINE),),
             again_ns=0,
             because=(TOO_LONG(subject, seconds=pod["spec"]["activeDeadlineSeconds"]),),
         )
     new = status.generate(pod, worker, seen.record, seen.containers, seen.images, seen.host_ip, seen.now_ns)
-    draft = Draft(replace(worker, pod=pod, resumed=False, pulled="") if worker.resumed or worker.pod is not pod else worker)
+    draft = Draft(worker._replace(pod=pod, resumed=False, pulled="") if worker.resumed or worker.pod is not pod else worker)
     if new["phase"] in status.TERMINAL or _only_sidecars_left(seen):
         return _end(seen, draft, new, subject)
     if deadline_ns is not None:
@@ -91,13 +90,13 @@ def plan(seen: PodSeen) -> Plan:
 def _known_to_have_ended(seen: PodSeen) -> Plan:
     """A kubelet that has just started finds a pod that is reported as ended: nothing is left but to take it down."""
     act = Act("tear-down", (seen.uid,))
-    return Plan((Batch((act,)),) if seen.record.sandbox else (), note={"workers": {seen.uid: replace(seen.worker, done=True)}})
+    return Plan((Batch((act,)),) if seen.record.sandbox else (), note={"workers": {seen.uid: seen.worker._replace(done=True)}})
 
 
 def _report(seen: PodSeen, draft: Draft, new: Object, subject: str) -> None:
     body = status.patch_body(seen.pod, new)
     if body is not None:
-        draft.worker = replace(draft.worker, reported=status.digest(new))
+        draft.worker = draft.worker._replace(reported=status.digest(new))
         meta = seen.pod["metadata"]
         because = REPORT(subject)
         draft.first.insert(0, Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "strategic", (404,), because=because))
@@ -106,7 +105,7 @@ def _report(seen: PodSeen, draft: Draft, new: Object, subject: str) -> None:
 def _end(seen: PodSeen, draft: Draft, new: Object, subject: str) -> Plan:
     """A pod that has run to its end: stop what is left of it; or report it and take it down."""
     if seen.running() or new["phase"] not in status.TERMINAL:
-        return Plan(note={"workers": {seen.uid: replace(draft.worker, grace_s=_grace_s(seen.pod))}}, again_ns=0)
+        return Plan(note={"workers": {seen.uid: draft.worker._replace(grace_s=_grace_s(seen.pod))}}, again_ns=0)
     new = status.generate(seen.pod, draft.worker, seen.record, seen.containers, seen.images, seen.host_ip, seen.now_ns, ended=True)
     body = status.patch_body(seen.pod, new)
     meta = seen.pod["metadata"]
@@ -115,7 +114,7 @@ def _end(seen: PodSeen, draft: Draft, new: Object, subject: str) -> Plan:
     if body is not None:
         calls.append(Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "strategic", (404,), because=because))
     calls.append(Act("tear-down", (seen.uid,), because=because))
-    note, remember = {"workers": {seen.uid: draft.worker}}, {"workers": {seen.uid: replace(draft.worker, done=True)}}
+    note, remember = {"workers": {seen.uid: draft.worker}}, {"workers": {seen.uid: draft.worker._replace(done=True)}}
     return Plan((Batch(tuple(calls)),), note=note, remember=remember, because=(because,))
 
 
@@ -293,12 +292,12 @@ def _backs_off(seen: PodSeen, draft: Draft, container: Object, current: Containe
         _fail(draft, name, "CrashLoopBackOff", text)
         draft.look_again(seen.retry_ns)
         return True
-    draft.worker = replace(draft.worker, crashes={**draft.worker.crashes, name: next_backoff(known, since_ns, seen.now_ns)})
+    draft.worker = draft.worker._replace(crashes={**draft.worker.crashes, name: next_backoff(known, since_ns, seen.now_ns)})
     return False
 
 
 def _fail(draft: Draft, name: str, reason: str, message: str) -> None:
-    draft.worker = replace(draft.worker, reasons={**draft.worker.reasons, name: (reason, message)})
+    draft.worker = draft.worker._replace(reasons={**draft.worker.reasons, name: (reason, message)})
 
 
 def _image_verdict(seen: PodSeen, container: Object) -> str:

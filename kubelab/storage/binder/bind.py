@@ -12,7 +12,7 @@ from typing import Any
 
 from kubelab.engine.plan import NOTHING, Batch, Call, EventDraft, Plan, Reason, reference, update, update_status
 from kubelab.kinds import quantity
-from kubelab.storage.binder.index import CLAIMED
+from kubelab.storage.binder.index import now_claimed
 from kubelab.storage.names import (
     BIND_COMPLETED,
     BOUND_BY_CONTROLLER,
@@ -41,9 +41,8 @@ def bind(volume: Object, claim: Object) -> Plan:
     name, subject = volume["metadata"]["name"], f"persistentvolumeclaim/{claim['metadata']['name']}"
     claimed = _claimed(volume, claim)
     if claimed is not None:
-        key = (claim["metadata"]["namespace"], claim["metadata"]["name"])
         call = update(VOLUMES, claimed, because=BIND(f"persistentvolume/{name}", other=subject))
-        return Plan((Batch((call,)),), again_ns=0, remember={CLAIMED: {key: (name,)}})
+        return Plan((Batch((call,)),), again_ns=0, remember=now_claimed(volume, claim))
     if phase(volume) != "Bound":
         return and_again(volume_phase(volume, "Bound"))
     added = {} if BIND_COMPLETED in annotations_of(claim) else {BIND_COMPLETED: "yes"}

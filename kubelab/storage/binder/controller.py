@@ -22,7 +22,7 @@ from kubelab.world.clock import SECOND
 from kubelab.world.timing import Timing
 
 RESYNC_NS = 15 * SECOND
-RESYNC: Key = ("resync",)
+RESYNC: Key = ("resync of all",)
 OPEN = "unsettled"
 
 
@@ -71,13 +71,13 @@ def observe(scope: Scope, key: Key) -> Seen | None:
     unsettled = scope.memory.get(OPEN)
     if key == RESYNC:
         return Seen(key, unsettled=tuple(unsettled or ()))
-    about = observe_claim(scope, key[1], key[2]) if key[0] == "claim" else observe_volume(scope, key[1])
+    about = observe_volume(scope, key[1]) if key[0] == volumes.KEY else observe_claim(scope, key[0], key[1])
     return None if about is None else Seen(key, about, is_open=unsettled is not None and key in unsettled)
 
 
 def plan(seen: Seen) -> Plan:
     if seen.about is None:
-        first_claims = sorted(seen.unsettled, key=lambda key: key[0] != "claim")
+        first_claims = sorted(seen.unsettled, key=lambda key: key[0] == volumes.KEY)
         return Plan(follow_up=tuple(first_claims), again_ns=RESYNC_NS)
     made = claims.plan(seen.about) if isinstance(seen.about, claims.Seen) else volumes.plan(seen.about)
     unsettled = bool(made.batches or made.events) or not _is_settled(seen.about)
@@ -94,22 +94,22 @@ def _is_settled(about: claims.Seen | volumes.Seen) -> bool:
 
 def claim_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     meta = change.object["metadata"]
-    key: Key = ("claim", meta["namespace"], meta["name"])
+    key: Key = (meta["namespace"], meta["name"])
     if change.type != "DELETED":
         return (key,)
     scope.table(OPEN).pop(key, None)
     volume = change.object["spec"].get("volumeName")
-    return (("volume", volume),) if volume else ()
+    return ((volumes.KEY, volume),) if volume else ()
 
 
 def volume_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     note_volume(change, scope)
-    key: Key = ("volume", change.object["metadata"]["name"])
+    key: Key = (volumes.KEY, change.object["metadata"]["name"])
     if change.type != "DELETED":
         return (key,)
     scope.table(OPEN).pop(key, None)
     place = claimed_key(change.object)
-    return (("claim", *place),) if place else ()
+    return (place,) if place else ()
 
 
 def pod_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
@@ -137,7 +137,7 @@ class Binder:
     )
     max_retries: int | None = 0
     backoff: tuple[int, int] = (500_000_000, 122 * SECOND)
-    background: frozenset[str] = frozenset({"resync"})
+    background: frozenset[str] = frozenset(RESYNC)
     machine: str = ""
 
     @property
@@ -145,7 +145,7 @@ class Binder:
         return {"claim": 1, "volume": 1, "resync": 1}
 
     def lane(self, key: Key) -> str:
-        return str(key[0])
+        return "resync" if key == RESYNC else "volume" if key[0] == volumes.KEY else "claim"
 
     def client(self, timing: Timing) -> Client:
         return Client(timing.client_qps, timing.client_burst)

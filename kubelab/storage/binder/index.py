@@ -132,6 +132,15 @@ def _same_place(old: Object, new: Object) -> bool:
     )
 
 
+def now_claimed(volume: Object, claim: Object) -> dict[str, dict[Any, Any]]:
+    """What to remember when the volume has been made to name the claim, as the watch tells of that only later."""
+    name, meta = volume["metadata"]["name"], claim["metadata"]
+    remember: dict[str, dict[Any, Any]] = {CLAIMED: {(meta["namespace"], meta["name"]): (name,)}}
+    if volume["spec"].get("claimRef") is None:
+        remember[_free_table(class_of(volume), _set_of(volume), capacity(volume))] = {name: None}
+    return remember
+
+
 def _enter(scope: Scope, volume: Object) -> None:
     name, modes, key = volume["metadata"]["name"], _set_of(volume), claimed_key(volume)
     scope.table(MODES)[_words(modes)] = modes

@@ -15,6 +15,8 @@ from kubelab.storage.names import CLAIMS, PROVISIONED_BY, VOLUMES, annotations_o
 from kubelab.store.log import Object
 
 IN_TREE = "kubernetes.io/"
+KEY = "persistent volume"  # first in the keys of volumes, those of claims begin with a namespace
+RECYCLABLE = ("nfs", "hostPath")
 _DELETABLE_PATH = re.compile(r"/tmp/.+")
 
 AVAILABLE = Reason("VolumeAvailable", "{subject} is free")
@@ -24,6 +26,7 @@ EXTERNAL = Reason("ExternalDelete", "{subject} waits for {provisioner} to delete
 DELETE = Reason("VolumeReclaimed", "{subject} is no longer claimed, and its policy is Delete")
 CLAIM_FIRST = Reason("ClaimFirst", "{subject} waits for its claim's sync")
 MISMATCHED = Reason("VolumeModeMismatch", "{subject} names a claim of another volume mode")
+NO_RECYCLER = Reason("NoRecycler", "{subject} stays Released: the lab runs no recycler pods")
 FAILED = Reason("ReclaimFailed", "{subject} cannot be reclaimed")
 
 
@@ -58,7 +61,7 @@ def _phase(volume: Object, wanted: str, otherwise: Plan) -> Plan:
 def _claim_first(volume: Object, claim: Object) -> Plan:
     meta = claim["metadata"]
     if volume_mode(claim) == volume_mode(volume):
-        return Plan(because=(CLAIM_FIRST(_subject(volume)),), follow_up=(("claim", meta["namespace"], meta["name"]),))
+        return Plan(because=(CLAIM_FIRST(_subject(volume)),), follow_up=((meta["namespace"], meta["name"]),))
     of_volume = f'Cannot bind PersistentVolume to requested PersistentVolumeClaim "{meta["name"]}" due to incompatible volumeMode.'
     name = volume["metadata"]["name"]
     of_claim = f'Cannot bind PersistentVolume "{name}" to requested PersistentVolumeClaim due to incompatible volumeMode.'
@@ -84,6 +87,8 @@ def _reclaim(volume: Object) -> Plan:
     policy = volume["spec"].get("persistentVolumeReclaimPolicy")
     if policy == "Delete":
         return _delete(volume)
+    if policy == "Recycle" and any(source in volume["spec"] for source in RECYCLABLE):
+        return Plan(because=(NO_RECYCLER(_subject(volume)),))
     if policy == "Recycle":
         return _failed(volume, "VolumeFailedRecycle", "No recycler plugin found for the volume!")
     return Plan(because=(RETAINED(_subject(volume)),))

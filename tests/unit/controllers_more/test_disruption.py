@@ -46,7 +46,7 @@ def counts(world: World) -> tuple[int, ...]:
     ],
 )
 def test_the_arithmetic(why, of, objects, expected):
-    assert counts(World(CONTROLLER, of, *objects).sync("budget", "default", "b")) == expected
+    assert counts(World(CONTROLLER, of, *objects).sync("default", "b")) == expected
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_arithmetic(why, of, objects, expected):
     [([*pods(2, None)], ("True", "SufficientPods")), ([*pods(1, None)], ("False", "InsufficientPods"))],
 )
 def test_the_condition(objects, condition):
-    world = World(CONTROLLER, budget(least=1), *objects).sync("budget", "default", "b")
+    world = World(CONTROLLER, budget(least=1), *objects).sync("default", "b")
     status = world.get("poddisruptionbudgets.policy", "b")["status"]
     found = status["conditions"][0]
     assert (found["status"], found["reason"]) == condition
@@ -62,7 +62,7 @@ def test_the_condition(objects, condition):
 
 
 def test_what_is_current_is_not_written_again():
-    world = World(CONTROLLER, budget(least=1), *pods(2, None)).sync("budget", "default", "b").sync("budget", "default", "b")
+    world = World(CONTROLLER, budget(least=1), *pods(2, None)).sync("default", "b").sync("default", "b")
     assert len(world.calls) == 1
     assert world.because == ["BudgetCurrent"]
 
@@ -81,7 +81,7 @@ OVERDUE = {"disruptedPods": {"p0": ago(121)}}
 )
 def test_a_granted_disruption_counts_for_two_minutes(status, healthy, kept, events):
     """TestUpdateDisruptedPods."""
-    world = World(CONTROLLER, budget(least=1, status=status), *pods(2, None)).sync("budget", "default", "b")
+    world = World(CONTROLLER, budget(least=1, status=status), *pods(2, None)).sync("default", "b")
     found = world.get("poddisruptionbudgets.policy", "b")["status"]
     assert found["currentHealthy"] == healthy
     assert found.get("disruptedPods", {}) == kept
@@ -90,13 +90,13 @@ def test_a_granted_disruption_counts_for_two_minutes(status, healthy, kept, even
 
 
 def test_a_budget_without_pods_says_so():
-    world = World(CONTROLLER, budget(least=1)).sync("budget", "default", "b")
+    world = World(CONTROLLER, budget(least=1)).sync("default", "b")
     assert world.events == [("Normal NoPods", "No matching pods found")]
 
 
 def test_pods_that_nothing_controls_are_told_of():
     """TestPDBNotExist …, TestBasicFinderFunctions: unmanaged pods are no error."""
-    world = World(CONTROLLER, budget(most=1), *pods(1, None)).sync("budget", "default", "b")
+    world = World(CONTROLLER, budget(most=1), *pods(1, None)).sync("default", "b")
     assert [event for event, _ in world.events] == ["Warning UnmanagedPods"]
     selector = "&LabelSelector{MatchLabels:map[string]string{app: web,},MatchExpressions:[]LabelSelectorRequirement{},}"
     assert f"(selector: {selector})" in world.events[0][1]
@@ -111,7 +111,7 @@ def test_pods_that_nothing_controls_are_told_of():
     ],
 )
 def test_while_the_scale_is_unknown_nothing_may_be_disrupted(objects, owner, error):
-    world = World(CONTROLLER, budget(most=1), *objects, *pods(1, owner)).sync("budget", "default", "b")
+    world = World(CONTROLLER, budget(most=1), *objects, *pods(1, owner)).sync("default", "b")
     status = world.get("poddisruptionbudgets.policy", "b")["status"]
     assert (status["disruptionsAllowed"], status["conditions"][0]["reason"], status["conditions"][0]["message"]) == (0, "SyncFailed", error)
     assert world.events == [("Warning CalculateExpectedPodCountFailed", f"Failed to calculate the number of expected pods: {error}")]
@@ -133,17 +133,17 @@ TARGETED = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByE
 )
 def test_marks_of_disruptions_that_did_not_happen(why, of, calls):
     """TestStalePodDisruption."""
-    assert World(CONTROLLER, of).sync("stale", "default", "p").calls == calls
+    assert World(CONTROLLER, of).sync("stale pod", "default", "p").calls == calls
 
 
 @pytest.mark.parametrize(
     ("why", "old", "new", "woken"),
     [
-        ("readiness", pod("p"), pod("p", ready=False), ["budget"]),
-        ("deletion", pod("p"), pod("p", going=True), ["budget"]),
-        ("labels", pod("p", labels={"x": "y"}), pod("p"), ["budget"]),
+        ("readiness", pod("p"), pod("p", ready=False), ["default"]),
+        ("deletion", pod("p"), pod("p", going=True), ["default"]),
+        ("labels", pod("p", labels={"x": "y"}), pod("p"), ["default"]),
         ("address", pod("p"), pod("p", "1.1.1.1"), []),
-        ("marked", pod("p"), pod("p", conditions=[{**TARGETED, "lastTransitionTime": NOW}]), ["stale", "budget"]),
+        ("marked", pod("p"), pod("p", conditions=[{**TARGETED, "lastTransitionTime": NOW}]), ["stale pod", "default"]),
     ],
 )
 def test_changes_of_pods(why, old, new, woken):
@@ -152,6 +152,6 @@ def test_changes_of_pods(why, old, new, woken):
 
 
 def test_a_pod_with_two_budgets_is_told_of():
-    world = World(CONTROLLER, budget("b", least=1), budget("c", least=1), pod("p")).sync("several", "default", "p")
+    world = World(CONTROLLER, budget("b", least=1), budget("c", least=1), pod("p")).sync("pod of several budgets", "default", "p")
     words = 'Pod "default"/"p" matches multiple PodDisruptionBudgets.  Chose "b" arbitrarily.'
     assert world.events == [("Warning MultiplePodDisruptionBudgets", words)]

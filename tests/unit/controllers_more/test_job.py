@@ -65,7 +65,7 @@ def test_how_many_pods(why, of, pods, created, deleted):
     """TestControllerSyncJob."""
     counts = tally(of, pods)
     world = World(CONTROLLER, of, *pods)
-    plan = CONTROLLER.plan(CONTROLLER.observe(world.scope(), ("job", "default", "j")))
+    plan = CONTROLLER.plan(CONTROLLER.observe(world.scope(), ("default", "j")))
     assert sum(call.verb == "create" for call in plan.calls) == created
     assert sum(call.verb == "delete" for call in plan.calls) == deleted
     assert wanted_active(of, counts) >= 0
@@ -73,7 +73,7 @@ def test_how_many_pods(why, of, pods, created, deleted):
 
 def test_pods_go_out_in_batches_of_one_two_four():
     world = World(CONTROLLER, job(parallelism=10, completions=10))
-    plan = CONTROLLER.plan(CONTROLLER.observe(world.scope(), ("job", "default", "j")))
+    plan = CONTROLLER.plan(CONTROLLER.observe(world.scope(), ("default", "j")))
     assert [len(batch.calls) for batch in plan.batches] == [1, 2, 4, 3]
     body = plan.calls[0].body
     assert body["metadata"]["finalizers"] == [FINALIZER]
@@ -82,13 +82,13 @@ def test_pods_go_out_in_batches_of_one_two_four():
 
 def test_pods_taken_away_lose_their_finalizer_first():
     world = World(CONTROLLER, job(parallelism=1, completions=5), run("a"), run("b"))
-    plan = CONTROLLER.plan(CONTROLLER.observe(world.scope(), ("job", "default", "j")))
+    plan = CONTROLLER.plan(CONTROLLER.observe(world.scope(), ("default", "j")))
     assert [[call.verb for call in batch.calls] for batch in plan.batches] == [["patch"], ["delete"]]
     assert plan.calls[0].body == {"metadata": {"$deleteFromPrimitiveList/finalizers": [FINALIZER]}}
 
 
 def step(world: World) -> Any:
-    return CONTROLLER.plan(CONTROLLER.observe(world.scope(), ("job", "default", "j")))
+    return CONTROLLER.plan(CONTROLLER.observe(world.scope(), ("default", "j")))
 
 
 def test_a_pod_is_counted_in_three_writes():
@@ -150,7 +150,7 @@ def test_restarts_in_place_count(limit, restarts, ends):
 
 def test_a_job_that_ends_ends_though_its_pods_forget_why():
     """The active pod is deleted; once it is gone its restarts are, too, and the job still fails for them."""
-    world = World(CONTROLLER, job(backoffLimit=1, restart="OnFailure", status=STARTED), run("a", restarts=1)).sync("job", "default", "j")
+    world = World(CONTROLLER, job(backoffLimit=1, restart="OnFailure", status=STARTED), run("a", restarts=1)).sync("default", "j")
     found = world.get("jobs.batch", "j")["status"]["conditions"][0]
     assert (found["type"], found["reason"]) == ("Failed", "BackoffLimitExceeded")
     assert world.events == [
@@ -160,7 +160,7 @@ def test_a_job_that_ends_ends_though_its_pods_forget_why():
 
 
 def test_completion_is_told_and_timed():
-    world = World(CONTROLLER, job(status={**STARTED, "succeeded": 1})).sync("job", "default", "j")
+    world = World(CONTROLLER, job(status={**STARTED, "succeeded": 1})).sync("default", "j")
     status = world.get("jobs.batch", "j")["status"]
     assert status["completionTime"] == status["conditions"][0]["lastTransitionTime"]
     assert world.events == [("Normal Completed", "Job completed")]
@@ -181,7 +181,7 @@ def test_completion_is_told_and_timed():
 )
 def test_suspension(why, of, condition, events):
     """TestSyncJobUpdateRequeue …, suspend rows of TestControllerSyncJob."""
-    world = World(CONTROLLER, of).sync("job", "default", "j")
+    world = World(CONTROLLER, of).sync("default", "j")
     status = world.get("jobs.batch", "j")["status"]
     found = status.get("conditions", [])
     assert [(each["status"], each["reason"], each["message"]) for each in found] == ([condition] if condition else [])
@@ -303,8 +303,8 @@ def test_the_failure_policy(why, of, verdict):
 
 def test_a_pod_that_nobody_counts_loses_its_finalizer():
     """TestSyncOrphanPod."""
-    assert World(CONTROLLER, run("a")).sync("orphan", "default", "a").calls == ["patch pods a"]
-    assert World(CONTROLLER, job(), run("a")).sync("orphan", "default", "a").calls == []
+    assert World(CONTROLLER, run("a")).sync("orphan pod", "default", "a").calls == ["patch pods a"]
+    assert World(CONTROLLER, job(), run("a")).sync("orphan pod", "default", "a").calls == []
 
 
 def test_an_adopted_pod_gets_the_finalizer():
@@ -319,4 +319,4 @@ def test_pod_changes_are_gathered_for_a_second():
     world = World(CONTROLLER, job())
     world.queued = []
     world.put(run("a"))
-    assert world.queued == [Later(10**9, ("job", "default", "j"))]
+    assert world.queued == [Later(10**9, ("default", "j"))]

@@ -124,7 +124,7 @@ def test_the_first_restart_is_immediate_and_begins_the_back_off() -> None:
 def test_an_image_that_backs_off_does_not_hold_up_the_others() -> None:
     spec = pod(container("a", "redis:7"), container("b"))
     given = seen(spec)
-    backing_off = replace(given.worker, images={"redis:7": Backoff(20 * SECOND, NOW_NS - 5 * SECOND)})
+    backing_off = given.worker._replace(images={"redis:7": Backoff(20 * SECOND, NOW_NS - 5 * SECOND)})
     plan = plan_pod(replace(given, worker=backing_off))
     assert acts(plan) == ["run b"]
     assert [event.reason for event in plan.events] == ["BackOff", "Failed"]

@@ -112,13 +112,13 @@ def outcome(world: World) -> tuple[str, str, tuple[str, ...]]:
     ],
 )
 def test_claim_sync(row, volumes, of, expected, events):
-    world = World(CONTROLLER, storage_class("wait", wait=True), *volumes, of).sync("claim", "default", "c")
+    world = World(CONTROLLER, storage_class("wait", wait=True), *volumes, of).sync("default", "c")
     assert outcome(world) == expected
     assert [event for event, _ in world.events] == events
 
 
 def test_binding_is_four_writes_in_order():
-    world = World(CONTROLLER, volume("v", "5Gi"), claim("c")).sync("claim", "default", "c")
+    world = World(CONTROLLER, volume("v", "5Gi"), claim("c")).sync("default", "c")
     assert world.calls == [
         "update persistentvolumes v",
         "update persistentvolumes v/status",
@@ -153,13 +153,13 @@ def test_binding_goes_on_where_it_was_cut_short(missing, calls):
     whole = World(CONTROLLER, volume("v"), claim("c"))
     done = 0
     while done < missing:
-        plan = CONTROLLER.plan(CONTROLLER.observe(whole.scope(), ("claim", "default", "c")))
+        plan = CONTROLLER.plan(CONTROLLER.observe(whole.scope(), ("default", "c")))
         for call in plan.calls:
             whole._do(call)
             done += 1
         whole._write(plan.remember)
     objects = [*whole.state.all("persistentvolumes").values(), *whole.state.all("persistentvolumeclaims").values()]
-    restarted = World(CONTROLLER, *objects).sync("claim", "default", "c")
+    restarted = World(CONTROLLER, *objects).sync("default", "c")
     assert len(restarted.calls) == calls
     assert outcome(restarted) == ("Bound", "v", ("v",))
 
@@ -176,7 +176,7 @@ def test_binding_goes_on_where_it_was_cut_short(missing, calls):
     ],
 )
 def test_a_named_volume_that_does_not_fit(objects, of, message):
-    world = World(CONTROLLER, objects, of).sync("claim", "default", "c")
+    world = World(CONTROLLER, objects, of).sync("default", "c")
     assert world.events == [("Warning VolumeMismatch", f'Cannot bind to requested volume "v": {message}')]
 
 
@@ -192,14 +192,14 @@ def test_a_named_volume_that_does_not_fit(objects, of, message):
 )
 def test_delayed_binding_says_what_it_waits_for(pods, event):
     """Set 14 of binder_test.go and emitEventForUnboundDelayBindingClaim."""
-    world = World(CONTROLLER, storage_class("wait", wait=True), *pods, claim("c", class_="wait")).sync("claim", "default", "c")
+    world = World(CONTROLLER, storage_class("wait", wait=True), *pods, claim("c", class_="wait")).sync("default", "c")
     assert world.events == [event]
     assert world.because == ["WaitForFirstConsumer"]
 
 
 def test_provisioning_names_the_provisioner_then_waits():
     """provision_test.go, external provisioner: both annotations in one update; an event at every sync."""
-    world = World(CONTROLLER, storage_class("fast"), claim("c", class_="fast")).sync("claim", "default", "c")
+    world = World(CONTROLLER, storage_class("fast"), claim("c", class_="fast")).sync("default", "c")
     assert world.calls == ["update persistentvolumeclaims c"]
     found = world.get("persistentvolumeclaims", "c")
     assert found["metadata"]["annotations"] == {
@@ -210,7 +210,7 @@ def test_provisioning_names_the_provisioner_then_waits():
     assert world.events[0][1].startswith(
         "Waiting for a volume to be created either by the external provisioner 'lab.kubelab.dev/dynamic' or"
     )
-    world.sync("claim", "default", "c")
+    world.sync("default", "c")
     assert len(world.events) == 2
 
 
@@ -222,7 +222,7 @@ def test_provisioning_names_the_provisioner_then_waits():
     ],
 )
 def test_no_provisioner(class_, message):
-    world = World(CONTROLLER, *([class_] if class_ else []), claim("c", class_="k")).sync("claim", "default", "c")
+    world = World(CONTROLLER, *([class_] if class_ else []), claim("c", class_="k")).sync("default", "c")
     assert world.events == [("Warning ProvisioningFailed", message)]
 
 
@@ -230,21 +230,21 @@ def test_default_class_is_given_later_the_newest_then_by_name():
     mark = {"storageclass.kubernetes.io/is-default-class": "true"}
     old = storage_class("a", annotations=mark, creationTimestamp="2025-01-01T00:00:00Z")
     new, twin = (storage_class(name, annotations=mark, creationTimestamp="2025-06-01T00:00:00Z") for name in ("y", "x"))
-    world = World(CONTROLLER, old, new, twin, claim("c")).sync("claim", "default", "c")
+    world = World(CONTROLLER, old, new, twin, claim("c")).sync("default", "c")
     assert world.get("persistentvolumeclaims", "c")["spec"]["storageClassName"] == "x"
     assert world.events == []
 
 
 def test_a_lost_claim_whose_volume_comes_back_is_bound_again():
     lost = claim("c", volume="v", phase="Lost", annotations=BOTH)
-    world = World(CONTROLLER, lost, volume("v")).sync("claim", "default", "c")
+    world = World(CONTROLLER, lost, volume("v")).sync("default", "c")
     assert outcome(world) == ("Bound", "v", ("v",))
 
 
 def test_only_what_is_unsettled_is_looked_at_by_the_resync():
     world = World(CONTROLLER, volume("v"), claim("c"), claim("d", "9Gi"))
     for name in ("c", "d"):
-        world.sync("claim", "default", name)
-    world.sync("claim", "default", "c").sync("resync")
-    assert world.plans[-1].follow_up == (("claim", "default", "d"),)
+        world.sync("default", name)
+    world.sync("default", "c").sync("resync of all")
+    assert world.plans[-1].follow_up == (("default", "d"),)
     assert world.plans[-1].again_ns == 15_000_000_000

@@ -44,7 +44,7 @@ CSI = {PROVISIONED_BY: "csi.example.com"}
     ],
 )
 def test_volume_sync(row, of, claims, phase, reference):
-    world = World(CONTROLLER, of, *claims).sync("volume", "v")
+    world = World(CONTROLLER, of, *claims).sync("persistent volume", "v")
     found = world.get("persistentvolumes", "v")
     ref = found["spec"].get("claimRef")
     assert found["status"]["phase"] == phase
@@ -52,13 +52,13 @@ def test_volume_sync(row, of, claims, phase, reference):
 
 
 def test_a_volume_whose_claim_names_none_wakes_it():
-    world = World(CONTROLLER, volume("v", of="c", uid="uid-c"), claim("c")).sync("volume", "v")
-    assert world.plans[-1].follow_up == (("claim", "default", "c"),)
+    world = World(CONTROLLER, volume("v", of="c", uid="uid-c"), claim("c")).sync("persistent volume", "v")
+    assert world.plans[-1].follow_up == (("default", "c"),)
     assert world.calls == []
 
 
 def test_another_volume_mode_is_told_on_both_sides():
-    world = World(CONTROLLER, volume("v", of="c", uid="uid-c", mode="Block"), claim("c")).sync("volume", "v")
+    world = World(CONTROLLER, volume("v", of="c", uid="uid-c", mode="Block"), claim("c")).sync("persistent volume", "v")
     assert world.events == [
         (
             "Warning VolumeMismatch",
@@ -84,7 +84,11 @@ def test_another_volume_mode_is_told_on_both_sides():
     ],
 )
 def test_what_cannot_be_reclaimed_fails_once(source, policy, message):
-    world = World(CONTROLLER, volume("v", of="c", uid="u", policy=policy, source=source)).sync("volume", "v").sync("volume", "v")
+    world = (
+        World(CONTROLLER, volume("v", of="c", uid="u", policy=policy, source=source))
+        .sync("persistent volume", "v")
+        .sync("persistent volume", "v")
+    )
     reason = "VolumeFailedDelete" if policy == "Delete" else "VolumeFailedRecycle"
     assert world.events == [(f"Warning {reason}", message)]
     assert world.get("persistentvolumes", "v")["status"] == {"phase": "Failed", "message": message}
@@ -92,7 +96,7 @@ def test_what_cannot_be_reclaimed_fails_once(source, policy, message):
 
 def test_a_host_path_below_tmp_is_deleted():
     of = volume("v", of="c", uid="u", policy="Delete", source={"hostPath": {"path": "/tmp/data"}})
-    world = World(CONTROLLER, of).sync("volume", "v")
+    world = World(CONTROLLER, of).sync("persistent volume", "v")
     assert world.calls[-1] == "delete persistentvolumes v"
 
 
