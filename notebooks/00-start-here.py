@@ -98,17 +98,19 @@ c.plot.timeline("deployment/web");
 # in milliseconds.
 
 # %%
-import matplotlib.pyplot as plt
-
 newer = {"spec": {"template": {"spec": {"containers": [{"name": "nginx", "image": "nginx:1.27.0"}]}}}}
 rolling, recreate = c.fork(), c.fork()
 recreate.patch("deployment/web", {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}})
 for future in (rolling, recreate):
     future.patch("deployment/web", newer)
-    future.run(until="deployment/web ready").run("10s")
+    future.run("25s")
 
 # %%
-figure, (above, below) = plt.subplots(2, 1, figsize=(9, 7), layout="constrained")
+import matplotlib.pyplot as plt
+from kubelab.plot import style
+
+plt.style.use(style.SHEET)
+figure, (above, below) = plt.subplots(2, 1, figsize=(9, 7), sharex=True)
 rolling.plot.rollout("deployment/web", since=100, ax=above)
 recreate.plot.rollout("deployment/web", since=100, ax=below);
 
@@ -186,7 +188,8 @@ feed = Exercise(
     {
         "two pods of hungry are ready": lambda c: c["deployment/hungry"]["status"]["readyReplicas"] == 2,
         "each asks for a whole number of CPUs": lambda c: (
-            int(c["deployment/hungry"]["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"]) >= 1
+            int(c["deployment/hungry"]["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"])
+            >= 1
         ),
     },
 )

@@ -201,15 +201,18 @@ futures = {
 
 # %%
 import matplotlib.pyplot as plt
+from kubelab.plot import style
 
-figure, axes = plt.subplots(1, 3, figsize=(9, 2.6), sharey=True, layout="constrained")
+plt.style.use(style.SHEET)
+figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), sharey=True)
 for ax, (name, cluster) in zip(axes, futures.items()):
     change(cluster, image="apache/kafka:3.7.1")
     seen = [in_sync(cluster.run(1)) for _ in range(90)]
     refused = sum(replicas < 2 for replicas in seen)
-    ax.step(range(1, 91), seen, where="post", color="#D55E00" if refused else "#009E73")
-    ax.axhline(2, linestyle="--", color="#222222", linewidth=1)
-    ax.set(title=f"{name}:\nwrites refused for {refused} s", xlabel="seconds since the update", ylim=(0, 3.3))
+    ax.step(range(1, 91), seen, where="post", color=style.BAD if refused else style.GOOD)
+    ax.axhline(2, linestyle="--", color=style.BLACK, linewidth=1)
+    ax.set(xlabel="seconds since the update", ylim=(0, 3.3), yticks=range(4))
+    ax.set_title(f"{name}:\nwrites refused for {refused} s", fontsize=9.5)
 axes[0].set_ylabel("fewest replicas in sync");
 
 # %% [markdown]

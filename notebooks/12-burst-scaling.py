@@ -112,7 +112,7 @@ stages.draw(taken_apart(bursts["Parallel"]));
 # - The controller may send 30 calls at once, then 20 per second, and a pod is one call. So from the 31st on pods wait, the *n*-th about
 #   (*n* − 30) / 20 s. Around sixty pods that is more than starting or probing take.
 # - Pods that are held back long enough find the image on their node: the pull's share shrinks, the limit's grows. They cross near 130 pods. That is also
-#   why 70, 100 and 150 pods take the same 9.3 s: the last to be ready is one that stood in line for the pull.
+#   why 70, 100 and 150 pods take about the same time: the last to be ready is one that stood in line for the pull.
 # - Beyond, a faster registry or runtime changes little: the burst takes (*n* − 30) / 20 s and the last pod's start and probe.
 
 # %%
@@ -134,10 +134,11 @@ faster = {n: burst(n, "Parallel", raised) for n in SIZES}
 stages.draw(taken_apart(faster));
 
 # %%
-pd.DataFrame({"20 per second": seconds["Parallel"], "200 per second": {n: c.elapsed for n, c in faster.items()}}).round(1)
+raised_seconds = {n: c.elapsed for n, c in faster.items()}
+pd.DataFrame({"20 per second": seconds["Parallel"], "200 per second": raised_seconds}).round(1)
 
 # %% [markdown]
-# A higher limit made it *slower*: 18.8 s instead of 10.3 s for 200 pods. Now all pods arrive before the image does: twenty stand in line on each node, and
+# A higher limit made it *slower*, by far with 200 pods. Now all pods arrive before the image does: twenty stand in line on each node, and
 # each pulls in its turn. Even if the image has meanwhile come, that is a question to the registry (800 ms in this `Timing`). The low limit had
 # spared them that. So: the image first.
 #
@@ -206,7 +207,7 @@ predict.check(held_back + start_and_probe)
 
 # %% [markdown]
 # ## Exercise 2: faster, and still in order
-# Fifty pods with `OrderedReady` took 75 seconds. Your application needs the order. Get it done in sixty, without touching `kl.Timing`.
+# Fifty pods with `OrderedReady` took about 75 seconds. Your application needs the order. Get it done in sixty, without touching `kl.Timing`.
 
 # %%
 def took(c):

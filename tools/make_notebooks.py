@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 CELL_SECONDS = 300
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+TAG = re.compile(r"<style.*?</style>|<[^>]*>", re.DOTALL)
 WIDGET_ID = re.compile(r'"([0-9a-f]{32})"')
 
 
@@ -39,6 +40,7 @@ def read(source: Path) -> Any:
     notebook = jupytext.read(source)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02}"
+        cell.metadata.pop("lines_to_next_cell", None)
     notebook.metadata = {
         "jupytext": {"formats": "ipynb,py:percent"},
         "kernelspec": KERNEL,
@@ -76,7 +78,7 @@ def _text(output: Any) -> str:
         return str(output.text)
     data = output.get("data", {})
     pictured = any(kind.startswith(("image/", "application/vnd.jupyter.widget")) for kind in data)
-    return "" if pictured else str(data.get("text/html") or data.get("text/plain", ""))
+    return "" if pictured else TAG.sub(" ", str(data.get("text/html") or data.get("text/plain", "")))
 
 
 if __name__ == "__main__":

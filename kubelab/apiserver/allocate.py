@@ -9,7 +9,7 @@ import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver import status
-from kubelab.kinds.core import service_fields
+from kubelab.kinds.core import service_families, service_fields
 from kubelab.kinds.field import FieldError, Go, go_quote, invalid
 from kubelab.store.log import Object
 
@@ -58,6 +58,7 @@ class Allocations:
 def on_create(work: Work) -> None:
     """Before the strategy, as upstream's BeginCreate hook."""
     if work.kind.resource == "services":
+        _check_families(work, {})
         service_fields.settle_create(work.object)
         _assign(work, with_ip=True)
 
@@ -68,8 +69,15 @@ def on_update(work: Work) -> None:
         return
     assert work.old is not None
     service_fields.settle_update(work.object, work.old)
+    _check_families(work, work.old["spec"])
     needs_ip = service_fields.needs_cluster_ip(work.object["spec"])
     _assign(work, with_ip=needs_ip and not service_fields.needs_cluster_ip(work.old["spec"]))
+
+
+def _check_families(work: Work, before: Object) -> None:
+    spec = work.object.get("spec") or {}
+    if errors := service_families.family_errors(spec, before):
+        raise status.invalid(work.kind, work.object["metadata"].get("name", ""), errors)
 
 
 def after_create(work: Work) -> None:

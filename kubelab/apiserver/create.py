@@ -39,8 +39,33 @@ def start(work: Work, obj: dict) -> None:  # type: ignore[type-arg]
     for name in SERVER_SET:
         meta.pop(name, None)
     match_namespace(work, meta)
+    drop_repeated_owners(work, meta)
     if work.manager is None:
         work.manager = manager_of(work)
+
+
+_REPEATED = (
+    ".metadata.ownerReferences contains duplicate entries{}; API server dedups owner references in 1.20+, and may reject such requests as "
+    "early as 1.24; please fix your requests; duplicate UID(s) observed: {}"
+)
+
+
+def drop_repeated_owners(work: Work, meta: dict) -> None:  # type: ignore[type-arg]
+    """upstream: apiserver/pkg/endpoints/handlers/rest.go dedupOwnerReferencesAndAddWarning; of patches only after the plug-ins have run."""
+    references = meta.get("ownerReferences")
+    if not references or len(references) < 2:
+        return
+    kept: list[object] = []
+    repeated: list[str] = []
+    for reference in references:
+        if reference in kept:
+            repeated.append(reference.get("uid", ""))
+        else:
+            kept.append(reference)
+    if repeated:
+        meta["ownerReferences"] = kept
+        when = " after mutating admission happens" if work.request.verb == "patch" else ""
+        work.warnings.append(_REPEATED.format(when, ", ".join(repeated)))
 
 
 def match_namespace(work: Work, meta: dict) -> None:  # type: ignore[type-arg]

@@ -34,7 +34,13 @@ def body(work: Work) -> Object:
         obj = reading.plain(obj)
     obj["apiVersion"] = kind.api_version
     kind.default(obj, work.context)
-    return obj
+    return completed(work, obj)
+
+
+def completed(work: Work, obj: Object) -> Object:
+    """With what Go writes though nobody set it: a StatefulSet's ``serviceName: ""``, a slice's ``endpoints: null``."""
+    shape = schema.for_kind(work.kind.group, work.request.version or work.kind.versions[0], work.kind.kind)
+    return obj if shape is None else decode.complete(obj, shape)
 
 
 def parse(raw: Any, kind: Kind) -> Object:

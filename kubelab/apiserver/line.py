@@ -67,7 +67,7 @@ def resolve(server: ApiServer, request: Request, context: Context) -> Work:
         kind = registry.by_resource(request.resource)
     except KeyError:
         raise status.no_such_resource() from None
-    if request.version and (request.version not in kind.versions or (kind.group, request.version) in discovery.UNSERVED):
+    if request.version and request.version not in kind.versions:
         raise status.no_such_resource()
     if request.subresource and request.subresource not in kind.subresources:
         raise status.no_such_resource()

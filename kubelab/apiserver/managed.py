@@ -8,6 +8,7 @@ upstream: apimachinery/pkg/util/managedfields, apiserver/pkg/endpoints/handlers/
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kubelab.apiserver.apply import managed
@@ -28,9 +29,13 @@ def manager_of(work: Work) -> Manager:
     """Who writes by this request: the field manager asked for, or the user agent up to its first slash."""
     request = work.request
     name = request.options.field_manager or request.user_agent.partition("/")[0][:128]
-    version = request.version or work.kind.versions[0]
-    api_version = f"{work.kind.group}/{version}" if work.kind.group else version
-    return Manager(name, "Update", api_version, request.subresource)
+    return _updater(name, work.kind.group, request.version or work.kind.versions[0], request.subresource)
+
+
+@lru_cache(maxsize=4096)
+def _updater(name: str, group: str, version: str, subresource: str) -> Manager:
+    """One value for all writes of the same kind by the same manager: every commit holds one."""
+    return Manager(name, "Update", f"{group}/{version}" if group else version, subresource)
 
 
 class ManagedFields:
@@ -108,4 +113,7 @@ def sent(work: Work) -> Object | None:
         if part is not None and name not in seen and name not in _NOT_OWNED:
             return seen
     meta, stored = seen["metadata"], obj["metadata"]
-    return seen if any(meta.get(name) != stored.get(name) for name in ("labels", "annotations", "finalizers")) else None
+    for name in ("labels", "annotations", "finalizers"):
+        if meta.get(name) is not stored.get(name) and meta.get(name) != stored.get(name):
+            return seen
+    return None

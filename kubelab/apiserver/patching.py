@@ -46,6 +46,7 @@ def draft(work: Work) -> None:
         own_entries(work, obj, sent if sent is not None else [], shape)
     if not request.subresource:
         work.kind.default(obj, work.context)
+    decoding.completed(work, obj)
 
 
 def _draft_typed(work: Work, old: Object) -> None:
@@ -238,6 +239,7 @@ def _apply(work: Work) -> None:
         _decoded(work, shape)
     if not request.subresource:
         kind.default(work.object, work.context)
+    decoding.completed(work, work.object)
     if live is None:
         work.operation = "CREATE"
     work.manager = Manager(name, "Apply", expected, request.subresource, entries)

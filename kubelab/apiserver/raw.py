@@ -50,7 +50,8 @@ def ask(
     try:
         user = impersonation.impersonated(server, user, headers)
         _check_accept(accept, url)
-        request = http.request_of(method, *(_as_core(url, body) if as_event else (url, body)), content_type, user, headers)
+        at, sent = _as_core(url, body) if as_event else (url, body)
+        request = http.request_of(method, at, sent, content_type, user, headers)._replace(uri=url)
     except status.ApiFailure as refusal:
         request = http.refused(method, url, user, headers, refusal)
     response = handle(request)
@@ -60,7 +61,17 @@ def ask(
         if as_event:
             answer = _as_event(answer)
         answer = _shaped(request, answer, accept, now_ns, url)
+    elif request.verb == "watch" and isinstance(answer, list):
+        answer = private([_watched(server, request, event, as_event=as_event) for event in answer])
     return Answer(response.code, answer, tuple(response.warnings))
+
+
+def _watched(server: ApiServer, request: Request, event: Object, *, as_event: bool) -> Object:
+    """A watch event with its object as a GET would show it."""
+    if event["type"] == "ERROR":
+        return event
+    obj = _versioned(request, server.present(event["object"]))
+    return {**event, "object": _as_event(obj) if as_event else obj}
 
 
 def _shaped(request: Request, answer: Object, accept: str, now_ns: int, url: str) -> Object:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import yaml
@@ -60,7 +61,7 @@ def json_value(text: str) -> Any:
 
 
 def _json_value(text: str) -> Any:
-    value = json.loads(text, parse_constant=_no_constant)
+    value = json.loads(text, parse_constant=partial(_no_constant, text))
     if _SURROGATE(text):
         value = _without_surrogates(value)
     if text.count(":") == _members(value):
@@ -74,9 +75,9 @@ def _json_value(text: str) -> Any:
     return again if not isinstance(again, dict) or type(again) is Doubled else Doubled(again, list(again))
 
 
-def _no_constant(text: str) -> Any:
+def _no_constant(text: str, name: str) -> Any:
     """NaN and Infinity are Python's, not JSON's."""
-    raise json.JSONDecodeError("Expecting value", text, 0)
+    raise json.JSONDecodeError("Expecting value", text, text.find(name))
 
 
 def _members(value: Any) -> int:

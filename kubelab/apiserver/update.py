@@ -47,6 +47,8 @@ def draft(work: Work) -> None:
             patching.own_entries(work, body, sent, schema.for_kind(group, version, kind.kind))
     if request.subresource == "status" and kind.prepare_status is None:
         raise status.no_such_resource()
+    if not request.origin.typed:
+        create.drop_repeated_owners(work, work.object["metadata"])
     if work.manager is None:
         work.manager = manager_of(work)
 
@@ -78,19 +80,8 @@ def prepare(work: Work) -> None:
     assert old is not None
     meta, old_meta = obj["metadata"], old["metadata"]
     _check_version(work, meta, old_meta)
-    for name in KEPT:
-        if name in old_meta:
-            meta[name] = old_meta[name]
-        else:
-            meta.pop(name, None)
-    meta.setdefault("uid", old_meta["uid"])
-    if not meta["uid"]:
-        meta["uid"] = old_meta["uid"]
-    for name in ("selfLink", "managedFields"):
-        meta.pop(name, None)
-    for name in EMPTIED:
-        if name in meta and not meta[name]:
-            del meta[name]
+    if meta != old_meta:
+        _keep(meta, old_meta)
     if work.request.subresource == "status":
         assert kind.prepare_status is not None
         kind.prepare_status(obj, old, work.context)
@@ -99,6 +90,22 @@ def prepare(work: Work) -> None:
         kind.prepare_update(obj, old, work.context)
         if kind.spec_changed is not None and kind.spec_changed(obj, old):
             obj["metadata"]["generation"] = (old_meta.get("generation") or 0) + 1
+
+
+def _keep(meta: Object, old_meta: Object) -> None:
+    """In place on the draft's metadata: what only the server sets stays as it is."""
+    for name in KEPT:
+        if name in old_meta:
+            meta[name] = old_meta[name]
+        else:
+            meta.pop(name, None)
+    if not meta.get("uid"):
+        meta["uid"] = old_meta["uid"]
+    for name in ("selfLink", "managedFields"):
+        meta.pop(name, None)
+    for name in EMPTIED:
+        if name in meta and not meta[name]:
+            del meta[name]
 
 
 def _check_version(work: Work, meta: Object, old_meta: Object) -> None:

@@ -21,12 +21,16 @@ CONTROLLERS = {
     "Deployment": "deployment-controller",
     "ReplicaSet": "replicaset-controller",
     "StatefulSet": "statefulset-controller",
+    "DaemonSet": "daemon-set-controller",
+    "ReplicationController": "replication-controller",
+    "CronJob": "cronjob-controller",
     "Job": "job-controller",
     "Service": "endpoint-controller",
     "PodDisruptionBudget": "disruption-controller",
     "Namespace": "namespace-controller",
     "PersistentVolumeClaim": "persistentvolume-binder",
 }
+PREFIXES = {"Job": ("job",), "CronJob": ("cronjob",)}  # what the keys of their controllers begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,4 +182,5 @@ def _in_charge(engine: Engine, reference: Reference, obj: Object) -> tuple[str, 
     if name is None or name not in engine.runners:
         known = ", ".join(sorted(kind for kind, name in CONTROLLERS.items() if name in engine.runners))
         raise ValueError(f"no component plans for a {kind}: plan() knows Pod, {known}")
-    return name, (reference.namespace, reference.name) if reference.namespace else (reference.name,)
+    key = (reference.namespace, reference.name) if reference.namespace else (reference.name,)
+    return name, (*PREFIXES.get(kind, ()), *key)

@@ -9,7 +9,7 @@ from typing import Any
 
 from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
-from kubelab.cluster import applying, bootstrap, explaining, faults, looking, manifests, node_door, references, running, why_not
+from kubelab.cluster import applying, bootstrap, draining, explaining, faults, looking, manifests, node_door, references, running, why_not
 from kubelab.cluster.errors import ApiError, ExecError, Unsettled
 from kubelab.cluster.explaining import Explanation
 from kubelab.cluster.objects import ApiList, ApiObject, owned, owned_list
@@ -262,6 +262,30 @@ class Cluster:
         found = references.parse(reference, namespace=namespace)
         body = {"spec": {"replicas": replicas}}
         return self._owned(self._call("patch", found, body=body, patch_type="merge", subresource="scale", agent="kubectl"))
+
+    def cordon(self, node: str) -> str:
+        """Let no new pods come to a node, as ``kubectl cordon``; returns kubectl's words."""
+        return draining.cordon(self, node, unschedulable=True)
+
+    def uncordon(self, node: str) -> str:
+        """Let pods come to a node again, as ``kubectl uncordon``."""
+        return draining.cordon(self, node, unschedulable=False)
+
+    def drain(
+        self,
+        node: str,
+        *,
+        force: bool = False,
+        ignore_daemonsets: bool = False,
+        delete_emptydir_data: bool = False,
+        disable_eviction: bool = False,
+        grace_period: int | None = None,
+        pod_selector: str = "",
+        timeout: str | float = "1h",
+    ) -> str:
+        """Cordon a node and evict its pods, as ``kubectl drain``: time passes until they are gone. ``DrainError`` if that cannot be."""
+        flags = draining.Flags(force, ignore_daemonsets, delete_emptydir_data, disable_eviction, grace_period, pod_selector, timeout)
+        return draining.drain(self, node, flags)
 
     def as_user(self, name: str, groups: Sequence[str] | None = None) -> Cluster:
         """The same cluster under another identity."""

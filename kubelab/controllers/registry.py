@@ -6,6 +6,8 @@ upstream: cmd/kube-controller-manager/app/controllermanager.go, NewControllerIni
 from __future__ import annotations
 
 from kubelab.controllers import (
+    cronjob,
+    daemonset,
     deployment,
     disruption,
     endpoints,
@@ -13,11 +15,15 @@ from kubelab.controllers import (
     garbagecollector,
     job,
     namespace,
+    nodelifecycle,
     podgc,
     replicaset,
+    replicationcontroller,
     rootca,
     serviceaccount,
     statefulset,
+    tainteviction,
+    ttlafterfinished,
 )
 from kubelab.engine.component import Component
 
@@ -28,6 +34,8 @@ def components() -> tuple[Component, ...]:
         deployment.CONTROLLER,
         replicaset.CONTROLLER,
         statefulset.CONTROLLER,
+        daemonset.CONTROLLER,
+        replicationcontroller.CONTROLLER,
         endpoints.CONTROLLER,
         endpointslice.CONTROLLER,
         garbagecollector.CONTROLLER,
@@ -36,6 +44,10 @@ def components() -> tuple[Component, ...]:
         podgc.CONTROLLER,
         disruption.CONTROLLER,
         job.CONTROLLER,
+        cronjob.CONTROLLER,
+        ttlafterfinished.CONTROLLER,
         serviceaccount.CONTROLLER,
         serviceaccount.TOKENS,
+        nodelifecycle.CONTROLLER,
+        tainteviction.CONTROLLER,
     )

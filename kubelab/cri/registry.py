@@ -1,7 +1,8 @@
 """The registry that simulated nodes pull from: which tags exist, how large an image is.
 
 `data/registry.json` lists well-known repositories with tag patterns and compressed sizes; a repository that is not listed has
-every tag; `unknownHosts` are registries that cannot be reached. Failures are worded as containerd words them (containerd: remotes/docker/resolver.go, client pull.go).
+every tag; `unknownHosts` are registries that cannot be reached. Failures are worded as containerd words them (containerd:
+remotes/docker/resolver.go, client pull.go).
 How long a pull takes is the kubelet's matter (`Timing`), from the size.
 """
 

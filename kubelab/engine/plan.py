@@ -14,13 +14,14 @@ A ``Plan`` promises:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from kubelab.store.log import Object
 from kubelab.world.codec import value
 
 Key = tuple[Any, ...]
+_NOTHING: Mapping[str, Mapping[Any, Any]] = {}
 
 
 @value
@@ -32,7 +33,8 @@ class Reason:
     words: str
 
     def __call__(self, subject: str = "", **facts: Any) -> Because:
-        return Because(self.rule, subject, tuple(sorted(facts.items())), self.words)
+        items = tuple(facts.items())
+        return Because(self.rule, subject, items if len(items) < 2 else tuple(sorted(items)), self.words)
 
 
 @value
@@ -50,8 +52,7 @@ class Because:
 
 
 @value
-@dataclass(frozen=True, slots=True)
-class EventDraft:
+class EventDraft(NamedTuple):
     """An Event to be recorded: about ``regarding`` (kind, namespace, name, uid, apiVersion, resourceVersion[, fieldPath])."""
 
     regarding: Object
@@ -62,8 +63,7 @@ class EventDraft:
 
 
 @value
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request to the API server. ``verb``: create, update, patch, delete, get, list, deletecollection.
 
     ``body``: object, patch or DeleteOptions; may share parts with what a view gave. ``patch_type``: merge, strategic, json, apply.
@@ -89,8 +89,7 @@ class Call:
 
 
 @value
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(NamedTuple):
     """Something done on the component's own machine, not at the API server: a runtime operation, a mount, a provisioner's disk.
 
     It takes ``duration_ns``; then the engine hands it to ``component.act(scope, act)``, which changes ``scope.local`` and returns a Plan
@@ -104,8 +103,7 @@ class Act:
 
 
 @value
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Calls and acts sent concurrently. ``always``: sent even after an earlier batch was refused (a status update at a sync's end);
     ``refused``: sent only then, and ``{error}`` in its bodies' texts stands for the refusal's message (a condition that reports it).
     """
@@ -116,8 +114,7 @@ class Batch:
 
 
 @value
-@dataclass(frozen=True, slots=True)
-class Nudge:
+class Nudge(NamedTuple):
     """Ask another component (by name) to look at one of its keys, after a while."""
 
     component: str
@@ -126,8 +123,7 @@ class Nudge:
 
 
 @value
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """See the module's text. ``remember``: table name → {key: value, or None to forget}, applied when the plan has ended *well*;
     ``note``: the same, applied at once, before any call is sent (the scheduler's assumption).
     ``because`` explains a plan without calls (what it waits for) and stands for those calls that carry none.
@@ -139,8 +135,8 @@ class Plan:
     again_ns: int | None = None
     because: tuple[Because, ...] = ()
     events: tuple[EventDraft, ...] = ()
-    remember: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
-    note: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
+    remember: Mapping[str, Mapping[Any, Any]] = _NOTHING
+    note: Mapping[str, Mapping[Any, Any]] = _NOTHING
     error: str = ""
     follow_up: tuple[Key, ...] = ()
     nudge: tuple[Nudge, ...] = ()
@@ -158,8 +154,7 @@ class Plan:
     def then(self, other: Plan) -> Plan:
         """Both, one after the other: batches, events, reasons and notes joined; the earlier look-again wins."""
         times = [time for time in (self.again_ns, other.again_ns) if time is not None]
-        return replace(
-            self,
+        return self._replace(
             batches=self.batches + other.batches,
             again_ns=min(times) if times else None,
             because=self.because + other.because,

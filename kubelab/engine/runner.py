@@ -66,8 +66,9 @@ class Bucket:
 class Runner:
     """One component at work.
 
-    ``queues``: lane → key → (cause revision, wake). ``processing``: keys being worked on. ``dirty``: keys to run once more.
-    ``waiting``: key → time of its pending look-again. ``failures``: key → failed syncs. ``own``: object key → (revision, object).
+    ``queues``: lane → key → (cause revision, wake); ``queued``: whether some queue may hold a key. ``processing``: keys being worked on.
+    ``dirty``: keys to run once more. ``waiting``: key → time of its pending look-again. ``failures``: key → failed syncs.
+    ``own``: object key → (revision, object).
     ``outbox``: the recorder's unsent events. ``memory``: the component's own tables. ``epoch`` grows at each crash, so that old wakes die.
     ``scope``: what the component is given, made by the engine from the rest when first asked for.
     """
@@ -91,6 +92,7 @@ class Runner:
         "own",
         "pending",
         "processing",
+        "queued",
         "queues",
         "recorder",
         "retries",
@@ -134,12 +136,26 @@ class Runner:
         self.outbox: dict[int, Pending] = {}
         self.stories: dict[Key, tuple[Any, ...]] = {}
         self.sending = False
+        self.queued = False
         self.scope: Scope | None = None
 
     def fork(self) -> Runner:
         new = Runner.__new__(Runner)
         new.scope = None
-        for name in ("component", "lanes", "user", "name", "index", "alive", "epoch", "serial", "lag_ns", "last_event_ns", "sending"):
+        for name in (
+            "component",
+            "lanes",
+            "user",
+            "name",
+            "index",
+            "alive",
+            "epoch",
+            "serial",
+            "lag_ns",
+            "last_event_ns",
+            "sending",
+            "queued",
+        ):
             setattr(new, name, getattr(self, name))
         for name in ("busy", "processing", "dirty", "waiting", "failures", "flights", "pending", "own", "outbox", "stories"):
             setattr(new, name, dict(getattr(self, name)))
@@ -164,6 +180,7 @@ class Runner:
         self.bucket.theoretical_ns, self.retries.theoretical_ns = dumped.pop("tokens")
         for name, item in dumped.items():
             setattr(self, name, item)
+        self.queued = any(self.queues.values())
         self.scope = None
 
     def enqueue(self, key: Key, cause: int, wake: int) -> None:
@@ -172,6 +189,7 @@ class Runner:
             self.dirty.setdefault(key, (cause, wake))
             return
         self.queues[self.component.lane(key)].setdefault(key, (cause, wake))
+        self.queued = True
 
     def next_serial(self) -> int:
         self.serial += 1

@@ -6,7 +6,8 @@ upstream: the processNextWorkItem / sync / AddRateLimited loop that every contro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver.request import Options, Origin, Request
@@ -28,7 +29,7 @@ class Stuck(RuntimeError):
 
 def pump(engine: Engine, runner: Runner) -> None:
     """Start syncs while there are keys and free workers; a sync may queue further keys, also in another lane."""
-    if not runner.alive:
+    if not runner.queued or not runner.alive:
         return
     lanes = runner.lanes
     started = True
@@ -43,6 +44,7 @@ def pump(engine: Engine, runner: Runner) -> None:
                 runner.processing[key] = None
                 _round(engine, runner, key, wake, cause)
                 started = len(lanes) > 1
+    runner.queued = any(runner.queues.values())
 
 
 def _round(engine: Engine, runner: Runner, key: Key, wake: int, cause: int) -> None:
@@ -112,7 +114,7 @@ def _send_batch(engine: Engine, runner: Runner, flight: int, delay_ns: int = 0) 
     batch = state.plan.batches[state.batch]
     for work in batch.calls:
         if batch.refused and type(work) is Call:
-            work = replace(work, body=_with_error(work.body, state.error))
+            work = work._replace(body=_with_error(work.body, state.error))
         send(engine, runner, work, flight, state.key, state.wake, state.cause, delay_ns)
 
 
@@ -183,10 +185,10 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
     identity = runner.component.identity
     origin = Origin(
         runner.name,
-        "/".join(map(str, pending.key)),
+        _key_text(pending.key),
         pending.wake,
         pending.cause,
-        str(pending.because) if pending.because else "",
+        _reason_text(runner, pending),
         wait_ns=pending.sent_ns - pending.asked_ns,
         latency_ns=engine.now_ns - pending.sent_ns,
         typed=True,
@@ -198,9 +200,10 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
             call.namespace,
             call.name,
             call.subresource,
-            body=call.body,
-            patch_type=call.patch_type,
-            options=Options(field_manager=identity.agent, force=True) if call.patch_type == "apply" else _TYPED,
+            "",
+            call.body,
+            call.patch_type,
+            Options(field_manager=identity.agent, force=True) if call.patch_type == "apply" else _TYPED,
             user=runner.user,
             user_agent=identity.agent,
             origin=origin,
@@ -220,6 +223,20 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
     for draft in drafts:
         emit(engine, runner, _filled(draft, error, response.object), pending.wake, pending.cause, pending.key)
     return error
+
+
+@lru_cache(maxsize=16384)
+def _key_text(key: Key) -> str:
+    """A key as call records show it; the calls of a key share one text."""
+    return "/".join(map(str, key))
+
+
+def _reason_text(runner: Runner, pending: Pending) -> str:
+    """Why a call is made. Heartbeats say the same again and again, so their calls share one text."""
+    if not pending.because:
+        return ""
+    text = str(pending.because)
+    return intern(text) if pending.key[0] in runner.component.background else text
 
 
 def _filled(draft: EventDraft, error: str, answered: Any) -> EventDraft:

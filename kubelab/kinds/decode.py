@@ -161,7 +161,7 @@ def _members(obj: Object, shape: Struct, place: Place, run: _Run) -> None:
                 del obj[name]
             continue
         value = _value(value, field, (place, name), shape, run)
-        if value is None or (not field.pointer and field.omit_empty and kind != "struct" and _is_zero(value)):
+        if value is None or (not field.pointer and field.omit_empty and kind not in ("struct", "any") and _is_zero(value)):
             del obj[name]
         else:
             obj[name] = value

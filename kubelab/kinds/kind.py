@@ -8,7 +8,7 @@ Adding a kind = one module in ``kubelab/kinds/<group>/`` with ``KIND = Kind(...)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from kubelab.kinds.field import FieldError
@@ -80,6 +80,7 @@ class Kind:
     request line adds (``names.validate_metadata``) where upstream does. ``validate_update`` includes what ``validate`` says, if upstream does so.
     ``spec_changed``: whether an update raises metadata.generation (None: this kind has none).
     ``warnings``: the strategy's warnings for create and update.
+    ``resource``: the storage name, ``pods`` or ``deployments.apps``.
     """
 
     kind: str
@@ -111,11 +112,10 @@ class Kind:
     orphans_by_default: bool = False
     create_on_update: bool = False
     update_needs_resource_version: bool = False
+    resource: str = field(init=False)
 
-    @property
-    def resource(self) -> str:
-        """The storage name: ``pods``, ``deployments.apps``."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "resource", f"{self.plural}.{self.group}" if self.group else self.plural)
 
     @property
     def api_version(self) -> str:

@@ -8,7 +8,7 @@ upstream: staging/src/k8s.io/apimachinery/pkg/api/validation/objectmeta.go, …/
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kubelab.kinds.field import FieldError, Go, forbidden, go_value, invalid, required, too_long
@@ -111,18 +111,18 @@ def validate_metadata(meta: Mapping[str, Any], namespaced: bool, name_fn: NameFu
     errors: list[FieldError] = []
     generate = meta.get("generateName")
     if generate:
-        errors += (invalid(f"{path}.generateName", generate, each) for each in name_fn(generate, True))
+        errors += _refused(f"{path}.generateName", generate, name_fn(generate, True))
     name = meta.get("name")
     if not name:
         errors.append(required(f"{path}.name", "name or generateName is required"))
     else:
-        errors += (invalid(f"{path}.name", name, each) for each in name_fn(name, False))
+        errors += _refused(f"{path}.name", name, name_fn(name, False))
     namespace = meta.get("namespace")
     if namespaced:
         if not namespace:
             errors.append(required(f"{path}.namespace"))
         else:
-            errors += (invalid(f"{path}.namespace", namespace, each) for each in is_dns1123_label(namespace))
+            errors += _refused(f"{path}.namespace", namespace, is_dns1123_label(namespace))
     elif namespace:
         errors.append(forbidden(f"{path}.namespace", "not allowed on this type"))
     if (meta.get("generation") or 0) < 0:
@@ -131,6 +131,10 @@ def validate_metadata(meta: Mapping[str, Any], namespaced: bool, name_fn: NameFu
     if meta.get("finalizers"):
         errors += validate_finalizers(meta["finalizers"], f"{path}.finalizers")
     return errors
+
+
+def _refused(path: str, value: str, complaints: Iterable[str]) -> list[FieldError]:
+    return [invalid(path, value, each) for each in complaints] if complaints else []
 
 
 def _validate_common(meta: Mapping[str, Any], path: str) -> list[FieldError]:
@@ -225,7 +229,8 @@ def validate_owner_references(references: list[dict[str, Any]], path: str) -> li
     errors: list[FieldError] = []
     controller = ""
     for reference in references:
-        version = (reference.get("apiVersion") or "").rsplit("/", 1)[-1]
+        api_version = reference.get("apiVersion") or ""
+        version = "" if api_version.count("/") > 1 else api_version.rsplit("/", 1)[-1]
         present = {**reference, "apiVersion": version}
         for field, word in (("apiVersion", "version"), ("kind", "kind"), ("name", "name"), ("uid", "uid")):
             if not present.get(field):

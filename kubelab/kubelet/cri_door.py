@@ -100,8 +100,9 @@ class CriDoor:
         woken = (*tick_nudges(scope, runtime, container_id), *self._around.pokes())
         woken += taken_up_again(scope, container_id) if steady else ()
         self._woken += woken
-        for nudge in woken if self._pass_on is not None else ():
-            self._pass_on(nudge)
+        if self._pass_on is not None:
+            for nudge in woken:
+                self._pass_on(nudge)
         return result
 
 

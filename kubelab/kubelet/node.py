@@ -6,8 +6,7 @@ upstream: pkg/kubelet/kubelet_node_status.go, pkg/kubelet/nodestatus/setters.go,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Batch, Call, EventDraft, Plan, Reason
@@ -104,8 +103,7 @@ def _condition(kind: str, status: str, reason: str, message: str, transition: st
 
 
 # -- the lease ----------------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class LeaseSeen:
+class LeaseSeen(NamedTuple):
     """The node's lease (None: not there yet) and the node's uid ("" : no Node object)."""
 
     node: str
@@ -138,9 +136,15 @@ def plan_lease(seen: LeaseSeen) -> Plan:
 
 
 # -- the status ---------------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class StatusSeen:
-    """The Node object (None: gone), the images on the machine, how often it was booted, and whether it was schedulable at the last look."""
+Stamp = tuple[str, int, int, int, str]  # the node's resourceVersion, boots, images, their names, the newest image
+_UNKNOWN: tuple[Stamp | None, int] = (None, 0)
+
+
+class StatusSeen(NamedTuple):
+    """The Node object (None: gone), the images on the machine, how often it was booted, and whether it was schedulable at the last look.
+
+    ``stamp`` changes with whatever the report depends on; ``steady``: it is that of a look that found nothing to report until later.
+    """
 
     node: Object | None
     images: list[Object]
@@ -148,28 +152,37 @@ class StatusSeen:
     unschedulable: bool | None
     starting: bool
     now_ns: int
+    stamp: Stamp | None = None
+    steady: bool = False
 
 
 def observe_status(scope: Scope, node_name: str) -> StatusSeen:
     memory = scope.table("node")
-    return StatusSeen(
-        scope.view.get("nodes", "", node_name),
-        _images(scope),
-        int(scope.local.get("boot", _NONE).get("count", 0)),
-        memory.get("unschedulable"),
-        "started" not in memory,
-        scope.now_ns,
-    )
+    node = scope.view.get("nodes", "", node_name)
+    boots = int(scope.local.get("boot", _NONE).get("count", 0))
+    stamp = _stamp(scope, node, boots) if node is not None else None
+    known, until_ns = memory.get("steady", _UNKNOWN)
+    steady = stamp is not None and stamp == known and scope.now_ns < until_ns
+    images = [] if steady else _images(scope)
+    return StatusSeen(node, images, boots, memory.get("unschedulable"), "started" not in memory, scope.now_ns, stamp, steady)
+
+
+def _stamp(scope: Scope, node: Object, boots: int) -> Stamp:
+    images = scope.local.get("images", _NONE)
+    newest = next(reversed(images)) if images else ""
+    return (node["metadata"]["resourceVersion"], boots, len(images), len(scope.local.get("image_refs", _NONE)), newest)
+
+
+_STEADY = Plan(again_ns=STATUS_NS)
 
 
 def plan_status(seen: StatusSeen) -> Plan:
     """Report the node's status if it differs from what the API server has, or every five minutes."""
     node = seen.node
-    if node is None:
-        return Plan(again_ns=STATUS_NS)
+    if node is None or seen.steady:
+        return _STEADY
     status = node.get("status") or _NONE
     old = {condition["type"]: condition for condition in status.get("conditions") or ()}
-    conditions, events = _conditions(node, old, rfc3339(seen.now_ns))
     body: Object = {}
     if seen.images != (status.get("images") or []):
         body["images"] = seen.images
@@ -178,19 +191,23 @@ def plan_status(seen: StatusSeen) -> Plan:
     boot_id = _boot_id(status, seen.boots)
     if boot_id:
         body["nodeInfo"] = {"bootID": boot_id}
-        events.append(node_event(node, "Warning", "Rebooted", f"Node {node['metadata']['name']} has been rebooted, boot id: {boot_id}"))
-    note, more = _remembered(seen, node)
-    events = [*more, *events]
-    changed = body or any(old.get(condition["type"], _NONE).get("status") != condition["status"] for condition in conditions)
-    if not changed and seen.now_ns - _reported_ns(old) < REPORT_NS:
+    note, events = _remembered(seen, node)
+    changed = body or any(old.get(kind, _NONE).get("status") != healthy for kind, healthy, _, _ in HEALTHY)
+    until_ns = _reported_ns(old) + REPORT_NS
+    if not changed and seen.now_ns < until_ns:
+        note = {"node": {**note.get("node", _NONE), "steady": (seen.stamp, until_ns)}}
         return Plan(again_ns=STATUS_NS, events=tuple(events), note=note)
+    conditions, changes = _conditions(node, old, rfc3339(seen.now_ns))
+    events += changes
+    if boot_id:
+        events.append(node_event(node, "Warning", "Rebooted", f"Node {node['metadata']['name']} has been rebooted, boot id: {boot_id}"))
     body = {"$setElementOrder/conditions": [{"type": condition["type"]} for condition in conditions], "conditions": conditions, **body}
     name = node["metadata"]["name"]
     call = Call("patch", "nodes", "", name, "status", {"status": body}, "strategic", (404,), because=REPORT(f"node/{name}"))
     return Plan((Batch((call,)),), again_ns=STATUS_NS, events=tuple(events), note=note)
 
 
-def _remembered(seen: StatusSeen, node: Object) -> tuple[dict[str, dict[str, bool]], list[EventDraft]]:
+def _remembered(seen: StatusSeen, node: Object) -> tuple[dict[str, dict[str, Any]], list[EventDraft]]:
     """What the next look compares with, and the events of starting and of cordoning.
 
     upstream: recordNodeSchedulableEvent, BirthCry.

@@ -11,6 +11,7 @@ from kubelab.scheduler.facts import Entry, Term, term_matches
 from kubelab.scheduler.node_info import NodeInfo
 
 _NO_LABELS: dict[str, str] = {}
+Anchor = tuple[str, str, str]  # namespace, and a label's key and text
 
 
 class Question(NamedTuple):
@@ -33,9 +34,9 @@ class Counter:
 
     __slots__ = ("by_node", "by_value", "question", "total")
 
-    def __init__(self, question: Question, nodes: list[NodeInfo]) -> None:
+    def __init__(self, question: Question, nodes: list[NodeInfo], anchor: Anchor | None) -> None:
         self.question = question
-        self.by_node = [sum(1 for entry in node.pods.values() if question.counts(entry)) if node.pods else 0 for node in nodes]
+        self.by_node = [_matching(question, node, anchor) if node.pods else 0 for node in nodes]
         self.total = sum(self.by_node)
         self.by_value: dict[str, dict[str, int]] = {}
 
@@ -62,6 +63,15 @@ class Counter:
                 values[value] = values.get(value, 0) + sign
 
 
+def _matching(question: Question, node: NodeInfo, anchor: Anchor | None) -> int:
+    """The matching pods of a node; most of the others lack the anchor, which is quickly seen."""
+    entries = list(node.pods.values())
+    if anchor is not None:
+        _, key, text = anchor
+        entries = [entry for entry in entries if entry.labels.get(key) == text]
+    return sum(map(question.counts, entries))
+
+
 class CounterBook:
     """The counters in use, found by a pair of labels that a pod must have to count at all."""
 
@@ -73,7 +83,7 @@ class CounterBook:
 
     def clear(self) -> None:
         self.counters: dict[Question, Counter] = {}
-        self.by_label: dict[tuple[str, str, str], list[Counter]] = {}
+        self.by_label: dict[Anchor, list[Counter]] = {}
         self.loose: list[Counter] = []
 
     def ask(self, question: Question, nodes: list[NodeInfo]) -> Counter:
@@ -82,8 +92,8 @@ class CounterBook:
             return found
         if len(self.counters) >= self.LIMIT:
             self.clear()
-        counter = self.counters[question] = Counter(question, nodes)
         anchor = _anchor(question)
+        counter = self.counters[question] = Counter(question, nodes, anchor)
         if anchor is None:
             self.loose.append(counter)
         else:
@@ -101,7 +111,7 @@ class CounterBook:
             counter.note(entry, node, sign)
 
 
-def _anchor(question: Question) -> tuple[str, str, str] | None:
+def _anchor(question: Question) -> Anchor | None:
     for term in question.terms:
         if len(term.namespaces) == 1 and term.namespace_selector is None and term.selector.equals:
             key, text = term.selector.equals[-1]

@@ -1,5 +1,7 @@
 """The lab's dynamic provisioner: makes a network volume for each claim of its classes, and deletes it when nobody claims it any more.
 
+It answers to its own name and to those of well-known drivers, so that manifests made for other clusters come up here too.
+
 It keeps the contract of an external provisioner: it looks only at claims that the binder has given its name, and at delayed ones only
 after the scheduler has selected a node; the volume is called ``pvc-UID`` and names its claim.
 
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 
 from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch
 from kubelab.engine.plan import NOTHING, Act, Batch, EventDraft, Key, Plan, Reason, create, delete, reference, step, update
+from kubelab.storage.drivers import DYNAMIC, STOOD_IN_FOR
 from kubelab.storage.names import (
     BETA_STORAGE_PROVISIONER,
     CLAIMS,
@@ -31,7 +34,7 @@ from kubelab.store.log import Object
 from kubelab.world.clock import SECOND
 from kubelab.world.timing import Timing
 
-PROVISIONER = "lab.kubelab.dev/dynamic"
+PROVISIONER = DYNAMIC
 DRIVER = "dynamic.lab.kubelab.dev"
 DISKS = "disks"
 
@@ -82,9 +85,13 @@ def plan(seen: ToProvision | ToDelete) -> Plan:
 
 
 def _is_mine(claim: Object) -> bool:
+    return _asked(claim) in STOOD_IN_FOR and not claim["spec"].get("volumeName") and claim["metadata"].get("deletionTimestamp") is None
+
+
+def _asked(claim: Object) -> str:
+    """The provisioner that the binder has written on the claim."""
     present = annotations_of(claim)
-    wanted = present.get(STORAGE_PROVISIONER) or present.get(BETA_STORAGE_PROVISIONER)
-    return wanted == PROVISIONER and not claim["spec"].get("volumeName") and claim["metadata"].get("deletionTimestamp") is None
+    return present.get(STORAGE_PROVISIONER) or present.get(BETA_STORAGE_PROVISIONER) or ""
 
 
 def _provision(seen: ToProvision) -> Plan:
@@ -127,7 +134,7 @@ def new_volume(claim: Object, class_: Object) -> Object:
         made["mountOptions"] = class_["mountOptions"]
     if spec.get("volumeMode"):
         made["volumeMode"] = spec["volumeMode"]
-    meta = {"name": name, "annotations": {PROVISIONED_BY: PROVISIONER}}
+    meta = {"name": name, "annotations": {PROVISIONED_BY: _asked(claim)}}
     return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": meta, "spec": made}
 
 
@@ -139,7 +146,7 @@ def _must_delete(volume: Object) -> bool:
     return (
         phase(volume) == "Released"
         and volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete"
-        and annotations_of(volume).get(PROVISIONED_BY) == PROVISIONER
+        and annotations_of(volume).get(PROVISIONED_BY) in STOOD_IN_FOR
         and volume["metadata"].get("deletionTimestamp") is None
     )
 

@@ -33,9 +33,9 @@ class Store:
 
     def commit(self, time_ns: int, type_: str, key: ObjectKey, obj: Object, manager: Manager, call: int) -> Commit:
         """Append one change and apply it. ``obj`` must carry the resourceVersion that ``next_revision`` promised."""
-        old = self.head.objects.get(key[0], {}).get(key[1:])
-        revision = self.log.revision + 1
-        commit = Commit(revision, time_ns, type_, key, obj, old, self.last.get(key, 0), call, manager)
+        revision, previous = self.log.revision + 1, self.last.get(key, 0)
+        old = self.head.get(*key) if previous else None
+        commit = Commit(revision, time_ns, type_, key, obj, old, previous, call, manager)
         self.log.commits.append(commit)
         self.head.apply(commit)
         if type_ == "DELETED":

@@ -71,7 +71,7 @@ class RolloutView(widgets.VBox):
             knobs["max_unavailable"] = widgets.Text(value=found.max_unavailable, description="maxUnavailable", continuous_update=False)
         knobs["policy"] = widgets.Dropdown(options=self.model.policies, value=found.policy, description="policy")
         for name, knob in knobs.items():
-            knob.style.description_width = "100px"
+            knob.style.description_width = "120px"
             knob.observe(lambda change, name=name: self._turn(at, name, change["new"]), "value")
         return knobs
 

@@ -78,7 +78,7 @@ def one_world(seed: int, *, sabotage: Callable[[kl.Cluster], None] | None = None
             if error.code < 500:
                 raise Broken(f"{story}\nrefused: {error}") from None
             story.lines.append(f"  refused: {error.message}")
-        seconds = 1 + draw.below("pause", 40)
+        seconds = 1 + draw.below("pause", 40) * (1 if draw.below("patient", 4) else 12)
         story.lines.append(f"run {seconds}s")
         mutations.watch(cluster._engine.store)
         cluster.run(seconds)
@@ -98,7 +98,9 @@ def _workloads(cluster: kl.Cluster, draw: Streams, story: Story) -> None:
         elif kind < 4:
             obj = deployment(f"web-{index}", replicas)
         else:
-            obj = job(f"sums-{index}", replicas, parallelism=1 + draw.below("parallelism", 3), script=f"sleep {1 + draw.below('sleep', 20)}")
+            obj = job(
+                f"sums-{index}", replicas, parallelism=1 + draw.below("parallelism", 3), script=f"sleep {1 + draw.below('sleep', 20)}"
+            )
         name = f"{obj['kind'].lower()}/{obj['metadata']['name']}"
         if kind < 4:
             _watched(obj, draw)
@@ -139,7 +141,12 @@ def _says(obj: Object) -> str:
 
 def _budget(obj: Object, bounds: Object) -> Object:
     meta = {"name": obj["metadata"]["name"]}
-    return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": meta, "spec": {"selector": obj["spec"]["selector"], **bounds}}
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": meta,
+        "spec": {"selector": obj["spec"]["selector"], **bounds},
+    }
 
 
 # -- phase one -----------------------------------------------------------------------------------------------------------------
@@ -203,7 +210,7 @@ def _is_ready(pod: Object) -> bool:
 
 
 def _break(cluster: kl.Cluster, draw: Streams, story: Story, kind: str) -> None:
-    fields: Object = {"duration": f"{1 + draw.below('duration', 60)}s"}
+    fields: Object = {"duration": f"{(1 + draw.below('duration', 60)) * (1 if draw.below('lasting', 4) else 10)}s"}
     if kind == "NodeCrash":
         fields["nodes"] = [f"node-{1 + draw.below('node', len(cluster.list('nodes')))}"]
     elif kind in ("ComponentCrash", "WatchLag"):

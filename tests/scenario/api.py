@@ -30,7 +30,12 @@ def deployment(name: str, **spec: Any) -> Object:
 
 
 def pod(name: str, **spec: Any) -> Object:
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "nginx"}], **spec}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {"containers": [{"name": "c", "image": "nginx"}], **spec},
+    }
 
 
 def refusal(cluster: kl.Cluster, method: str, path: str, body: Any = None, content_type: str = "", **more: Any) -> tuple[int, str, str]:

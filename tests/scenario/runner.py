@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import kubelab as kl
 from kubelab.cluster import references, tables
 from kubelab.cluster.rollout import RolloutError
 
+_UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")  # they say nothing, and change with every other object
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -67,7 +69,7 @@ class Player:
         if handler is None:
             raise ValueError(f"unknown command {words[0]!r} in {command!r}")
         try:
-            return str(handler(words[1:], body))
+            return _UID.sub("UID", str(handler(words[1:], body)))
         except (kl.ApiError, kl.ManifestError, kl.Unsettled, RolloutError, ValueError) as error:
             return f"error: {error}".replace(f"{ROOT}/", "")
 

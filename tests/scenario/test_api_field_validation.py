@@ -97,11 +97,6 @@ IN_APPLIED = ['line 6: key "paused" already set in map', 'line 14: key "image" a
 REFUSED = 'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: '
 
 
-@pytest.fixture
-def cluster() -> kl.Cluster:
-    return kl.Cluster(nodes=1, seed=1, timing="instant")
-
-
 def test_strict_refuses_what_is_unknown_or_said_twice_in_the_order_of_the_text(cluster: kl.Cluster) -> None:
     found = refusal(cluster, "POST", f"{APPS}/deployments?fieldValidation=Strict", BODY)
     assert found == (400, "BadRequest", REFUSED + ", ".join(IN_BODY))

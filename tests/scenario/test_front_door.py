@@ -35,7 +35,12 @@ def test_nodes_by_number_name_and_manifest(make: Make) -> None:
     assert [node["metadata"]["name"] for node in make(2).list("nodes")] == ["node-1", "node-2"]
     zones = [node["metadata"]["labels"]["topology.kubernetes.io/zone"] for node in make(4).list("nodes")]
     assert zones == ["zone-a", "zone-b", "zone-c", "zone-a"]
-    big = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "big", "labels": {"disk": "ssd"}}, "status": {"capacity": {"cpu": "64"}}}
+    big = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": "big", "labels": {"disk": "ssd"}},
+        "status": {"capacity": {"cpu": "64"}},
+    }
     named = make(["a", big])
     assert named.get("node/big")["status"]["allocatable"]["cpu"] == "64"
     room = named.get("node/a")["status"]["allocatable"]
@@ -175,7 +180,9 @@ def test_what_can_never_hold_says_so(cluster: kl.Cluster) -> None:
     assert any("deployment-controller" in line for line in unsettled.value.moving)
 
 
-@pytest.mark.parametrize("condition", ["web ready", "deploy/web", "deploy/web happy", "frob/web ready", "deploy/web .status=", "deploy/ ready"])
+@pytest.mark.parametrize(
+    "condition", ["web ready", "deploy/web", "deploy/web happy", "frob/web ready", "deploy/web .status=", "deploy/ ready"]
+)
 def test_a_condition_that_cannot_be_read_names_what_would_work(cluster: kl.Cluster, condition: str) -> None:
     if condition == "deploy/web .status=":
         cluster.apply(deployment())
@@ -274,7 +281,9 @@ def test_files_written_by_a_pod_are_there_after_it_comes_back(cluster: kl.Cluste
     shell = {"name": "c", "image": "busybox", "command": ["sh", "-c", "echo $(hostname) $(cat /data/x) >> /data/x; sleep 3600"]}
     mounted = {**shell, "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
     cluster.apply(
-        statefulset(replicas=1, volumeClaimTemplates=[claim_template()], pod_spec={"containers": [mounted], "terminationGracePeriodSeconds": 1})
+        statefulset(
+            replicas=1, volumeClaimTemplates=[claim_template()], pod_spec={"containers": [mounted], "terminationGracePeriodSeconds": 1}
+        )
     )
     cluster.run(until="sts/db ready")
     assert cluster.exec("pod/db-0", ["cat", "/data/x"]) == "db-0\n"

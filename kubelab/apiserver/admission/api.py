@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kubelab.apiserver import status
 from kubelab.apiserver.request import Options, User
@@ -37,8 +37,7 @@ class Attributes:
     warnings: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(NamedTuple):
     """What a plug-in may read and draw: the newest state, random streams, and a way to write as the server itself.
 
     ``write(resource, namespace, name, object)`` replaces an object in one commit, as the server itself.

@@ -5,14 +5,13 @@ upstream: staging/src/k8s.io/apimachinery/pkg/util/strategicpatch/meta.go and th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kubelab.apiserver.apply.shapes import DEDUCED, Shape
 from kubelab.apiserver.patch.errors import PatchError
 
 
-@dataclass(frozen=True, slots=True)
-class PatchMeta:
+class PatchMeta(NamedTuple):
     """``shape`` is that of the map, or of the list's items; ``strategy`` is ``merge``, ``replace`` or empty."""
 
     shape: Shape

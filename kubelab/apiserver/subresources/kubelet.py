@@ -86,6 +86,8 @@ def _stream(work: Work, method: str) -> Response:
         options["container"] = _container(pod, options.get("container", ""))
     if not pod["spec"].get("nodeName"):
         raise status.bad_request(f"pod {work.request.name} does not have a host assigned")
+    if method == "exec" and not options.get("command"):
+        raise status.bad_request("you must specify at least one command for the container")
     return _passed_on(work, pod, method, options)
 
 

@@ -64,7 +64,13 @@ def possible_owners(scope: Scope, obj: Object, owner_resource: str) -> list[Obje
     if not labels:
         return []
     owners = scope.view.list(owner_resource, meta["namespace"])
-    return [owner for owner in owners if owner["spec"].get("selector") and matches_selector(owner["spec"]["selector"], labels)]
+    return [owner for owner in owners if owner["spec"].get("selector") and matches_selector(label_selector_of(owner), labels)]
+
+
+def label_selector_of(owner: Object) -> Object:
+    """Its selector as a LabelSelector; a ReplicationController's is a map of labels."""
+    selector: Object = owner["spec"]["selector"]
+    return {"matchLabels": selector} if owner["kind"] == "ReplicationController" else selector
 
 
 def orphans(scope: Scope, resource: str, namespace: str) -> list[Object]:

@@ -8,7 +8,7 @@ upstream: pkg/controller/job/job_controller.go, 1.28.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from kubelab.controllers.common.claiming import claim, claiming_plan
@@ -95,7 +95,7 @@ def _tracking(call: Call) -> Call:
     references = ((call.body or _NONE).get("metadata") or _NONE).get("ownerReferences") or ()
     if call.verb != "patch" or not any(each.get("controller") for each in references):
         return call
-    return replace(call, body={"metadata": {**call.body["metadata"], "finalizers": [FINALIZER]}})
+    return call._replace(body={"metadata": {**call.body["metadata"], "finalizers": [FINALIZER]}})
 
 
 def plan(seen: Seen) -> Plan:
@@ -111,7 +111,7 @@ def plan(seen: Seen) -> Plan:
     if managing is not None:
         if seen.has_failed:
             managing = managing.then(_status_after_refusal(seen, job, counts))
-        return replace(managing, again_ns=0)
+        return managing._replace(again_ns=0)
     return _count(seen, job, counts, end, backoff, again_ns)
 
 
@@ -121,7 +121,7 @@ def _manage(seen: Seen, job: Object, counts: Tally, end: Object | None, backoff:
         if not counts.active:
             return None, None
         ending = {_key(job): (end["reason"], end["message"])} if end["type"] == "Failed" else {}
-        return replace(pods_of_job.end_active(job, counts.active), note={ENDING: ending}), None
+        return pods_of_job.end_active(job, counts.active)._replace(note={ENDING: ending}), None
     left_ns = deadline_left_ns(job, seen.now_ns)
     if job["metadata"].get("deletionTimestamp") is not None:
         return None, left_ns
@@ -149,7 +149,7 @@ def _count(seen: Seen, job: Object, counts: Tally, end: Object | None, backoff: 
         remember = {BACKOFF: {_key(job): known}} if backoff != seen.backoff else {}
         return Plan((Batch((call,)),), again_ns=0, remember=remember)
     if made.release:
-        return replace(pods_of_job.release(made.release), again_ns=0)
+        return pods_of_job.release(made.release)._replace(again_ns=0)
     if again_ns is not None and backoff.failures and remaining_ns(backoff, seen.now_ns):
         return wait(BACKING_OFF(_subject(job), failures=backoff.failures), again_ns=again_ns)
     because = RUNNING(_subject(job), active=len(counts.active), succeeded=counts.succeeded, failed=counts.failed)

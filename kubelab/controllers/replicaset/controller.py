@@ -53,12 +53,18 @@ def observe(scope: Scope, key: Key) -> Seen | None:
     counts = _counts_without_pods(scope, replica_set)
     if counts is not None:
         return Seen(replica_set, (), scope.now_ns, release=scope.release, counts=counts)
-    owned = [pod for pod in view.owned("pods", replica_set["metadata"]["uid"]) if is_active(pod)]
-    free = [pod for pod in orphans(scope, "pods", namespace) if is_active(pod)]
-    claimed = claim(replica_set, RESOURCE, "pods", owned, free)
+    claimed = claimed_pods(scope, replica_set, RESOURCE)
     pods = claimed.objects
     on_node = related_on_node(scope, replica_set) if 0 < len(pods) - _replicas(replica_set) < len(pods) else {}
     return Seen(replica_set, pods, scope.now_ns, claimed, on_node, scope.release)
+
+
+def claimed_pods(scope: Scope, replica_set: Object, resource: str) -> Claimed:
+    """The active pods that it manages; those that have ended are nobody's business."""
+    meta = replica_set["metadata"]
+    owned = [pod for pod in scope.view.owned("pods", meta["uid"]) if is_active(pod)]
+    free = [pod for pod in orphans(scope, "pods", meta["namespace"]) if is_active(pod)]
+    return claim(replica_set, resource, "pods", owned, free)
 
 
 def _counts_without_pods(scope: Scope, replica_set: Object) -> Counts | None:
@@ -142,7 +148,7 @@ def _replicas(replica_set: Object) -> int:
 
 
 def _subject(replica_set: Object) -> str:
-    return f"replicaset/{replica_set['metadata']['name']}"
+    return f"{replica_set['kind'].lower()}/{replica_set['metadata']['name']}"
 
 
 def replica_set_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:

@@ -61,4 +61,4 @@ def _delete_pods(replica_set: Object, surplus: Sequence[Object], present: int) -
 
 
 def _subject(replica_set: Object) -> str:
-    return f"replicaset/{replica_set['metadata']['name']}"
+    return f"{replica_set['kind'].lower()}/{replica_set['metadata']['name']}"

@@ -41,18 +41,33 @@ ZERO = Tally()
 
 def share_of(replica_set: Object, pod: Object) -> Tally:
     """What one pod adds to its ReplicaSet's tally."""
-    meta, status = pod["metadata"], pod.get("status") or _NONE
-    if meta.get("deletionTimestamp") is not None or status.get("phase") in ("Succeeded", "Failed"):
+    counts, ready = _standing(pod)
+    if not counts:
         return ZERO
-    labels = meta.get("labels") or _NONE
+    labels = pod["metadata"].get("labels") or _NONE
     wanted = (replica_set["spec"]["template"].get("metadata") or _NONE).get("labels") or _NONE
-    ready = False
-    for condition in status.get("conditions") or ():
-        if condition["type"] == "Ready":
-            ready = condition["status"] == "True"
-            break
     matching = matches_selector(replica_set["spec"].get("selector"), labels)
     return Tally(1, int(wanted.items() <= labels.items()), int(ready), int(not matching))
+
+
+def _counts_alike(old: Object, new: Object) -> bool:
+    """Whether both states of a pod have the same share whatever its ReplicaSet asks for."""
+    before, after = old["metadata"], new["metadata"]
+    return (
+        before.get("labels") is after.get("labels")
+        and before.get("ownerReferences") is after.get("ownerReferences")
+        and _standing(old) == _standing(new)
+    )
+
+
+def _standing(pod: Object) -> tuple[bool, bool]:
+    """Whether a pod counts at all, and whether it is ready."""
+    status = pod.get("status") or _NONE
+    counts = pod["metadata"].get("deletionTimestamp") is None and status.get("phase") not in ("Succeeded", "Failed")
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "Ready":
+            return counts, condition["status"] == "True"
+    return counts, False
 
 
 def note_replica_set(change: Change, scope: Scope) -> None:
@@ -68,6 +83,8 @@ def note_replica_set(change: Change, scope: Scope) -> None:
 
 def note_pod(change: Change, scope: Scope) -> None:
     """Take a changed pod's old share off its ReplicaSet's tally, and add the new one."""
+    if change.type == "MODIFIED" and change.old is not None and _counts_alike(change.old, change.object):
+        return
     if change.old is not None:
         _add(scope, change.old, -1)
     if change.type != "DELETED":

@@ -41,7 +41,8 @@ def answer(spec: ContainerSpec, files: Mapping[str, str], path: str, world: Worl
     if not root:
         return _OK
     name = path.split("?")[0].split("#")[0]
-    found = read_container_file(spec, files, f"{root}{name}{'index.html' if name.endswith('/') else ''}", world)
+    place = f"{root}{name}{'index.html' if name.endswith('/') else ''}"
+    found = read_container_file(spec, files, place, world) if spec.mounts else files.get(place)
     if found is not None:
         return HttpAnswer(200, found)
     if name not in ("/", "/index.html") or _mounted_over(spec, root):

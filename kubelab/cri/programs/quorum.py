@@ -14,7 +14,8 @@ from typing import Any
 
 from kubelab.cri.api import ContainerSpec, World
 from kubelab.cri.effects import Answer, Changed, Effect, ExecResult, Exit, Log, PeerView
-from kubelab.cri.programs.base import Base, read_container_file, run_command
+from kubelab.cri.programs.base import Base, run_command
+from kubelab.cri.programs.pages import read_container_file
 from kubelab.cri.programs.settings import family, ordinal
 from kubelab.cri.shell.files import Denied, FileView
 from kubelab.cri.site import Inside

@@ -9,6 +9,9 @@ from kubelab.cri.reference import InvalidReference, parse
 
 _BASE_IMAGES = frozenset(f"docker.io/library/{name}" for name in ("busybox", "alpine", "debian", "ubuntu", "centos", "fedora", "bash"))
 _BUSYBOX_MIRRORS = ("/busybox", "/e2e-test-images/busybox")
+_ROOT_IMAGES = frozenset(
+    f"docker.io/library/{name}" for name in ("nginx", "httpd", "redis", "postgres", "mysql", "mariadb", "mongo", "python", "node")
+)
 _SERVES: Answer = (None, "")
 _TOOLS: dict[str, dict[str, Answer]] = {
     "busybox": {"httpd": _SERVES, "top": _SERVES},
@@ -44,6 +47,12 @@ def base_image(image: str) -> bool:
     """Whether an image is an operating system's, whose entry point is a shell."""
     name = repository(image)
     return name in _BASE_IMAGES or name.endswith(_BUSYBOX_MIRRORS)
+
+
+@lru_cache(maxsize=1024)
+def runs_as_root(image: str) -> bool:
+    """Whether an image is known to have no USER."""
+    return base_image(image) or repository(image) in _ROOT_IMAGES
 
 
 @lru_cache(maxsize=1024)

@@ -50,7 +50,7 @@ def validate_service(obj: Object, ctx: Context) -> list[FieldError]:
         errors += _validate_port(port, f"spec.ports[{index}]", names, several=len(ports) > 1)
     if spec.get("selector"):
         errors += validate_labels(spec["selector"], "spec.selector")
-    errors += _validate_affinity(spec) + _validate_cluster_ips(spec)
+    errors += _validate_affinity(spec) + validate_cluster_ips(spec)
     for index, address in enumerate(spec.get("externalIPs") or ()):
         complaints = is_ip(address)
         errors += (invalid(f"spec.externalIPs[{index}]", address, each) for each in complaints)
@@ -125,7 +125,7 @@ def _validate_affinity(spec: Object) -> list[FieldError]:
     return errors
 
 
-def _validate_cluster_ips(spec: Object) -> list[FieldError]:
+def validate_cluster_ips(spec: Object) -> list[FieldError]:
     if spec.get("type") == "ExternalName":
         return []
     address, addresses, families = spec.get("clusterIP") or "", spec.get("clusterIPs") or [], spec.get("ipFamilies") or []

@@ -1,4 +1,4 @@
-"""Whether a node takes a pod that was bound to it: resources, node affinity, ports, NoExecute taints.
+"""Whether a node takes a pod that was bound to it: sysctls, resources, node affinity, ports, NoExecute taints, OS.
 
 upstream: pkg/kubelet/lifecycle/predicate.go, pkg/scheduler/framework/plugins/{noderesources/fit,nodeports}.go, pkg/kubelet/eviction, 1.28.
 The sums of what has been admitted stand in the kubelet's memory: ``requests`` (uid → request), ``sums`` ("" → total).
@@ -18,6 +18,14 @@ Object = dict[str, Any]
 Verdict = tuple[str, str]
 Sum = tuple[int, int, int, int]  # pods, milli cpu, memory, ephemeral storage
 EMPTY: Sum = (0, 0, 0, 0)
+SAFE_SYSCTLS = (
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ip_local_reserved_ports",
+)
 _NONE: dict[str, Any] = {}
 
 
@@ -33,7 +41,7 @@ def judge(scope: Scope, pod: Object, *, known: bool) -> Verdict | None:
     if node is None:
         return None
     request = pod_request(pod)
-    verdict = None if known else _resources(scope, node, request) or _placement(scope, node, pod)
+    verdict = None if known else _sysctls(pod["spec"]) or _resources(scope, node, request) or _placement(scope, node, pod)
     if verdict is None:
         count(scope, uid, request)
     return verdict
@@ -81,6 +89,21 @@ def _placement(scope: Scope, node: Object, pod: Object) -> Verdict | None:
     taints = (node["spec"].get("taints") if "spec" in node else None) or ()
     if taints and untolerated(taints, spec.get("tolerations") or (), ("NoExecute",)) is not None:
         return ("TaintToleration", "Predicate TaintToleration failed")
+    if (spec.get("os") or _NONE).get("name", "linux") != "linux":
+        return ("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
+    return None
+
+
+def _sysctls(spec: Object) -> Verdict | None:
+    """upstream: pkg/kubelet/sysctl/{allowlist,safe_sysctls,namespaces}.go: only safe ones, and none of a namespace shared with the host."""
+    for entry in (spec.get("securityContext") or _NONE).get("sysctls") or ():
+        name = entry["name"].replace("/", ".")
+        shared = "hostIPC" if name.startswith("kernel.") else "hostNetwork"
+        if name not in SAFE_SYSCTLS:
+            return ("SysctlForbidden", f'forbidden sysctl: "{entry["name"]}" not allowlisted')
+        if spec.get(shared):
+            namespace = "ipc" if shared == "hostIPC" else "net"
+            return ("SysctlForbidden", f'forbidden sysctl: "{entry["name"]}" not allowed with host {namespace} enabled')
     return None
 
 

@@ -152,7 +152,7 @@ def state_of(container: Container) -> Object:
     out: Object = {
         "exitCode": container.exit_code,
         "reason": container.reason,
-        "startedAt": rfc3339(container.started_ns) if container.started_ns else None,
+        "startedAt": rfc3339(container.started_ns),
         "finishedAt": rfc3339(container.finished_ns),
         "containerID": f"containerd://{container.id}",
     }

@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from kubelab.kinds import quantity
@@ -182,19 +183,20 @@ def _add_service(env: dict[str, str], service: Object) -> None:
     address, ports = spec.get("clusterIP"), spec.get("ports") or ()
     if address in (None, "", "None") or not ports:
         return
-    name = service["metadata"]["name"].replace("-", "_").upper()
-    env[f"{name}_SERVICE_HOST"] = address
-    env[f"{name}_SERVICE_PORT"] = str(ports[0]["port"])
-    for port in ports:
-        if port.get("name"):
-            env[f"{name}_SERVICE_PORT_{port['name'].replace('-', '_').upper()}"] = str(port["port"])
-    for at, port in enumerate(ports):
-        protocol = port.get("protocol", "TCP")
-        prefix = f"{name}_PORT_{port['port']}_{protocol}"
-        url = f"{protocol.lower()}://{address}:{port['port']}"
+    served = tuple((str(port["port"]), port.get("protocol", "TCP"), port.get("name") or "") for port in ports)
+    env.update(_lines_of_service(service["metadata"]["name"], address, served))
+
+
+@lru_cache(maxsize=1024)
+def _lines_of_service(service: str, address: str, ports: tuple[tuple[str, str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """``ports``: number, protocol, name. Every container of a namespace has the same lines, so they share the texts."""
+    name = service.replace("-", "_").upper()
+    lines = [(f"{name}_SERVICE_HOST", address), (f"{name}_SERVICE_PORT", ports[0][0])]
+    lines += ((f"{name}_SERVICE_PORT_{port_name.replace('-', '_').upper()}", port) for port, _, port_name in ports if port_name)
+    for at, (port, protocol, _) in enumerate(ports):
+        prefix = f"{name}_PORT_{port}_{protocol}"
+        url = f"{protocol.lower()}://{address}:{port}"
         if at == 0:
-            env[f"{name}_PORT"] = url
-        env[prefix] = url
-        env[f"{prefix}_PROTO"] = protocol.lower()
-        env[f"{prefix}_PORT"] = str(port["port"])
-        env[f"{prefix}_ADDR"] = address
+            lines.append((f"{name}_PORT", url))
+        lines += [(prefix, url), (f"{prefix}_PROTO", protocol.lower()), (f"{prefix}_PORT", port), (f"{prefix}_ADDR", address)]
+    return tuple(lines)

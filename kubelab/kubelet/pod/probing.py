@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kubelab.cri.api import RUNNING, Container, CriError
+from kubelab.cri.effects import HttpAnswer
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Act, EventDraft, Key, Nudge, Plan, Reason, step
@@ -246,6 +247,7 @@ def _http(
     if port is None:
         return "error", f"couldn't find port: {get.get('port')}"
     scheme = str(get.get("scheme") or "HTTP").lower()
+    answer: HttpAnswer | None = None
     for _ in range(MOST_REDIRECTS):
         if host == ip:
             answer = runtime.probe_http(current.id, port, path, scope.now_ns) or runtime.http(ip, port, path, scope.now_ns)
@@ -261,8 +263,8 @@ def _http(
             return "warning", f"Probe terminated redirects, Response body: {answer.body}"
         port = there.port or (port if there.hostname is None else 443 if there.scheme == "https" else 80)
         path = there.path or "/"
-    else:
-        return "failure", f'Get "{answer.location}": stopped after {MOST_REDIRECTS} redirects'
+    if answer is None or answer.location:
+        return "failure", f'Get "{path}": stopped after {MOST_REDIRECTS} redirects'
     if 200 <= answer.code < 400:
         return "success", answer.body
     return "failure", f"HTTP probe failed with statuscode: {answer.code}"

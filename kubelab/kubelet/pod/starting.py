@@ -18,6 +18,7 @@ from kubelab.kubelet.addresses import NoAddress, allocate
 from kubelab.kubelet.network_world import Around, local, shared
 from kubelab.kubelet.pod import hooks
 from kubelab.kubelet.pod.environment import ConfigError, Place, expand, variables
+from kubelab.kubelet.pod.identity import verify_non_root
 from kubelab.kubelet.pod.seen import NO_RECORD, RETRY_NS, container_event, host_ip, pod_event, pod_nudge, relist_in_ns, spec_of
 from kubelab.kubelet.pod.volumes import Unmountable, is_refreshed, mount_all, mounts, prepare
 from kubelab.kubelet.records import Instances, PodRecord, Worker
@@ -168,7 +169,7 @@ def run(scope: Scope, key: Key, name: str, pulled: bool) -> Plan:
     try:
         runtime.start_container(container_id, scope.now_ns)
     except CriError as error:
-        text = f'failed to start container "{container_id}": {error.message}'
+        text = error.message
         return _failed(scope, key, pod, worker, name, events, "RunContainerError", text)
     events.append(container_event(pod, name, "Normal", "Started", f"Started container {name}"))
     note: dict[str, dict[str, Worker]] = {}
@@ -229,6 +230,7 @@ def container_spec(scope: Scope, pod: Object, container: Object, record: PodReco
     host = host_ip(scope, node_name)
     place = Place(scope.view, pod, host if spec.get("hostNetwork") else record.ip, host, scope.view.get("nodes", "", node_name))
     env = variables(place, container)
+    verify_non_root(pod, container)
     mounted = mounts(scope.view, pod, container, node_name, env, expand)
     if mounted:
         prepare(pod, record.ip, hostname_of(pod), mounted, shared(scope, "disks"))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kubelab.engine.plan import EventDraft, Plan, Reason, reference, step, update
 from kubelab.storage.binder.bind import and_again, bind, claim_status
 from kubelab.storage.binder.index import mismatch
+from kubelab.storage.drivers import MIGRATED
 from kubelab.storage.names import (
     BETA_STORAGE_PROVISIONER,
     BIND_COMPLETED,
@@ -102,14 +103,15 @@ def _provision(seen: Seen, class_name: str) -> Plan:
     claim, subject = seen.claim, _subject(seen.claim)
     if seen.class_ is None:
         return _failed(claim, f'storageclass.storage.k8s.io "{class_name}" not found')
-    provisioner = seen.class_.get("provisioner") or ""
+    named = seen.class_.get("provisioner") or ""
+    provisioner = MIGRATED.get(named, named)
     if provisioner.startswith(IN_TREE):
         return _failed(claim, f"no volume plugin matched name: {provisioner}")
     present = annotations_of(claim)
     if present.get(STORAGE_PROVISIONER) != provisioner or present.get(BETA_STORAGE_PROVISIONER) != provisioner:
-        named = with_annotations(claim, {STORAGE_PROVISIONER: provisioner, BETA_STORAGE_PROVISIONER: provisioner})
+        marked = with_annotations(claim, {STORAGE_PROVISIONER: provisioner, BETA_STORAGE_PROVISIONER: provisioner})
         refused = (EventDraft(reference(claim), "Warning", "ProvisioningFailed", "Error saving claim: {error}"),)
-        return and_again(update(CLAIMS, named, on_refusal=refused, because=PROVISIONING(subject, provisioner=provisioner)))
+        return and_again(update(CLAIMS, marked, on_refusal=refused, because=PROVISIONING(subject, provisioner=provisioner)))
     event = EventDraft(reference(claim), "Normal", "ExternalProvisioning", EXTERNAL.format(provisioner=provisioner))
     return Plan(events=(event,), because=(PROVISIONING(subject, provisioner=provisioner),))
 

@@ -9,7 +9,7 @@ upstream: pkg/controller/volume/persistentvolume/pv_controller_base.go, 1.28.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch, service_account
 from kubelab.engine.plan import NOTHING, Act, Key, Plan
@@ -83,7 +83,7 @@ def plan(seen: Seen) -> Plan:
     unsettled = bool(made.batches or made.events) or not _is_settled(seen.about)
     if unsettled == seen.is_open:
         return made
-    return replace(made, note={OPEN: {seen.key: True if unsettled else None}})
+    return made._replace(note={OPEN: {seen.key: True if unsettled else None}})
 
 
 def _is_settled(about: claims.Seen | volumes.Seen) -> bool:

@@ -168,3 +168,13 @@ def test_a_command_in_a_container_sees_its_files() -> None:
     assert found is not None
     result, _ = cri_door.exec_in(scope(node), found, "c", ["cat", "/tmp/f"])
     assert (result.exit_code, result.output) == (0, "text\n")
+
+
+def test_an_image_that_comes_between_two_quiet_looks_is_reported() -> None:
+    node = Node()
+    node.run("60s")
+    node.start(pod())
+    node.run("15s")
+    stored = node.engine.store.head.get("nodes", "", "n0")
+    assert stored is not None
+    assert len(stored["status"]["images"]) == 1

@@ -214,6 +214,14 @@ def test_provisioning_names_the_provisioner_then_waits():
     assert len(world.events) == 2
 
 
+def test_an_in_tree_provisioner_that_moved_out_is_asked_by_its_new_name():
+    """provision_test.go, CSI migration rows."""
+    world = World(CONTROLLER, storage_class("k", "kubernetes.io/gce-pd"), claim("c", class_="k")).sync("default", "c")
+    marks_ = world.get("persistentvolumeclaims", "c")["metadata"]["annotations"]
+    assert marks_["volume.kubernetes.io/storage-provisioner"] == "pd.csi.storage.gke.io"
+    assert "'pd.csi.storage.gke.io'" in world.events[0][1]
+
+
 @pytest.mark.parametrize(
     ("class_", "message"),
     [

@@ -11,8 +11,9 @@ from kubelab.storage.protection import CLAIM_PROTECTION, VOLUME_PROTECTION
 from tests.unit.storage.builders import PROVISIONED_BY, claim, node, pod, storage_class, volume
 from tests.unit.storage.harness import NOW, World
 
-MINE = {"volume.kubernetes.io/storage-provisioner": provisioner.PROVISIONER}
-OTHERS = {"volume.kubernetes.io/storage-provisioner": "someone.else"}
+STORAGE = "volume.kubernetes.io/storage-provisioner"
+MINE = {STORAGE: provisioner.PROVISIONER}
+OTHERS = {STORAGE: "someone.else"}
 ON = {**MINE, "volume.kubernetes.io/selected-node": "n"}
 
 
@@ -20,6 +21,7 @@ ON = {**MINE, "volume.kubernetes.io/selected-node": "n"}
     ("why", "objects", "calls"),
     [
         ("provision for a claim of my class", [storage_class("k"), claim("c", class_="k", annotations=MINE)], 2),
+        ("for a well-known driver", [storage_class("k"), claim("c", class_="k", annotations={STORAGE: "k8s.io/minikube-hostpath"})], 2),
         ("not for a claim of another provisioner", [storage_class("k"), claim("c", class_="k", annotations=OTHERS)], 0),
         ("not for a bound claim", [storage_class("k"), claim("c", volume="v", class_="k", annotations=MINE)], 0),
         ("delayed: not before a node is selected", [storage_class("k", wait=True), claim("c", class_="k", annotations=MINE)], 0),
