@@ -91,7 +91,7 @@ def _all_or_nothing(cluster: Cluster, source: Any, one: Any, *, keep_going: bool
 
 def _client_side(cluster: Cluster, reference: Reference, document: Document, options: Options) -> Object:
     """Three-way merge of what was applied last, what is applied now, and what is there."""
-    modified = _annotated(document.object, reference)
+    modified = _annotated(document, reference)
     try:
         current = dict(cluster._call("get", reference).object)
     except ApiError as error:
@@ -119,9 +119,13 @@ def _client_side(cluster: Cluster, reference: Reference, document: Document, opt
     )
 
 
-def _annotated(obj: Object, reference: Reference) -> Object:
+def _annotated(document: Document, reference: Reference) -> Object:
     """The object with its own text as annotation, as kubectl leaves it."""
+    obj = document.object
     meta = dict(obj.get("metadata") or {})
     if reference.kind.namespaced:
         meta["namespace"] = meta.get("namespace") or reference.namespace
-    return with_configuration({**obj, "metadata": meta})
+    try:
+        return with_configuration({**obj, "metadata": meta})
+    except TypeError as error:
+        raise ManifestError(f"not what JSON can say: {error}", document.place) from None

@@ -23,6 +23,13 @@ class Reference(NamedTuple):
 
 def kind_of(word: str) -> Kind:
     """The kind that a word names; the error offers what comes close."""
+    if not isinstance(word, str):
+        raise ReferenceError_(f"{word!r} is not a kind: write it as text, such as 'pods' or 'deploy'")
+    kind, slash, name = word.partition("/")
+    if slash and registry.lookup(kind) is not None:
+        raise ReferenceError_(f"{word!r} is one object, here a kind is wanted: {kind!r} (or `c.get({word!r})`)")
+    if "," in word:
+        raise ReferenceError_(f"{word!r} names several kinds: ask for one after the other")
     found = registry.lookup(word)
     if found is None:
         words = sorted({name for kind in registry.all_kinds() for name in (kind.plural, *kind.short_names)})
@@ -39,10 +46,14 @@ def parse(reference: str | Object | Reference, name: str | None = None, namespac
     if isinstance(reference, dict):
         kind = of_object(reference)
         meta = reference.get("metadata") or {}
+        if not isinstance(meta, dict):
+            raise ReferenceError_(f"metadata: {meta!r} is not a map of name, labels …")
         return Reference(kind, (meta.get("namespace") or namespace) if kind.namespaced else "", meta.get("name", ""))
+    if not isinstance(reference, str) or not isinstance(name, str | None):
+        raise ReferenceError_(f"{reference if name is None else name!r} is not a reference: write KIND/NAME, such as 'pod/web-1' or 'sts/web'")
     if name is None:
         word, slash, name = reference.partition("/")
-        if not slash or not name or not word:
+        if not slash or not name or not word or "/" in name:
             raise ReferenceError_(f"{reference!r} is not a reference: write KIND/NAME, such as 'pod/web-1' or 'sts/web'")
     else:
         word = reference

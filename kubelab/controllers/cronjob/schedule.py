@@ -8,13 +8,12 @@ upstream: github.com/robfig/cron/v3 spec.go (Next, dayMatches), constantdelay.go
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
-from kubelab.kinds.batch.cron import Schedule, parse
+from kubelab.kinds.batch.cron import Schedule
 from kubelab.world.clock import SECOND
 
-_DAY = 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEARS = 5
 
@@ -40,6 +39,7 @@ def zone_of(name: str) -> tzinfo:
 def next_ns(schedule: Schedule, after_ns: int) -> int | None:
     """The first time later than ``after_ns``.
 
+    >>> from kubelab.kinds.batch.cron import parse
     >>> next_ns(parse("*/5 * * * *"), 0) == 300 * SECOND, next_ns(parse("0 0 31 2 *"), 0)
     (True, None)
     """
@@ -81,7 +81,7 @@ def _next_day(schedule: Schedule, second: int, local: datetime, zone: tzinfo) ->
         else:
             day += timedelta(days=1)
         if schedule.months >> day.month & 1 and _is_allowed(schedule, datetime(day.year, day.month, day.day)):
-            return _instant(datetime(day.year, day.month, day.day), zone)
+            return _start_of(day, zone)
     return None
 
 
@@ -121,8 +121,16 @@ def _lowest(bits: int) -> int:
 
 
 def _next_midnight(second: int, zone: tzinfo) -> int:
-    day = _local(second, zone).date() + timedelta(days=1)
-    return _instant(datetime(day.year, day.month, day.day), zone)
+    return _start_of(_local(second, zone).date() + timedelta(days=1), zone)
+
+
+def _start_of(day: date, zone: tzinfo) -> int:
+    """Midnight; where the clocks skip it, the hour after it."""
+    second = _instant(datetime(day.year, day.month, day.day), zone)
+    hour = _local(second, zone).hour
+    if hour > 12:
+        return second + (24 - hour) * 3600
+    return second - hour * 3600
 
 
 def _local(second: int, zone: tzinfo) -> datetime:

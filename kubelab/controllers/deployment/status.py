@@ -140,9 +140,14 @@ def is_timed_out(deployment: Object, current: Object | None, now_ns: int) -> boo
 
 
 def deadline_check_ns(deployment: Object, status: Object, now_ns: int) -> int | None:
-    """When to look whether the deadline passed, from now: a second after it (upstream: requeueStuckDeployment)."""
+    """When to look whether the deadline passed, from now: a second after it (upstream: requeueStuckDeployment).
+
+    A rollout that was complete once cannot time out. Upstream looks at it again and again, every 5 ms, without ever writing.
+    """
     current = progressing(deployment)
-    if not has_progress_deadline(deployment) or current is None or is_complete(deployment, status) or current["reason"] == TIMED_OUT:
+    if not has_progress_deadline(deployment) or current is None or is_complete(deployment, status):
+        return None
+    if current["reason"] in (TIMED_OUT, NEW_REPLICA_SET_AVAILABLE):
         return None
     rest_ns = _deadline_ns(deployment, current) - now_ns
     return rest_ns + SECOND if rest_ns >= SECOND else max(rest_ns, 0) + 5 * MILLISECOND
