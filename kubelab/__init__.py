@@ -17,6 +17,7 @@ _WHERE = {
     "ApiError": "kubelab.cluster.errors",
     "ArchiveError": "kubelab.cluster.archive",
     "Cluster": "kubelab.cluster.handle",
+    "DrainError": "kubelab.cluster.draining",
     "ExecError": "kubelab.cluster.errors",
     "ManifestError": "kubelab.cluster.errors",
     "Program": "kubelab.cri.programs",
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from kubelab import widget as widget
     from kubelab.cluster.archive import ArchiveError as ArchiveError
     from kubelab.cluster.archive import load as load
+    from kubelab.cluster.draining import DrainError as DrainError
     from kubelab.cluster.errors import ApiError as ApiError
     from kubelab.cluster.errors import ExecError as ExecError
     from kubelab.cluster.errors import ManifestError as ManifestError

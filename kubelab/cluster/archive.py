@@ -45,6 +45,8 @@ class ArchiveError(ValueError):
 def save(cluster: Cluster, path: str | Path) -> Path:
     """Write a world; the file appears whole or not at all."""
     target = Path(path)
+    if target.is_dir():
+        raise ArchiveError(f"{target} is a folder: give the name of a file, such as {target / 'world.klab'}")
     part = target.with_name(target.name + ".part")
     count, crc = 0, 0
     with gzip.GzipFile(part, "wb", compresslevel=3, mtime=0) as file:

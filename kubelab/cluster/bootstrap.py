@@ -18,6 +18,7 @@ from kubelab.kubelet import for_node, node_object
 from kubelab.scheduler.scheduler import SCHEDULER
 from kubelab.storage import registry as storage
 from kubelab.world.clock import SECOND
+from kubelab.world.timing import Timing
 
 SERVER = User("system:apiserver", ("system:masters", "system:authenticated"))
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -118,12 +119,27 @@ def _storage_class(name: str) -> Object:
     }
 
 
+def engine(seed: int, start_ns: int, timing: str | Timing, release: str, gates: dict[str, bool] | None) -> Engine:
+    """An engine from the arguments of ``Cluster``; ValueError names the one that will not do."""
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise ValueError(f"seed={seed!r}: give a whole number")
+    if not isinstance(gates or {}, dict) or not all(isinstance(value, bool) for value in (gates or {}).values()):
+        raise ValueError(f'feature_gates={gates!r}: give a dict such as {{"Name": True}}')
+    figures = timing if isinstance(timing, Timing) else Timing.preset(timing)
+    return Engine(seed=seed, start_ns=start_ns, timing=figures, release=release, gates=dict(gates or {}))
+
+
 def node_objects(wanted: int | Sequence[str | Object], now_ns: int) -> list[Object]:
     """Nodes from a number, names, or manifests (whose status may be left out or in part)."""
-    if isinstance(wanted, bool) or (isinstance(wanted, int) and wanted < 0):
+    if isinstance(wanted, bool) or not isinstance(wanted, int | list | tuple) or (isinstance(wanted, int) and wanted < 0):
         raise ValueError(f"nodes={wanted!r}: give a number from 0, a list of names, or a list of Node manifests")
     items: Sequence[str | Object] = [f"node-{index + 1}" for index in range(wanted)] if isinstance(wanted, int) else wanted
-    return [_node(item, index, now_ns) for index, item in enumerate(items)]
+    nodes = [_node(item, index, now_ns) for index, item in enumerate(items)]
+    names = [node["metadata"]["name"] for node in nodes]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1] if len(items) > len(set(names)) else []
+    if twice:
+        raise ValueError(f"nodes: {twice[0]!r} is there {names.count(twice[0])} times: each needs a name of its own")
+    return nodes
 
 
 def _node(item: str | Object, index: int, now_ns: int) -> Object:
@@ -131,6 +147,8 @@ def _node(item: str | Object, index: int, now_ns: int) -> Object:
         return node_object(item, index, now_ns)
     if not isinstance(item, dict) or item.get("kind") != "Node":
         raise ValueError(f"nodes[{index}]: {item!r} is neither a name nor a Node manifest")
+    if not isinstance(item.get("metadata"), dict) or not item["metadata"].get("name"):
+        raise ValueError(f"nodes[{index}].metadata.name: the Node has none")
     base = node_object(item["metadata"]["name"], index, now_ns)
     meta, status = item["metadata"], item.get("status") or {}
     base["metadata"] = {**base["metadata"], **meta, "labels": {**base["metadata"]["labels"], **(meta.get("labels") or {})}}

@@ -13,7 +13,7 @@ class ApiError(Exception):
     def __init__(self, status: Object, document: str = "") -> None:
         self.status = status
         self.document = document
-        super().__init__(self.message)
+        super().__init__(status, document)  # what a copy is made from
 
     @property
     def code(self) -> int:
@@ -36,7 +36,7 @@ class ApiError(Exception):
         details = self.status.get("details") or {}
         if self.reason == "Invalid" and (details.get("kind") or details.get("name")):
             text = f'The {details.get("kind", "")} "{details.get("name", "")}" is invalid: '
-            lines = [f"{cause['field']}: {cause['message']}" for cause in self.causes]
+            lines = list(dict.fromkeys(f"{cause['field']}: {cause['message']}" for cause in self.causes))
             text += lines[0] if len(lines) == 1 else "".join(f"\n* {line}" for line in lines)
         elif self.reason:
             text = f"Error from server ({self.reason}): {self.message}"
@@ -64,16 +64,22 @@ class ExecError(RuntimeError):
     """A command in a container ended with another code than 0."""
 
     def __init__(self, argv: list[str], exit_code: int, stdout: str, stderr: str) -> None:
-        self.exit_code, self.stdout, self.stderr = exit_code, stdout, stderr
-        said = (stderr or stdout).strip()
-        super().__init__(f"{' '.join(argv)}: command terminated with exit code {exit_code}{': ' + said if said else ''}")
+        self.argv, self.exit_code, self.stdout, self.stderr = argv, exit_code, stdout, stderr
+        super().__init__(argv, exit_code, stdout, stderr)  # what a copy is made from
+
+    def __str__(self) -> str:
+        said = (self.stderr or self.stdout).strip()
+        return f"{' '.join(self.argv)}: command terminated with exit code {self.exit_code}{': ' + said if said else ''}"
 
 
 class Unsettled(TimeoutError):
     """``run(until=…)`` or ``settle`` ran out of virtual time. ``moving`` lists what is still going on, and because of what."""
 
     def __init__(self, message: str, moving: list[str]) -> None:
-        self.moving = moving
-        shown = "\n".join(f"  - {line}" for line in moving[:12])
-        more = f"\n  … and {len(moving) - 12} more" if len(moving) > 12 else ""
-        super().__init__(f"{message}\n{shown}{more}" if moving else message)
+        self.head, self.moving = message, moving
+        super().__init__(message, moving)  # what a copy is made from
+
+    def __str__(self) -> str:
+        shown = "\n".join(f"  - {line}" for line in self.moving[:12])
+        more = f"\n  … and {len(self.moving) - 12} more" if len(self.moving) > 12 else ""
+        return f"{self.head}\n{shown}{more}" if self.moving else self.head

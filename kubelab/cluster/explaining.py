@@ -7,8 +7,10 @@ Nothing is guessed: where a link ends, the chain ends.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
+from kubelab.apiserver.apply.last_applied import ANNOTATION as LAST_APPLIED
 from kubelab.cluster.references import Reference
 from kubelab.engine.engine import Engine
 from kubelab.engine.plan import NOTHING, Key, Plan
@@ -30,6 +32,8 @@ CONTROLLERS = {
     "Namespace": "namespace-controller",
     "PersistentVolumeClaim": "persistentvolume-binder",
 }
+UNTOLD = ("metadata.resourceVersion", "metadata.managedFields", f"metadata.annotations.{LAST_APPLIED}")
+SHOWN = 80  # letters of a value
 PREFIXES = {"Job": ("job",), "CronJob": ("cronjob",)}  # what the keys of their controllers begin with
 
 
@@ -130,7 +134,7 @@ def changes(old: Object, new: Object) -> list[str]:
 def _compare(old: Object, new: Object, path: str, found: list[str]) -> None:
     for name in dict.fromkeys((*old, *new)):
         before, after = old.get(name), new.get(name)
-        if before is after or before == after or path + name in ("metadata.resourceVersion", "metadata.managedFields"):
+        if before is after or before == after or path + name in UNTOLD:
             continue
         if isinstance(before, dict) and isinstance(after, dict):
             _compare(before, after, f"{path}{name}.", found)
@@ -154,7 +158,7 @@ def _conditions(old: list[Object], new: list[Object]) -> list[str]:
 
 
 def _shown(value: object) -> str:
-    return "nothing" if value is None else str(value)
+    return "nothing" if value is None else shorten(str(value), SHOWN, placeholder=" …")
 
 
 # -- plan -----------------------------------------------------------------------------------------------------------------

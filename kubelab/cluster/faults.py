@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 RESOURCE = "faults.lab.kubelab.dev"
 BUILT = ("ApiError", "ComponentCrash", "ImageBroken", "NodeCrash", "WatchLag")
+LISTS = ("components", "images", "nodes", "resources")
+FIELDS = (*LISTS, "selector", "start", "duration", "parameters", "name")
 BROKEN_IMAGES = "broken_images"  # a table of the whole world's machine: image → fault
 DEFAULT_LAG_NS = 5 * SECOND
 
@@ -203,6 +205,11 @@ def fault_object(engine: Engine, kind: str, number: int, fields: dict[str, Any])
     """A Fault from ``Cluster.fault``'s arguments, its targets checked; ValueError names the one that is not there."""
     if kind not in BUILT:
         raise ValueError(f"fault {kind!r} is not built: use one of {', '.join(BUILT)}")
+    for field, given in fields.items():
+        if field not in FIELDS:
+            raise ValueError(f"{kind} has no {field!r}: a fault takes {', '.join(FIELDS)}")
+        if field in LISTS and isinstance(given, str):
+            raise ValueError(f"{field}={given!r}: give a list, such as [{given!r}]")
     _check(list(fields.get("nodes") or ()), "node", [name for name in engine.machines if name])
     components = [name for name in engine.runners if name != CONTROLLER.name]
     _check(list(fields.get("components") or ()), "component", components)

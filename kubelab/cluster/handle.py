@@ -9,9 +9,11 @@ from typing import Any
 
 from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
-from kubelab.cluster import applying, bootstrap, draining, explaining, faults, looking, manifests, node_door, references, running, why_not
+from kubelab.cluster import applying, bootstrap, draining, explaining, faults, looking, manifests, node_door, references, running
+from kubelab.cluster import why_not as reasons
 from kubelab.cluster.errors import ApiError, ExecError, Unsettled
 from kubelab.cluster.explaining import Explanation
+from kubelab.cluster.interrupts import held_back
 from kubelab.cluster.objects import ApiList, ApiObject, owned, owned_list
 from kubelab.cluster.references import Reference
 from kubelab.cluster.rollout import Rollout
@@ -80,10 +82,9 @@ class Cluster:
             raise ValueError(f"release={release!r}: use one of {', '.join(RELEASES)}")
         if release == "1.7":
             raise NotImplementedError('release="1.7" is not built yet: use release="1.28"')
-        figures = Timing.preset(timing) if isinstance(timing, str) else timing
         start_ns = parse_rfc3339(start)
         wanted = bootstrap.node_objects(nodes, start_ns - bootstrap.BOOT_NS)
-        engine = Engine(seed=seed, start_ns=start_ns - bootstrap.BOOT_NS, timing=figures, release=release, gates=dict(feature_gates or {}))
+        engine = bootstrap.engine(seed, start_ns - bootstrap.BOOT_NS, timing, release, feature_gates)
         bootstrap.start(engine, wanted, storage_class)
         running.advance(engine, start_ns)
         looking.introduce((Plan, Explanation, Answer, ApiError, Unsettled))
@@ -131,9 +132,7 @@ class Cluster:
 
     def step(self, count: int = 1) -> Cluster:
         """Process the next wake (or ``count`` of them)."""
-        for _ in range(count):
-            if self._engine.wakes.heap:
-                self._engine.run_one()
+        running.step(self, count)
         return self
 
     # -- calls -----------------------------------------------------------------------------------------------------------
@@ -151,7 +150,8 @@ class Cluster:
         """The raw API without a socket: ``(code, object or Status)``. A string or bytes body is sent as it is."""
         who = self._user if user is None else User(user, _authenticated(user, groups))
         engine = self._engine
-        answer = raw.ask(engine.server, engine.handle, engine.now_ns, method, path, body, content_type, who, headers or {})
+        with held_back():
+            answer = raw.ask(engine.server, engine.handle, engine.now_ns, method, path, body, content_type, who, headers or {})
         return answer.code, answer.object
 
     def _call(self, verb: str, reference: Reference, **more: Any) -> Response:
@@ -159,7 +159,8 @@ class Cluster:
         place = more.pop("place", "")
         agent = more.pop("agent", self._agent)
         request = Request(verb, reference.kind.resource, reference.namespace, reference.name, user=self._user, user_agent=agent, **more)
-        response = self._engine.handle(request)
+        with held_back():
+            response = self._engine.handle(request)
         if response.code >= 400:
             raise ApiError(response.object, place)
         return response
@@ -186,6 +187,7 @@ class Cluster:
         """The objects of a kind in a namespace (None: all namespaces), in the order of their names."""
         found = references.kind_of(kind)
         where = (namespace or "") if found.namespaced else ""
+        references.check_selectors(selector, field_selector)
         options = ListOptions(selector, field_selector)
         return owned_list(self._call("list", Reference(found, where, ""), list_options=options).object["items"], self._engine.now_ns)
 
@@ -302,7 +304,7 @@ class Cluster:
 
     def why_not(self, reference: str | Object, *, namespace: str = "default") -> Answer:
         """Why something is not there, not scheduled or not ready: one answer over all who have a say."""
-        return why_not.why_not(self, references.parse(reference, namespace=namespace))
+        return reasons.why_not(self, references.parse(reference, namespace=namespace))
 
     def rollout(self, reference: str | Object, *, namespace: str = "default") -> Rollout:
         """The rollout of a Deployment, StatefulSet or DaemonSet: status, history, undo, pause, resume, restart."""
@@ -369,18 +371,31 @@ class Cluster:
 
     def __repr__(self) -> str:
         state = self._engine.store.head
-        pods = len(state.all("pods"))
-        return f"<Cluster: {len(state.all('nodes'))} nodes, {pods} pods, {self.now:%Y-%m-%d %H:%M:%S} ({self.elapsed:.3f} s)>"
+        there = ", ".join(
+            f"{number} {word}{'' if number == 1 else 's'}" for word in ("node", "pod") for number in [len(state.all(f"{word}s"))]
+        )
+        user = "" if self._user == ADMIN else f" as {self._user.name}"
+        return f"<Cluster{user}: {there}, {self.now:%Y-%m-%d %H:%M:%S} ({self.elapsed:.3f} s)>"
 
     # -- futures ---------------------------------------------------------------------------------------------------------
     def fork(self) -> Cluster:
         """Another future of the same past: it shares nothing that can change."""
-        with held_off():
+        with held_back(), held_off():
             engine = self._engine.fork()
         return Cluster._of(World(engine, self._world.start_ns), self._user, self._agent)
 
+    def __copy__(self) -> Cluster:
+        return self.fork()
+
+    def __deepcopy__(self, memo: object) -> Cluster:
+        return self.fork()
+
 
 def _authenticated(name: str, groups: Sequence[str] | None) -> tuple[str, ...]:
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{name!r} is no user: give a name, such as 'alice' or 'system:serviceaccount:default:default'")
+    if isinstance(groups, str):
+        raise ValueError(f"groups={groups!r}: give a list, such as [{groups!r}]")
     given = tuple(groups or ())
     extra = "system:unauthenticated" if name == "system:anonymous" else "system:authenticated"
     return given if extra in given else (*given, extra)

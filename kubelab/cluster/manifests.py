@@ -61,7 +61,9 @@ def read(source: Any) -> list[Document]:
         return _read_text(_decoded(source, ""), "")
     if isinstance(source, str):
         return _read_text(source, "")
-    raise ManifestError(f"cannot read a source of type {type(source).__name__}: give a file, a folder, YAML text, a dict or a list of these")
+    raise ManifestError(
+        f"cannot read a source of type {type(source).__name__}: give a file, a folder, YAML text, a dict or a list of these"
+    )
 
 
 def _numbered(documents: list[Document], index: int) -> list[Document]:
@@ -69,7 +71,11 @@ def _numbered(documents: list[Document], index: int) -> list[Document]:
 
 
 def _is_path(text: str) -> bool:
-    return bool(text.strip()) and "\n" not in text and (text.endswith(SUFFIXES) or (": " not in text and not text.lstrip().startswith(("{", "["))))
+    return (
+        bool(text.strip())
+        and "\n" not in text
+        and (text.endswith(SUFFIXES) or (": " not in text and not text.lstrip().startswith(("{", "["))))
+    )
 
 
 def _read_path(path: Path) -> list[Document]:

@@ -50,7 +50,9 @@ def parse(reference: str | Object | Reference, name: str | None = None, namespac
             raise ReferenceError_(f"metadata: {meta!r} is not a map of name, labels …")
         return Reference(kind, (meta.get("namespace") or namespace) if kind.namespaced else "", meta.get("name", ""))
     if not isinstance(reference, str) or not isinstance(name, str | None):
-        raise ReferenceError_(f"{reference if name is None else name!r} is not a reference: write KIND/NAME, such as 'pod/web-1' or 'sts/web'")
+        raise ReferenceError_(
+            f"{reference if name is None else name!r} is not a reference: write KIND/NAME, such as 'pod/web-1' or 'sts/web'"
+        )
     if name is None:
         word, slash, name = reference.partition("/")
         if not slash or not name or not word or "/" in name:
@@ -59,6 +61,12 @@ def parse(reference: str | Object | Reference, name: str | None = None, namespac
         word = reference
     kind = kind_of(word)
     return Reference(kind, namespace if kind.namespaced else "", name)
+
+
+def check_selectors(*selectors: object) -> None:
+    for given in selectors:
+        if not isinstance(given, str):
+            raise ValueError(f"{given!r} is not a selector: write it as text, such as 'app=web,tier!=db' or 'status.phase=Running'")
 
 
 def of_object(obj: Object) -> Kind:

@@ -103,6 +103,8 @@ class Rollout:
 
     def undo(self, to: int = 0) -> str:
         """kubectl rollout undo: back to a revision, or (0) to the one before the newest."""
+        if isinstance(to, bool) or not isinstance(to, int):
+            raise RolloutError(f"to={to!r}: give the number of a revision, as history() has them")
         if to < 0:
             raise RolloutError(f"revision must not be negative, found {to}")
         if self._reference.kind.kind == "Deployment":

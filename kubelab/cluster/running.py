@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kubelab.cluster import looking, references
+from kubelab.cluster import interrupts, looking, references
 from kubelab.cluster import until as conditions
 from kubelab.cluster.errors import Unsettled
 from kubelab.cluster.why_not import why_not
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WAKES_BETWEEN_LOOKS = 512
 BAR_AFTER_SECONDS = 1.0
+LONGEST_NS = 2**63 - 1
 
 
 def advance(engine: Engine, to_ns: int, start_ns: int | None = None) -> None:
@@ -31,13 +32,14 @@ def advance(engine: Engine, to_ns: int, start_ns: int | None = None) -> None:
 def drive(engine: Engine, limit_ns: int, done: Callable[[], bool] | None, start_ns: int | None, *, known_end: bool) -> bool:
     """Process wakes up to ``limit_ns`` or until ``done``; True if it was ``done`` that ended it.
 
-    A run of more than a second of real time shows a bar, where somebody can see it (``start_ns``: the cluster's start).
+    A run of more than a second of real time shows a bar, where somebody can see it (``start_ns``: the cluster's start). Ctrl-C ends it between
+    two wakes.
     """
     heap, run_one = engine.wakes.heap, engine.run_one
     began, from_ns, count, bar = time.monotonic(), engine.now_ns, 0, None
     try:
-        with held_off():
-            while heap and heap[0][0] <= limit_ns:
+        with interrupts.held_back() as asked, held_off():
+            while not asked and heap and heap[0][0] <= limit_ns:
                 run_one()
                 if done is not None and done():
                     return True
@@ -65,12 +67,9 @@ def run(
     if (duration is None) == (until is None):
         raise ValueError('give a duration, as in run("30s"), or a condition, as in run(until="sts/web ready")')
     if duration is not None:
-        length_ns = parse_duration(duration)
-        if length_ns < 0:
-            raise ValueError(f"cannot run for {duration!r}: time only goes forward")
-        advance(engine, engine.now_ns + length_ns, cluster._world.start_ns)
+        advance(engine, engine.now_ns + _length(duration, "duration"), cluster._world.start_ns)
         return
-    limit_ns = engine.now_ns + parse_duration(timeout)
+    limit_ns = engine.now_ns + _length(timeout, "timeout")
     met = _met(cluster, until, namespace)
     if not _until(cluster, met, limit_ns):
         still = moving(engine)
@@ -80,12 +79,23 @@ def run(
         raise Unsettled(head, [*_obstacles(cluster, until, namespace), *still])
 
 
+def _length(given: str | float, what: str) -> int:
+    """A length of time in nanoseconds, not negative and not beyond what Go's durations hold."""
+    length_ns = parse_duration(given)
+    if length_ns < 0:
+        raise ValueError(f"{what}={given!r}: time only goes forward")
+    if length_ns > LONGEST_NS:
+        raise ValueError(f"{what}={given!r}: at most {format_duration(LONGEST_NS)} (292 years) can be asked for")
+    return length_ns
+
+
 def _obstacles(cluster: Cluster, until: Any, namespace: str) -> list[str]:
     """Why the object waited for is not as wished."""
     if not isinstance(until, str):
         return []
     answer = why_not(cluster, references.parse(until.split()[0], namespace=namespace))
-    return [] if answer.fine else [f"{answer.subject}: {answer.reason}", *answer.details]
+    found = conditions.found(until, namespace, cluster._engine.store.head)
+    return [*found, *([] if answer.fine else [f"{answer.subject}: {answer.reason}", *answer.details])]
 
 
 def _met(cluster: Cluster, until: Any, namespace: str) -> Callable[[], bool]:
@@ -126,10 +136,22 @@ def _until(cluster: Cluster, met: Callable[[], bool], limit_ns: int) -> bool:
     return met()
 
 
+def step(cluster: Cluster, count: int) -> None:
+    """See ``Cluster.step``."""
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise ValueError(f"count={count!r}: give a number of wakes from 0")
+    engine = cluster._engine
+    with interrupts.held_back() as asked:
+        for _ in range(count):
+            if asked or not engine.wakes.heap:
+                return
+            engine.run_one()
+
+
 def settle(cluster: Cluster, timeout: str | float) -> None:
     """See ``Cluster.settle``."""
     engine = cluster._engine
-    limit_ns = engine.now_ns + parse_duration(timeout)
+    limit_ns = engine.now_ns + _length(timeout, "timeout")
     if engine.moving > 0:
         drive(engine, limit_ns, lambda: engine.moving <= 0, cluster._world.start_ns, known_end=False)
     if engine.moving > 0:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from difflib import get_close_matches
+from textwrap import shorten
 from typing import Any
 
 from kubelab.cluster import references
@@ -28,16 +30,55 @@ def parse(text: str, namespace: str) -> Met:
         return lambda state: _get(state, reference) is None
     if what == "ready":
         return lambda state: is_ready(_get(state, reference))
-    if what.startswith("condition="):
-        name, _, value = what.removeprefix("condition=").partition("=")
-        wanted = value or "True"
-        return lambda state: _condition(_get(state, reference), name).lower() == wanted.lower()
-    path = what[1:-1] if what.startswith("{") and what.endswith("}") else what
-    if path.startswith(".") and "=" in path:
-        path, _, value = path.partition("=")
+    name, value = _wanted_condition(what)
+    if name:
+        return lambda state: _condition(_get(state, reference), name).lower() == value.lower()
+    path, value = _wanted_path(what)
+    if path:
         steps = _steps(path, text)
-        return lambda state: _text(_follow(_get(state, reference), steps)) == value.strip().strip("'\"")
-    raise ValueError(f"cannot wait for {what!r}: write 'ready', 'gone', 'condition=NAME[=VALUE]' or '.path=value'")
+        return lambda state: _text(_follow(_get(state, reference), steps)) == value
+    close = get_close_matches(what.lower(), ("ready", "gone", "condition="), n=1, cutoff=0.7)
+    hint = f"did you mean '{ref_text} {close[0]}'? Write" if close and not what.startswith(close[0]) else "write"
+    raise ValueError(f"cannot wait for {what!r}: {hint} 'ready', 'gone', 'condition=NAME[=VALUE]' or '.path=value'")
+
+
+def _wanted_condition(what: str) -> tuple[str, str]:
+    """Name and value of ``condition=NAME[=VALUE]``; empty if it is none."""
+    if not what.startswith("condition="):
+        return "", ""
+    name, _, value = what.removeprefix("condition=").partition("=")
+    return name, value or "True"
+
+
+def _wanted_path(what: str) -> tuple[str, str]:
+    """Path and value of ``.path=value``, which may also be written ``{.path}=value`` or ``jsonpath={.path}=value``; empty if it is none."""
+    match = re.fullmatch(
+        r"(?:jsonpath=)?(?P<quote>['\"]?)(?P<open>\{?)(?P<path>\.[^={}]+)(?(open)\}?)(?P=quote)==?(?P<value>[^}]*)\}?", what
+    )
+    return (match["path"].strip(), match["value"].strip().strip("'\"")) if match else ("", "")
+
+
+def found(text: str, namespace: str, state: State) -> list[str]:
+    """What stands where a condition or a value was waited for: a line, or none."""
+    ref_text, _, what = text.strip().partition(" ")
+    obj = _get(state, references.parse(ref_text, namespace=namespace))
+    if obj is None:
+        return []
+    name, value = _wanted_condition(what.strip())
+    if name:
+        there = [f"{item['type']}={item['status']}" for item in (obj.get("status") or {}).get("conditions") or ()]
+        return [f"{ref_text}: wanted {name}={value}, its conditions are {', '.join(there) or 'none'}"]
+    path, value = _wanted_path(what.strip())
+    if not path:
+        return []
+    steps = _steps(path, text)
+    at = _follow(obj, steps)
+    if at is not None:
+        shown = shorten(_text(at), 80, placeholder=" …")
+        return [f"{ref_text}: wanted {path}={value}, found {shown}"]
+    above = _follow(obj, steps[:-1])
+    has = f", {''.join(f'.{step}' for step in steps[:-1]) or 'the object'} has {', '.join(above)}" if isinstance(above, dict) else ""
+    return [f"{ref_text}: wanted {path}={value}, there is no such field{has}"]
 
 
 def _get(state: State, reference: Reference) -> Object | None:
@@ -105,7 +146,7 @@ def rollout_status(obj: Object) -> tuple[str, bool]:
 
 
 def _observed(obj: Object) -> bool:
-    return (obj.get("status") or {}).get("observedGeneration", 0) >= obj["metadata"].get("generation", 0)
+    return bool((obj.get("status") or {}).get("observedGeneration", 0) >= obj["metadata"].get("generation", 0))
 
 
 def _deployment(obj: Object) -> tuple[str, bool]:
@@ -156,6 +197,9 @@ def _all_ready(spec: Object, status: Object) -> bool:
 
 def _daemonset(obj: Object) -> tuple[str, bool]:
     name, status = obj["metadata"]["name"], obj.get("status") or {}
+    if (obj["spec"].get("updateStrategy") or {}).get("type") == "OnDelete":
+        ready = status.get("numberReady", 0) >= status.get("desiredNumberScheduled", 0)
+        return "rollout status is only available for RollingUpdate strategy type", _observed(obj) and ready
     if not _observed(obj):
         return "Waiting for daemon set spec update to be observed...", False
     wanted, updated = status.get("desiredNumberScheduled", 0), status.get("updatedNumberScheduled", 0)

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from kubelab.cluster import until
-from kubelab.cluster.explaining import CONTROLLERS
+from kubelab.cluster.explaining import CONTROLLERS, newest
 from kubelab.cluster.references import Reference, kind_of
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
+from kubelab.store.log import Commit
 
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
+
+
+SHOWN = 300  # letters of a refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +66,31 @@ def _workload(cluster: Cluster, reference: Reference, obj: Object, subject: str)
     ]
     lines += _stories(engine, reference)
     lines += _refusals(engine, reference.namespace, reference.name)
-    for pod in _pods_of(engine, obj):
-        answer = _pod(cluster, pod, f"pod/{pod['metadata']['name']}")
-        if not answer.fine:
-            lines.append(f"{answer.subject}: {answer.reason}")
+    lines += _pods_lines(cluster, obj)
     if obj["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
         reason = until.rollout_status(obj)[0]
     elif obj["kind"] == "PersistentVolumeClaim":
         reason = f"the claim is {status.get('phase', 'Pending')}"
         lines += [event["message"] for event in _events(engine, obj)][-2:]
     else:
-        reason = "it is not ready"
+        reason = _verdict(status) or "it is not ready"
     return Answer(subject, "", reason, tuple(dict.fromkeys(lines)))
+
+
+def _verdict(status: Object) -> str:
+    """Why it will never be ready, if a condition says so."""
+    failed = (item for item in status.get("conditions") or () if item["type"] == "Failed" and item["status"] == "True")
+    return next((f"it failed: {item.get('message') or item.get('reason')}" for item in failed), "")
+
+
+def _pods_lines(cluster: Cluster, obj: Object) -> list[str]:
+    """What its pods lack: a line for each reason, with the first pod that has it."""
+    by_reason: dict[str, list[str]] = {}
+    for pod in _pods_of(cluster._engine, obj):
+        answer = _pod(cluster, pod, f"pod/{pod['metadata']['name']}")
+        if not answer.fine:
+            by_reason.setdefault(answer.reason, []).append(answer.subject)
+    return [f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}" for reason, names in by_reason.items()]
 
 
 def _pods_of(engine: Engine, obj: Object) -> list[Object]:
@@ -104,11 +122,16 @@ def _events(engine: Engine, obj: Object) -> list[Object]:
 
 
 def _refusals(engine: Engine, namespace: str, name: str) -> list[str]:
-    """The newest refusal of a call about this name, or of a call that its owner's controller made for it."""
+    """The newest refusal of a call about this name, or of a call that its owner's controller made for it, unless the same succeeded since."""
+    succeeded = set()
     for call in reversed(engine.store.log.calls[-5000:]):
-        about = call.name == name or call.key.endswith(f"/{name}")
-        if about and call.namespace == namespace and call.code >= 400 and call.code not in (404, 409):
-            return [f"{call.component or call.user} was refused: {call.message}"]
+        if call.namespace != namespace or not (call.name == name or call.key.endswith(f"/{name}")):
+            continue
+        same = (call.component or call.user, call.verb, call.resource)
+        if call.code < 400:
+            succeeded.add(same)
+        elif call.code not in (404, 409) and same not in succeeded:
+            return [f"{same[0]} was refused: {shorten(call.message, SHOWN, placeholder=' …')}"]
     return []
 
 
@@ -121,7 +144,16 @@ def _absent(cluster: Cluster, reference: Reference, subject: str) -> Answer:
             return _not_made(engine, owner, reference, subject, refused)
     if refused:
         return Answer(subject, "API server", refused[0])
+    gone = newest(engine, (reference.kind.resource, reference.namespace, reference.name))
+    if gone is not None:
+        return Answer(subject, "", _removed(cluster, gone))
     return Answer(subject, "", f'{reference.kind.resource} "{reference.name}" not found, and nobody has asked for it')
+
+
+def _removed(cluster: Cluster, gone: Commit) -> str:
+    call = cluster._engine.store.log.calls[gone.call]
+    because = f", because {call.because}" if call.because else ""
+    return f"{call.component or call.user} removed it at {(gone.time_ns - cluster._world.start_ns) / 1e9:.3f} s{because}"
 
 
 def _owner_by_name(engine: Engine, reference: Reference) -> Object | None:

@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kubelab.cluster import references
+from kubelab.cluster.references import Reference
 from kubelab.frames import breakdown, calls, changes, events, nodes, ownership, pods, quorum, rollouts
 from kubelab.frames.lives import lives, of_workload
 
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
+
+WORKLOADS = (
+    "deployments.apps",
+    "statefulsets.apps",
+    "daemonsets.apps",
+    "replicasets.apps",
+    "replicationcontrollers",
+    "jobs.batch",
+    "cronjobs.batch",
+)
 
 
 class Frames:
@@ -20,7 +31,8 @@ class Frames:
     rows stand in the order in which things happened. Each method's docstring names its columns."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._log = cluster._engine.store.log
+        self._store = cluster._engine.store
+        self._log = self._store.log
         self._start_ns = cluster._world.start_ns
         self._now_ns = cluster._engine.now_ns
 
@@ -47,22 +59,22 @@ class Frames:
         return nodes.nodes(self._log, lives(self._log))
 
     def rollouts(self, reference: str | None = None, *, namespace: str = "default") -> pd.DataFrame:
-        workload, where = _workload(reference, namespace)
+        workload, where = self._workload(reference, namespace)
         return rollouts.rollouts(of_workload(lives(self._log), workload, where), self._start_ns)
 
     def bounds(self, reference: str | None = None, *, namespace: str = "default") -> pd.DataFrame:
         frame = rollouts.bounds(self._log, self._start_ns)
-        workload, where = _workload(reference, namespace)
+        workload, where = self._workload(reference, namespace)
         return frame if workload is None else _rows(frame, workload, where)
 
     def breakdown(self, reference: str | None = None, *, namespace: str = "default", since: float = 0) -> pd.DataFrame:
-        workload, where = _workload(reference, namespace)
+        workload, where = self._workload(reference, namespace)
         first_ns = self._start_ns + round(since * 1e9)
         found = [life for life in of_workload(lives(self._log), workload, where) if life.created_ns >= first_ns]
         return breakdown.breakdown(self._log, found)
 
     def quorum(self, reference: str, *, namespace: str = "default") -> pd.DataFrame:
-        workload, where = _workload(reference, namespace)
+        workload, where = self._workload(reference, namespace)
         counts = rollouts.rollouts(of_workload(lives(self._log), workload, where), self._start_ns)
         return quorum.quorum(counts, _rows(rollouts.bounds(self._log, self._start_ns), workload, where), str(workload))
 
@@ -70,8 +82,28 @@ class Frames:
         return ownership.owners(self._log)
 
     def changes(self, reference: str, *, namespace: str = "default") -> pd.DataFrame:
-        found = references.parse(reference, namespace=namespace)
+        found = self._known(reference, namespace)
         return changes.changes(self._log, (found.kind.resource, found.namespace, found.name), self._start_ns)
+
+    def _workload(self, reference: str | None, namespace: str) -> tuple[str | None, str | None]:
+        """A reference as the frames name it, and its namespace; without one, all."""
+        if reference is None:
+            return None, None
+        found = self._known(reference, namespace)
+        if found.kind.resource not in WORKLOADS:
+            raise ValueError(f"{found} has no pods of its own: give one of {', '.join(name.partition('.')[0] for name in WORKLOADS)}")
+        return str(found), found.namespace
+
+    def _known(self, reference: str, namespace: str) -> Reference:
+        """What is there or was once; a mistyped name would give an empty frame."""
+        found = references.parse(reference, namespace=namespace)
+        key = (found.kind.resource, found.namespace, found.name)
+        if key in self._store.last or any(commit.key == key for commit in self._log.commits):
+            return found
+        there = sorted({str(found._replace(name=commit.key[2])) for commit in self._log.commits if commit.key[:2] == key[:2]})
+        shown = f"there is {', '.join(there[:8])}" if there else "there is none of its kind"
+        where = f" in namespace {found.namespace}" if found.namespace else ""
+        raise ValueError(f"there never was a {found}{where}: {shown}")
 
 
 for _name, _made in (
@@ -89,14 +121,6 @@ for _name, _made in (
     ("changes", changes.changes),
 ):
     getattr(Frames, _name).__doc__ = _made.__doc__
-
-
-def _workload(reference: str | None, namespace: str) -> tuple[str | None, str | None]:
-    """A reference as the frames name it, and its namespace; without one, all."""
-    if reference is None:
-        return None, None
-    found = references.parse(reference, namespace=namespace)
-    return str(found), found.namespace
 
 
 def _rows(frame: pd.DataFrame, workload: str | None, namespace: str | None) -> pd.DataFrame:

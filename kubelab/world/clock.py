@@ -70,6 +70,8 @@ def parse_duration(value: str | int | float) -> int:
         if value != value or value in (float("inf"), float("-inf")):
             raise ValueError(f"invalid duration {value!r}: give a finite number of seconds")
         return round(value * SECOND)
+    if not isinstance(value, str):
+        raise ValueError(f"invalid duration {value!r}: give seconds or text such as '1m30s', '500ms', '2h'")
     text = value.strip()
     sign = -1 if text.startswith("-") else 1
     body = text.lstrip("+-") if text[:1] in ("+", "-") else text

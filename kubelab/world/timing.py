@@ -64,7 +64,7 @@ class Timing:
     @staticmethod
     def preset(name: str) -> Timing:
         """A named preset; ValueError lists the names."""
-        if name not in PRESETS:
+        if not isinstance(name, str) or name not in PRESETS:
             raise ValueError(f"unknown timing {name!r}: use one of {', '.join(sorted(PRESETS))}, or a kl.Timing")
         return PRESETS[name]
 

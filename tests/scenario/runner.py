@@ -10,6 +10,7 @@ A file ``NAME.txt`` is a list of blocks, separated by empty lines. Lines that be
     scale REF N | delete REF | image REF CONTAINER=IMAGE | patch REF JSON | partition REF N
     undo REF [N] | history REF | status REF | restart REF
     fault TYPE key=value …
+    cordon NODE | uncordon NODE | drain NODE [FLAG …] [NAME=VALUE …]
     why REF | events REF | pods-over-time
 """
 
@@ -136,6 +137,19 @@ class Player:
     def do_fault(self, words: list[str], _: str) -> str:
         fields = {name: item.split(",") if name != "duration" else item for name, item in (word.split("=", 1) for word in words[1:])}
         return f"fault/{self.cluster.fault(words[0], **fields)['metadata']['name']}"
+
+    def do_cordon(self, words: list[str], _: str) -> str:
+        return self.cluster.cordon(words[0])
+
+    def do_uncordon(self, words: list[str], _: str) -> str:
+        return self.cluster.uncordon(words[0])
+
+    def do_drain(self, words: list[str], _: str) -> str:
+        options = {name: value or True for name, _, value in (word.partition("=") for word in words[1:])}
+        try:
+            return self.cluster.drain(words[0], **options)  # type: ignore[arg-type]
+        except kl.DrainError as error:
+            return "\n".join((*error.said, f"error: {error}"))
 
     def do_why(self, words: list[str], _: str) -> str:
         return str(self.cluster.why_not(words[0]))

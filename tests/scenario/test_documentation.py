@@ -32,7 +32,7 @@ SAID = {
 }
 FIRST = {"cpu-request-limit-2.yaml": "cpu-example", "qos-pod.yaml": "qos-example"}
 NEEDS = {"mysql-deployment.yaml": "mysql-pv.yaml"}
-LATER = {"daemonset.yaml": "DaemonSet", "log-agent.yaml": "DaemonSet", "job-pod-failure-policy-failjob.yaml": "pod failure policy"}
+LATER = {"job-pod-failure-policy-failjob.yaml": "pod failure policy"}
 # the page creates this Secret by a generator before it applies the file
 SECRETS = {"wordpress-mysql.yaml": "mysql-pass"}
 
