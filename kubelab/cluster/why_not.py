@@ -19,10 +19,14 @@ from kubelab.kinds.kind import Object
 from kubelab.store.log import Commit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kubelab.scheduler.explain import Verdict
     from kubelab.cluster.handle import Cluster
 
 
 SHOWN = 300  # letters of a refusal
+NAMED = 4  # nodes in a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +205,11 @@ def _pod(cluster: Cluster, pod: Object, subject: str) -> Answer:
                 lines.append(f"container {container['name']}: {state[kind].get('reason', kind)}{': ' + said if said else ''}")
                 reason = reason or state[kind].get("reason", kind)
     for condition in status.get("conditions") or ():
-        if condition["status"] != "True" and condition.get("message"):
+        said_above = lines and condition.get("reason") == "ContainersNotReady"
+        if condition["status"] != "True" and condition.get("message") and not said_above:
             lines.append(f"{condition['type']}={condition['status']}: {condition['message']}")
-    lines += [f"{event['reason']}: {event['message']}" for event in _events(cluster._engine, pod) if event.get("type") == "Warning"][-3:]
+    warnings = (event for event in _events(cluster._engine, pod) if event.get("type") == "Warning" and event["message"][:7] != "Error: ")
+    lines += [f"{event['reason']}: {event['message']}" for event in warnings][-3:]
     if not reason:
         reason = status.get("reason") or (lines[0] if lines else f"the pod is {status.get('phase', 'Pending')}")
     return Answer(subject, "kubelet", reason, tuple(dict.fromkeys(lines)))
@@ -221,5 +227,30 @@ def _unscheduled(cluster: Cluster, pod: Object, subject: str) -> Answer:
         return Answer(subject, "scheduler", message or "Scheduling is blocked due to non-empty scheduling gates")
     runner = engine.runners["scheduler"]
     verdicts = tuple(explain.verdicts(pod, engine.scope(runner, ()).view))
-    lines = tuple(str(verdict) for verdict in verdicts)
+    lines = (*_by_finding(verdicts), *_unbound(cluster, pod))
     return Answer(subject, "scheduler", message or "it has not been looked at yet", lines, verdicts)
+
+
+def _by_finding(verdicts: Sequence[Verdict]) -> list[str]:
+    """A line for each finding, with the nodes that it is about."""
+    nodes: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        nodes.setdefault(str(verdict).removeprefix(f"{verdict.node}: "), []).append(verdict.node)
+    return [f"{_named(names)}: {finding}" for finding, names in nodes.items()]
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= NAMED else f"{', '.join(names[: NAMED - 1])} and {len(names) - NAMED + 1} more nodes"
+
+
+def _unbound(cluster: Cluster, pod: Object) -> list[str]:
+    """Why its claims are not bound, if they are there."""
+    kind, namespace, lines = kind_of("pvc"), pod["metadata"]["namespace"], []
+    for volume in pod["spec"].get("volumes") or ():
+        name = (volume.get("persistentVolumeClaim") or {}).get("claimName", "")
+        claim = cluster._engine.store.head.get(kind.resource, namespace, name)
+        if claim is not None and not until.is_ready(claim):
+            reference = Reference(kind, namespace, name)
+            said = [event["message"] for event in _events(cluster._engine, claim)][-1:] or _stories(cluster._engine, reference)
+            lines += [f"{reference}: {line}" for line in said]
+    return lines

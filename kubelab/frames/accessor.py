@@ -10,6 +10,7 @@ from kubelab.cluster import references
 from kubelab.cluster.references import Reference
 from kubelab.frames import breakdown, calls, changes, events, nodes, ownership, pods, quorum, rollouts
 from kubelab.frames.lives import lives, of_workload
+from kubelab.store.store import Store
 
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
@@ -82,28 +83,17 @@ class Frames:
         return ownership.owners(self._log)
 
     def changes(self, reference: str, *, namespace: str = "default") -> pd.DataFrame:
-        found = self._known(reference, namespace)
+        found = known(self._store, reference, namespace)
         return changes.changes(self._log, (found.kind.resource, found.namespace, found.name), self._start_ns)
 
     def _workload(self, reference: str | None, namespace: str) -> tuple[str | None, str | None]:
         """A reference as the frames name it, and its namespace; without one, all."""
         if reference is None:
             return None, None
-        found = self._known(reference, namespace)
+        found = known(self._store, reference, namespace)
         if found.kind.resource not in WORKLOADS:
             raise ValueError(f"{found} has no pods of its own: give one of {', '.join(name.partition('.')[0] for name in WORKLOADS)}")
         return str(found), found.namespace
-
-    def _known(self, reference: str, namespace: str) -> Reference:
-        """What is there or was once; a mistyped name would give an empty frame."""
-        found = references.parse(reference, namespace=namespace)
-        key = (found.kind.resource, found.namespace, found.name)
-        if key in self._store.last or any(commit.key == key for commit in self._log.commits):
-            return found
-        there = sorted({str(found._replace(name=commit.key[2])) for commit in self._log.commits if commit.key[:2] == key[:2]})
-        shown = f"there is {', '.join(there[:8])}" if there else "there is none of its kind"
-        where = f" in namespace {found.namespace}" if found.namespace else ""
-        raise ValueError(f"there never was a {found}{where}: {shown}")
 
 
 for _name, _made in (
@@ -121,6 +111,18 @@ for _name, _made in (
     ("changes", changes.changes),
 ):
     getattr(Frames, _name).__doc__ = _made.__doc__
+
+
+def known(store: Store, reference: str, namespace: str) -> Reference:
+    """What is there or was once; a mistyped name would give an empty frame."""
+    found = references.parse(reference, namespace=namespace)
+    key = (found.kind.resource, found.namespace, found.name)
+    if key in store.last or any(commit.key == key for commit in store.log.commits):
+        return found
+    there = sorted({str(found._replace(name=commit.key[2])) for commit in store.log.commits if commit.key[:2] == key[:2]})
+    shown = f"there is {', '.join(there[:8])}" if there else "there is none of its kind"
+    where = f" in namespace {found.namespace}" if found.namespace else ""
+    raise ValueError(f"there never was a {found}{where}: {shown}")
 
 
 def _rows(frame: pd.DataFrame, workload: str | None, namespace: str | None) -> pd.DataFrame:

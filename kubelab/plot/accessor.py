@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from kubelab.cluster import references
 from kubelab.frames import Frames
+from kubelab.frames.accessor import known
 from kubelab.plot import breakdown, calls, ownership, placement, quorum, rollout, timeline
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class Plot:
 
     def __init__(self, cluster: Cluster) -> None:
         self._frames = Frames(cluster)
+        self._store = cluster._engine.store
         self._elapsed = cluster.elapsed
 
     def __repr__(self) -> str:
@@ -27,11 +29,12 @@ class Plot:
         return f"plots: {', '.join(f'{name}()' for name in names)}"
 
     def timeline(self, reference: str | None = None, *, namespace: str | None = None, since: float = 0, ax: Axes | None = None) -> Axes:
-        """Pods (of one workload, of one namespace, or all) as a Gantt chart by phase."""
+        """Pods (one, those of one workload, of one namespace, or all) as a Gantt chart by phase."""
         frame = self._frames.transitions()
         if reference is not None:
-            found = references.parse(reference, namespace=namespace or "default")
-            frame = frame[(frame["workload"] == str(found)) & (frame["namespace"] == found.namespace)]
+            found = known(self._store, reference, namespace or "default")
+            column, wanted = ("name", found.name) if found.kind.kind == "Pod" else ("workload", str(found))
+            frame = frame[(frame[column] == wanted) & (frame["namespace"] == found.namespace)]
         elif namespace is not None:
             frame = frame[frame["namespace"] == namespace]
         alive = frame.groupby("uid")["to_seconds"].transform("max") > since
@@ -54,7 +57,7 @@ class Plot:
         owners = self._frames.owners()
         if reference is None:
             return ownership.draw(ownership.tidy(owners), owners, ax)
-        found = references.parse(reference, namespace=namespace)
+        found = known(self._store, reference, namespace)
         return ownership.draw(ownership.tidy(owners, found.name, found.kind.kind, found.namespace), owners, ax)
 
     def calls(self, *, since: float = 0, ax: Axes | None = None) -> Axes:

@@ -195,3 +195,32 @@ def test_a_world_is_saved_and_forked_in_the_middle(cluster: kl.Cluster, tmp_path
         each.run("10m")
     assert cluster._engine.store.revision == fork._engine.store.revision == again._engine.store.revision
     assert cluster.list("pods") == fork.list("pods") == again.list("pods")
+
+
+DAEMON = {
+    "apiVersion": "apps/v1",
+    "kind": "DaemonSet",
+    "metadata": {"name": "agent"},
+    "spec": {
+        "selector": {"matchLabels": {"app": "agent"}},
+        "template": {"metadata": {"labels": {"app": "agent"}}, "spec": {"containers": [{"name": "c", "image": "nginx:1.25"}]}},
+    },
+}
+
+
+def test_daemon_pods_stay(cluster: kl.Cluster) -> None:
+    """They tolerate both taints for ever; a drain leaves them too, if it is told to."""
+    cluster.apply(DAEMON)
+    cluster.run("30s")
+    before = {pod["metadata"]["uid"] for pod in cluster.list("pods", selector="app=agent")}
+    assert len(before) == 4
+    with pytest.raises(kl.DrainError) as caught:
+        cluster.drain("node-1")
+    assert caught.value.errors[0].startswith("cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore): default/agent-")
+    assert "Warning: ignoring DaemonSet-managed Pods: default/agent-" in cluster.drain("node-1", ignore_daemonsets=True)
+    cluster.fault("NodeCrash", nodes=["node-4"])
+    cluster.run("20m")
+    pods = cluster.list("pods", selector="app=agent")
+    assert {pod["metadata"]["uid"] for pod in pods} == before
+    assert not any("deletionTimestamp" in pod["metadata"] for pod in pods)
+    assert sorted(ready(pod) for pod in pods) == ["False", "True", "True", "True"]

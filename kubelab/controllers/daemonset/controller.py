@@ -33,7 +33,7 @@ from kubelab.world.clock import SECOND
 DELETING = Reason("OwnerDeleting", "{subject} is being deleted: its pods are left to the garbage collector")
 SELECTS_ALL = Reason("SelectingAll", "{subject} selects all pods")
 ON_DELETE = Reason("UpdateOnDelete", "pods of {subject} are updated when somebody deletes them")
-UPDATING = Reason("Updating", "{subject}: {updated} of {desired} pods are of the present template, {unavailable} nodes have none available")
+UPDATING = Reason("Updating", "{subject}: {updated} of {desired} pods are of the present template, {unavailable} are not available")
 SETTLED = Reason("Settled", "{subject} is as it should be")
 
 
