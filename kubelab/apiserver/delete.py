@@ -10,7 +10,7 @@ from typing import Any
 
 from kubelab.apiserver import allocate, status
 from kubelab.apiserver.admission import chain
-from kubelab.apiserver.managed import manager_of
+from kubelab.apiserver.managed import NOBODY
 from kubelab.apiserver.request import Response
 from kubelab.apiserver.work import Work
 from kubelab.kinds.field import Go, invalid, not_supported
@@ -76,7 +76,6 @@ def prepare(work: Work) -> None:
     """What remains of the object: nothing, or the object marked as being deleted."""
     old = work.old
     assert old is not None
-    work.manager = manager_of(work)
     finalizers = _finalizers(work, old)
     if work.kind.graceful_delete:
         _graceful(work, old, finalizers)
@@ -112,7 +111,7 @@ def _finalizers(work: Work, old: Object) -> list[str]:
 
 
 def _graceful(work: Work, old: Object, finalizers: list[str]) -> None:
-    """Pods: a grace period, unless nothing runs."""
+    """Pods: a grace period, of no seconds if nothing runs. The pod is marked even then, and goes at once (upstream: BeforeDelete)."""
     meta = old["metadata"]
     grace = work.options.get("gracePeriodSeconds")
     if grace is not None and grace < 0:
@@ -121,7 +120,7 @@ def _graceful(work: Work, old: Object, finalizers: list[str]) -> None:
         pending = meta.get("deletionGracePeriodSeconds") or 0
         if pending and (grace is None or grace >= pending):
             work.finished = work.answer(old)
-        elif pending and grace:
+        elif pending and grace is not None:
             at_ns = parse_rfc3339(meta["deletionTimestamp"]) + (grace - pending) * SECOND
             _mark(work, old, finalizers, at_ns, grace)
         else:
@@ -134,10 +133,7 @@ def _graceful(work: Work, old: Object, finalizers: list[str]) -> None:
         grace = 0
     if grace < 0:
         grace = 1
-    if grace == 0:
-        _mark_or_remove(work, old, finalizers, 0)
-    else:
-        _mark(work, old, finalizers, work.context.now_ns + grace * SECOND, grace)
+    _mark(work, old, finalizers, work.context.now_ns + grace * SECOND, grace)
 
 
 def _mark_or_remove(work: Work, old: Object, finalizers: list[str], grace: int) -> None:
@@ -182,13 +178,17 @@ def _terminate_namespace(work: Work, old: Object, finalizers: list[str]) -> None
 
 
 def commit(work: Work) -> Response:
-    old = work.old
-    assert old is not None and work.manager is not None
+    meta = work.object["metadata"]
+    marked_to_go = work.commit_type == "MODIFIED" and meta.get("deletionGracePeriodSeconds") == 0 and not meta.get("finalizers")
+    gone_at_once = work.kind.graceful_delete and marked_to_go
     if not (work.request.options.dry_run or work.options.get("dryRun")):
-        work.commit(work.commit_type, work.key, work.object, work.manager)
-        if work.commit_type == "DELETED":
+        work.commit(work.commit_type, work.key, work.object, NOBODY)
+        if gone_at_once:
+            work.object = {**work.object, "metadata": {**meta}}
+            work.commit("DELETED", work.key, work.object, NOBODY)
+        if gone_at_once or work.commit_type == "DELETED":
             allocate.after_delete(work, work.object)
-    stays = work.commit_type != "DELETED" and work.options.get("orphanDependents") is False
+    stays = not gone_at_once and work.commit_type != "DELETED" and work.options.get("orphanDependents") is False
     return work.answer(_result(work), 202 if stays else 200)
 
 

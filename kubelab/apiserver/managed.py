@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kubelab.store.store import Store
 
 KEEP = 20_000
+NOBODY = Manager("", "Update", "")  # bindings and deletions pass by the field manager, as upstream's GuaranteedUpdate does
 
 
 def manager_of(work: Work) -> Manager:
@@ -79,6 +80,8 @@ class ManagedFields:
         manager = commit.manager
         if manager.entries is not None:
             return manager.entries
+        if not manager.name:
+            return entries
         kind = registry.by_resource(commit.key[0])
         group, _, version = manager.api_version.rpartition("/")
         shape = schema.for_kind(group, version, kind.kind)

@@ -44,8 +44,7 @@ def draft(work: Work) -> None:
     sent = obj["metadata"].pop("managedFields", None)
     if sent != base["metadata"].get("managedFields"):
         own_entries(work, obj, sent if sent is not None else [], shape)
-    if not request.subresource:
-        work.kind.default(obj, work.context)
+    work.kind.default(obj, work.context)
     decoding.completed(work, obj)
 
 
@@ -237,8 +236,7 @@ def _apply(work: Work) -> None:
     work.created = live is None
     if shape is not None:
         _decoded(work, shape)
-    if not request.subresource:
-        kind.default(work.object, work.context)
+    kind.default(work.object, work.context)
     decoding.completed(work, work.object)
     if live is None:
         work.operation = "CREATE"

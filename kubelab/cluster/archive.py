@@ -27,7 +27,7 @@ from kubelab.engine.engine import Engine
 from kubelab.kubelet import for_node
 from kubelab.scheduler.scheduler import SCHEDULER
 from kubelab.storage import registry as storage
-from kubelab.store.log import CallRecord, Commit, Manager
+from kubelab.store.log import CallRecord, Manager
 from kubelab.store.state import State
 from kubelab.world.codec import decode, encode
 from kubelab.world.timing import Timing
@@ -157,15 +157,9 @@ def _restore_log(engine: Engine, header: dict[str, Any], lines: list[Any]) -> No
     for line in lines:
         if line[0] == "c":
             time_ns, type_, resource, namespace, name, obj, previous, call, manager = line[1:]
-            key = (resource, namespace, name)
-            old = store.head.get(*key)
-            commit = Commit(store.log.revision + 1, time_ns, type_, key, obj, old, previous, call, Manager(*manager))
-            store.log.commits.append(commit)
-            store.head.apply(commit)
-            if type_ == "DELETED":
-                store.last.pop(key, None)
-            else:
-                store.last[key] = commit.revision
+            commit = store.commit(time_ns, type_, (resource, namespace, name), obj, Manager(*manager), call)
+            if commit.previous != previous:
+                raise ValueError(f"revision {commit.revision} of {resource} {name} does not follow from revision {previous}")
             if commit.revision <= header["trailing"]:
                 engine.trailing.apply(commit)
             for component, revision in lagging.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
-from kubelab.cluster import applying, bootstrap, draining, explaining, faults, looking, manifests, node_door, references, running
+from kubelab.cluster import applying, attaching, bootstrap, draining, explaining, faults, looking, manifests, node_door, references, running
 from kubelab.cluster import why_not as reasons
 from kubelab.cluster.errors import ApiError, ExecError, Unsettled
 from kubelab.cluster.explaining import Explanation
@@ -331,19 +332,17 @@ class Cluster:
     def logs(
         self, reference: str, *, namespace: str = "default", container: str = "", previous: bool = False, tail: int | None = None
     ) -> str:
-        """What a container has written, as ``kubectl logs``."""
+        """What a container has written, as ``kubectl logs``: of a pod, or of the first pod of a workload or Service."""
         options = {"container": container, "previous": previous, "tailLines": tail}
-        found = references.parse(reference, namespace=namespace)
+        found = attaching.pod_for_logs(self, references.parse(reference, namespace=namespace))
         body = {name: item for name, item in options.items() if item}
         return str(self._call("get", found, subresource="log", body=body).object)
 
     def exec(self, reference: str, command: Sequence[str] | str, *, namespace: str = "default", container: str = "") -> str:
-        """Run a command in a container, as ``kubectl exec``: what it writes; ApiError where it cannot be run.
-
-        A command that ends with another code than 0 raises ``ExecError`` with ``exit_code``, ``stdout`` and ``stderr``.
-        """
-        argv = command.split() if isinstance(command, str) else list(command)
-        found = references.parse(reference, namespace=namespace)
+        """Run a command (a list, or text split as a shell would) in a container, as ``kubectl exec``: what it writes; ApiError where it
+        cannot be run; ExecError with ``exit_code``, ``stdout`` and ``stderr`` if it ends with another code than 0."""
+        argv = shlex.split(command) if isinstance(command, str) else list(command)
+        found = attaching.pod_for_exec(self, references.parse(reference, namespace=namespace))
         body = {"command": argv, **({"container": container} if container else {})}
         result = self._call("create", found, subresource="exec", body=body).object
         if result["exitCode"]:

@@ -72,6 +72,9 @@ def check_selectors(*selectors: object) -> None:
 def of_object(obj: Object) -> Kind:
     """The kind of an object by its apiVersion and kind."""
     version, name = obj.get("apiVersion"), obj.get("kind")
+    for field, found in (("apiVersion", version), ("kind", name)):
+        if found is not None and not isinstance(found, str):
+            raise ReferenceError_(f"{field}: {found!r} is not text")
     if not isinstance(version, str) or not isinstance(name, str) or not version or not name:
         missing = "kind" if not name else "apiVersion"
         raise ReferenceError_(f"the object has no {missing}: every object needs apiVersion and kind")

@@ -12,7 +12,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from kubelab.cluster import until
-from kubelab.cluster.explaining import CONTROLLERS, newest
+from kubelab.cluster.explaining import CONTROLLERS, PREFIXES, newest
 from kubelab.cluster.references import Reference, kind_of
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
@@ -21,8 +21,8 @@ from kubelab.store.log import Commit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kubelab.scheduler.explain import Verdict
     from kubelab.cluster.handle import Cluster
+    from kubelab.scheduler.explain import NodeVerdict
 
 
 SHOWN = 300  # letters of a refusal
@@ -117,7 +117,8 @@ def _stories(engine: Engine, reference: Reference) -> list[str]:
     runner = engine.runners.get(CONTROLLERS.get(reference.kind.kind, ""))
     if runner is None:
         return []
-    return [f"{runner.name} waits: {because}" for because in runner.stories.get((reference.namespace, reference.name), ())]
+    key = (*PREFIXES.get(reference.kind.kind, ()), reference.namespace, reference.name)
+    return [f"{runner.name} waits: {because}" for because in runner.stories.get(key, ())]
 
 
 def _events(engine: Engine, obj: Object) -> list[Object]:
@@ -231,7 +232,7 @@ def _unscheduled(cluster: Cluster, pod: Object, subject: str) -> Answer:
     return Answer(subject, "scheduler", message or "it has not been looked at yet", lines, verdicts)
 
 
-def _by_finding(verdicts: Sequence[Verdict]) -> list[str]:
+def _by_finding(verdicts: Sequence[NodeVerdict]) -> list[str]:
     """A line for each finding, with the nodes that it is about."""
     nodes: dict[str, list[str]] = {}
     for verdict in verdicts:

@@ -71,7 +71,7 @@ class Call(NamedTuple):
     ``on_success``, ``on_refusal``: events for the recorder; in a message ``{error}`` stands for the refusal's message, ``{name}`` for the
     name of the object that the call gave back.
     ``ignore_terminating``: a refusal because the namespace terminates counts as success, without event.
-    ``because``: why this call is made.
+    ``because``: why this call is made. ``manager``: the field manager of an apply, if it is not the component's agent.
     """
 
     verb: str
@@ -86,6 +86,7 @@ class Call(NamedTuple):
     on_refusal: tuple[EventDraft, ...] = ()
     ignore_terminating: bool = False
     because: Because | None = None
+    manager: str = ""
 
 
 @value

@@ -203,7 +203,7 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
             "",
             call.body,
             call.patch_type,
-            Options(field_manager=identity.agent, force=True) if call.patch_type == "apply" else _TYPED,
+            Options(field_manager=call.manager or identity.agent, force=True) if call.patch_type == "apply" else _TYPED,
             user=runner.user,
             user_agent=identity.agent,
             origin=origin,

@@ -114,15 +114,16 @@ for _name, _made in (
 
 
 def known(store: Store, reference: str, namespace: str) -> Reference:
-    """What is there or was once; a mistyped name would give an empty frame."""
+    """What is there or was once; where only others of its kind were, the name is mistyped (where there were none, it may still come)."""
     found = references.parse(reference, namespace=namespace)
     key = (found.kind.resource, found.namespace, found.name)
     if key in store.last or any(commit.key == key for commit in store.log.commits):
         return found
     there = sorted({str(found._replace(name=commit.key[2])) for commit in store.log.commits if commit.key[:2] == key[:2]})
-    shown = f"there is {', '.join(there[:8])}" if there else "there is none of its kind"
+    if not there:
+        return found
     where = f" in namespace {found.namespace}" if found.namespace else ""
-    raise ValueError(f"there never was a {found}{where}: {shown}")
+    raise ValueError(f"there never was a {found}{where}: there is {', '.join(there[:8])}")
 
 
 def _rows(frame: pd.DataFrame, workload: str | None, namespace: str | None) -> pd.DataFrame:

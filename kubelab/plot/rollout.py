@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from kubelab.plot import style
 
 LETTER = 0.008  # of the width, per letter of a label
 PLACES = 120
+MARGIN = 0.05  # of the height: half a label's
 
 
 class Picture(NamedTuple):
@@ -126,13 +128,15 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
     """Draw a tidy picture."""
     counts = picture.counts
     x = counts["elapsed"].to_numpy()
+    ceiling = float(np.nanmax([*counts[["pods", "maximum", "desired"]].max(), 1]))
+    lines = [counts[name].to_numpy() for name in ("minimum", "maximum")]
     with style.axes(ax, 9, 3.8) as ax:
         base = np.zeros(len(x))
         for order, revision in enumerate(picture.ready):
             top = base + picture.ready[revision].to_numpy()
             colour = style.of_revision(order)
             ax.fill_between(x, base, top, step="post", color=colour, linewidth=0, alpha=0.9)
-            _name(ax, x, base, top, _label(picture, revision), style.on(colour))
+            _name(ax, x, base, top, _label(picture, revision), style.on(colour), clear_of=lines, margin=MARGIN * ceiling)
             base = top
         for order, revision in enumerate(picture.unready):
             top = base + picture.unready[revision].to_numpy()
@@ -140,7 +144,6 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
             never = not (picture.ready[revision] > 0).any()
             _name(ax, x, base, top, f"{_label(picture, revision)}, not ready" if never else "not ready", style.INK, boxed=True)
             base = top
-        ceiling = float(np.nanmax([base.max(initial=1), counts["maximum"].max(), counts["desired"].max(), 1]))
         apart = float((counts["maximum"] - counts["minimum"]).iloc[-1]) > ceiling / 12
         _bound(ax, counts, "maximum", "at most", "center" if apart else "bottom")
         _bound(ax, counts, "minimum", "at least", "center" if apart else "top")
@@ -152,13 +155,36 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _name(ax: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, words: str, colour: str, *, boxed: bool = False) -> None:
-    """A label in the roomiest place of a stepped band, if there is one."""
+def _name(
+    ax: Axes,
+    x: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    words: str,
+    colour: str,
+    *,
+    boxed: bool = False,
+    clear_of: Sequence[np.ndarray] = (),
+    margin: float = 0,
+) -> None:
+    """A label in the roomiest place of a stepped band, if there is one; ``clear_of`` lines by a margin (pods), where that can be."""
     found = roomiest(x, low, high, LETTER * len(words))
     if found is None:
         return
+    at = int(np.searchsorted(x, found[0], side="right")) - 1
+    found = (found[0], _clear(found[1], low[at], high[at], [line[at] for line in clear_of], margin))
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5} if boxed else None
     ax.text(*found, words, ha="center", va="center", color=colour, fontsize=8.5, clip_on=True, bbox=box)
+
+
+def _clear(height: float, low: float, high: float, lines: Sequence[float], margin: float) -> float:
+    """The height nearest to the wanted one that is within the band and away from lines; the wanted one, if there is none."""
+    inner = (low + margin, high - margin)
+    for step in range(1, 41):
+        for moved in (height, height - step * margin / 4, height + step * margin / 4):
+            if inner[0] <= moved <= inner[1] and all(np.isnan(line) or abs(line - moved) >= margin for line in lines):
+                return moved
+    return height
 
 
 def roomiest(x: np.ndarray, low: np.ndarray, high: np.ndarray, width: float) -> tuple[float, float] | None:

@@ -8,7 +8,7 @@ upstream: pkg/scheduler/internal/cache/{cache,node_tree,snapshot}.go, 1.28.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ Zones = dict[str, tuple[int, tuple[str, ...]]]  # zone key -> (rank of its first
 
 _LOG_LIMIT = 100_000
 _SELECTIONS = 256
+_NO_PROMISES: Mapping[str, tuple[str, str, str]] = {}
 
 
 class Cluster:
@@ -264,8 +265,15 @@ def is_finished(pod: Object) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
-def build(view: View, zones: Zones, assumed: Iterable[tuple[str, str, str, str, tuple[str, ...]]] = ()) -> Cluster:
-    """The cluster of a view, with the assumed pods: (uid, namespace, name, node, promised volumes)."""
+def build(
+    view: View,
+    zones: Zones,
+    assumed: Iterable[tuple[str, str, str, str, tuple[str, ...]]] = (),
+    nominated: Mapping[str, tuple[str, str, str]] = _NO_PROMISES,
+) -> Cluster:
+    """The cluster of a view, with the assumed pods: (uid, namespace, name, node, promised volumes), and promises (namespace, name, node) by
+    uid that the view does not show yet.
+    """
     cluster = Cluster(view, zones)
     for node in view.list("nodes"):
         cluster.set_node(node)
@@ -279,6 +287,10 @@ def build(view: View, zones: Zones, assumed: Iterable[tuple[str, str, str, str, 
         nominated = (pod.get("status") or {}).get("nominatedNodeName")
         if nominated:
             cluster.nominate(pod["metadata"]["uid"], nominated, cluster.entry_of(pod))
+    for uid, (namespace, name, node_name) in nominated.items():
+        waiting = view.get("pods", namespace, name)
+        if waiting is not None and waiting["metadata"]["uid"] == uid:
+            cluster.nominate(uid, node_name, cluster.entry_of(waiting))
     for uid, namespace, name, node_name, volumes in assumed:
         pending = view.get("pods", namespace, name)
         if pending is not None and pending["metadata"]["uid"] == uid:

@@ -35,7 +35,8 @@ class Decision(NamedTuple):
     """``node``: where to ("" if nowhere); ``score`` its total, ``feasible`` of ``evaluated`` nodes passed. ``start``: next start index.
 
     Of a failure: ``reason`` and ``message`` of the condition, the ``plugins`` that refused, and ``statuses`` by node.
-    ``bindings``: what is to be bound and provisioned for its claims.
+    ``bindings``: what is to be bound and provisioned for its claims. ``nominated``: the pod's nominatedNodeName after a failure (None: as
+    it was), where it will fit once its ``victims`` are gone.
     """
 
     node: str
@@ -48,6 +49,8 @@ class Decision(NamedTuple):
     message: str = ""
     plugins: tuple[str, ...] = ()
     statuses: tuple[tuple[str, Status], ...] = ()
+    nominated: str | None = ""
+    victims: tuple[Entry, ...] = ()
 
 
 class Prepared(NamedTuple):
@@ -67,13 +70,13 @@ def decide(cluster: Cluster, pod: Entry, start: int, draw: int, nominated: str =
     prepared = prepare(cluster, pod)
     if prepared.refusal is not None:
         statuses = {node.name: prepared.refusal for node in order}
-        return _failed(cluster, pod, start, statuses, prepared.refusal)
+        return _failed(cluster, pod, start, statuses, prepared.refusal, draw, nominated)
     if prepared.nodes is not None:
         missing = next((name for name in prepared.nodes if name not in cluster.nodes or cluster.nodes[name].node is None), None)
         if missing is not None:
             return Decision("", start, reason=SCHEDULER_ERROR, message=f'nodeinfo not found for node name "{missing}"')
         if len(prepared.nodes) == 1:
-            return _on_one(cluster, pod, prepared.rows, prepared.nodes[0])
+            return _on_one(cluster, pod, prepared.rows, prepared.nodes[0], draw, nominated)
     return _on_best(cluster, pod, prepared, start, draw, nominated)
 
 
@@ -88,25 +91,25 @@ def _on_best(cluster: Cluster, pod: Entry, prepared: Prepared, start: int, draw:
     indices: Sequence[int] = range(len(order)) if prepared.nodes is None else [cluster.nodes[name].index for name in prepared.nodes]
     if prepared.nodes is None and not rows and not cluster.nominated:
         if table.failing == len(order):
-            return _all_refuse(cluster, pod, table, start)
+            return _all_refuse(cluster, pod, table, start, draw)
         window, evaluated = _feasible_alone(table, start % len(order), nodes_to_find(len(order)))
     else:
         window = _feasible(cluster, pod, table, rows, indices, start, statuses)
         evaluated = len(window) + len(statuses)
     next_start = (start + evaluated) % len(indices)
     if not window:
-        return _failed(cluster, pod, next_start, statuses, None)
+        return _failed(cluster, pod, next_start, statuses, None, draw, nominated, alone=not rows)
     best, score = choose(cluster, pod, table, window, draw) if len(window) > 1 else (window[0], 0)
     return _placed(pod, rows, Decision(order[best].name, next_start, score, len(window), evaluated), cluster)
 
 
-def _on_one(cluster: Cluster, pod: Entry, rows: Rows, name: str) -> Decision:
+def _on_one(cluster: Cluster, pod: Entry, rows: Rows, name: str, draw: int, nominated: str) -> Decision:
     """A pod that is confined to one node, as those of a DaemonSet are: no other is asked. The start index comes out as 0, as upstream's."""
     node = cluster.nodes[name]
     status = check_alone(pod, node) or next(filter(None, (ask(state, node) for ask, state in rows)), None)
     status = status or _with_nominated(cluster, pod, node)
     if status is not None:
-        return _failed(cluster, pod, 0, {name: status}, None)
+        return _failed(cluster, pod, 0, {name: status}, None, draw, nominated, alone=not rows)
     return _placed(pod, rows, Decision(name, 0, feasible=1, evaluated=1), cluster)
 
 
@@ -257,23 +260,57 @@ def _placed(pod: Entry, rows: Rows, decision: Decision, cluster: Cluster) -> Dec
     return decision
 
 
-def _all_refuse(cluster: Cluster, pod: Entry, table: Table, start: int) -> Decision:
-    """Every node refuses the pod by itself: the next replica hears the same as long as nothing changes."""
+def _all_refuse(cluster: Cluster, pod: Entry, table: Table, start: int, draw: int) -> Decision:
+    """Every node refuses the pod by itself: the next replica hears the same as long as nothing changes, and nobody has to make room."""
     order = cluster.order
     key = (table.epoch, table.seen, pod.facts.priority, pod.facts.spec.get("preemptionPolicy"))
     if table.refusal is None or table.refusal[0] != key:
         statuses = {node.name: status for node, status in zip(order, table.status, strict=True) if status is not None}
-        table.refusal = (key, _failed(cluster, pod, start, statuses, None))
+        failed = _failed(cluster, pod, start, statuses, None, draw, alone=True)
+        if failed.victims:
+            return failed._replace(start=start % len(order))
+        table.refusal = (key, failed)
     decision: Decision = table.refusal[1]
     return decision._replace(start=start % len(order))
 
 
-def _failed(cluster: Cluster, pod: Entry, start: int, statuses: dict[str, Status], pre_filter: Status | None) -> Decision:
+def _failed(
+    cluster: Cluster,
+    pod: Entry,
+    start: int,
+    statuses: dict[str, Status],
+    pre_filter: Status | None,
+    draw: int,
+    nominated: str = "",
+    *,
+    alone: bool = False,
+) -> Decision:
     nodes = len(cluster.order)
-    after = default_preemption.post_filter(pod, cluster, statuses, check_alone)
+
+    def check(pod: Entry, node: NodeInfo) -> Status | None:
+        return _check_now(cluster, pod, node, alone=alone)
+
+    after = default_preemption.post_filter(pod, cluster, statuses, check, draw, nominated, alone=alone)
     words = ", ".join(pre_filter.reasons) if pre_filter else ""
-    message = fit_message(nodes, statuses.values(), words, after)
+    message = fit_message(nodes, statuses.values(), words, after.message)
     plugins = tuple(sorted(dict.fromkeys(status.plugin for status in statuses.values())))
     return Decision(
-        "", start, evaluated=len(statuses), reason=UNSCHEDULABLE, message=message, plugins=plugins, statuses=tuple(statuses.items())
+        "",
+        start,
+        evaluated=len(statuses),
+        reason=UNSCHEDULABLE,
+        message=message,
+        plugins=plugins,
+        statuses=tuple(statuses.items()),
+        nominated=after.nominated,
+        victims=after.victims,
     )
+
+
+def _check_now(cluster: Cluster, pod: Entry, node: NodeInfo, *, alone: bool) -> Status | None:
+    """All filters on one node as it stands at this moment of a preemption's dry run; ``alone``: the wide ones do not matter for the pod."""
+    status = check_alone(pod, node)
+    if status is None and not alone:
+        prepared = prepare(cluster, pod)
+        status = prepared.refusal or next(filter(None, (ask(state, node) for ask, state in prepared.rows)), None)
+    return status or _with_nominated(cluster, pod, node)

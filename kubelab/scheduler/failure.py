@@ -47,8 +47,13 @@ def failed_event(pod: Object, message: str) -> EventDraft:
     return EventDraft(reference(pod), "Warning", "FailedScheduling", message, "Scheduling")
 
 
-def condition_patch(pod: Object, reason: str, message: str, now: str, because: Because) -> Call | None:
-    """The patch that sets PodScheduled to False; None if the pod says so already. A refusal of it is only logged."""
+def condition_patch(
+    pod: Object, reason: str, message: str, now: str, because: Because, nominated: str | None = ""
+) -> Call | None:
+    """The patch that sets PodScheduled to False; None if the pod says so already. A refusal of it is only logged.
+
+    ``nominated``: the nominatedNodeName from now on; None leaves it.
+    """
     status = pod.get("status") or {}
     conditions = status.get("conditions") or []
     old = next((each for each in conditions if each["type"] == "PodScheduled"), None)
@@ -62,8 +67,8 @@ def condition_patch(pod: Object, reason: str, message: str, now: str, because: B
     }
     if old is not None and old["status"] == "False":
         new["lastTransitionTime"] = old.get("lastTransitionTime")
-    nominated = status.get("nominatedNodeName")
-    if old == new and not nominated:
+    renominated = nominated is not None and nominated != (status.get("nominatedNodeName") or "")
+    if old == new and not renominated:
         return None
     types = [each["type"] for each in conditions]
     if old is None:
@@ -74,6 +79,6 @@ def condition_patch(pod: Object, reason: str, message: str, now: str, because: B
     body: Object = {"$setElementOrder/conditions": [{"type": each} for each in types], "conditions": [changed]}
     if old == new:
         body = {}
-    if nominated:
-        body["nominatedNodeName"] = None
+    if renominated:
+        body["nominatedNodeName"] = nominated or None
     return patch("pods", pod, {"status": body}, subresource="status", accept=_ANY_REFUSAL, because=because)

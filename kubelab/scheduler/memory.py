@@ -22,6 +22,7 @@ from kubelab.scheduler.queue import ACTIVE, BACKOFF, FLUSH_NS, UNSCHEDULABLE, Mo
 from kubelab.world.codec import value
 
 ASSUMED = "assumed"
+NOMINATED = "nominated"  # uid -> (namespace, name, node): promises of this scheduler that its view does not show yet
 ZONES = "zones"
 CYCLE = "cycle"  # start: next start index; sequence: of queue entries; born_ns: when it started
 TOUCHED = "touched"  # uids whose queue or assumption a plan has changed, for the derived cluster to follow
@@ -71,7 +72,7 @@ def derived(scope: Scope) -> tuple[Derived, Cluster]:
     if box is None or box.owner is not memory or box.cluster is None:
         box = Derived()
         box.owner = memory
-        box.cluster = build(scope.view, scope.table(ZONES), _assumptions(scope))
+        box.cluster = build(scope.view, scope.table(ZONES), _assumptions(scope), scope.table(NOMINATED))
         box.heap = [(_rank(queued), uid) for uid, queued in scope.table(ACTIVE).items()]
         heapify(box.heap)
         memory[DERIVED] = {"": box}
@@ -102,6 +103,9 @@ def _follow(scope: Scope, box: Derived, cluster: Cluster, uid: str) -> None:
         if assumed.static:
             cluster.promised[uid] = tuple(volume for _, volume in assumed.static)
         return
+    promise = scope.table(NOMINATED).get(uid)
+    if promise is not None:
+        _nominate(cluster, uid, *promise)
     placed = cluster.entry(uid)
     if placed is not None and not placed.node_name:
         cluster.remove(uid)
@@ -109,6 +113,12 @@ def _follow(scope: Scope, box: Derived, cluster: Cluster, uid: str) -> None:
     queued = scope.table(ACTIVE).get(uid)
     if queued is not None:
         heappush(box.heap, (_rank(queued), uid))
+
+
+def _nominate(cluster: Cluster, uid: str, namespace: str, name: str, node: str) -> None:
+    pod = cluster.view.get("pods", namespace, name)
+    if pod is not None and pod["metadata"]["uid"] == uid:
+        cluster.nominate(uid, node, cluster.entry_of(pod))
 
 
 def _pending(scope: Scope, cluster: Cluster, queued: Queued) -> Entry | None:

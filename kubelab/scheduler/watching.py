@@ -18,6 +18,7 @@ from kubelab.scheduler.framework import NODE_ADD, POD_ADD, POD_DELETE, POD_UPDAT
 from kubelab.scheduler.memory import (
     ASSUMED,
     CYCLE_KEY,
+    NOMINATED,
     apply,
     dequeue,
     derived,
@@ -67,7 +68,7 @@ def _bound(change: Change, scope: Scope, node: str) -> Keys:
     confirmed = scope.table(ASSUMED).pop(uid, None)
     cluster.promised.pop(uid, None)
     dequeue(scope, uid)
-    cluster.nominate(uid, "", None)
+    _forget_promise(scope, cluster, uid)
     entry = cluster.entry(uid)
     if entry is None or cluster.placed[uid] != node or not _still_is(entry, pod):
         entry = cluster.entry_of(pod)
@@ -77,6 +78,11 @@ def _bound(change: Change, scope: Scope, node: str) -> Keys:
     is_new = confirmed is not None or change.old is None or not change.old["spec"].get("nodeName")
     waiting = [each for each in scope.table(UNSCHEDULABLE).values() if _wants_near(each, entry, cluster)]
     return apply(scope, box, moved(waiting, POD_ADD if is_new else POD_UPDATE, scope.now_ns)) if waiting else ()
+
+
+def _forget_promise(scope: Scope, cluster: Cluster, uid: str) -> None:
+    scope.table(NOMINATED).pop(uid, None)
+    cluster.nominate(uid, "", None)
 
 
 def _still_is(known: Entry, pod: Object) -> bool:
@@ -116,7 +122,7 @@ def _given_up(pod: Object, scope: Scope) -> Keys:
     uid = pod["metadata"]["uid"]
     dequeue(scope, uid)
     box, cluster = derived(scope)
-    cluster.nominate(uid, "", None)
+    _forget_promise(scope, cluster, uid)
     if scope.table(ASSUMED).pop(uid, None) is None:
         return ()
     cluster.remove(uid)
@@ -134,6 +140,7 @@ def _pending(change: Change, scope: Scope) -> Keys:
     nominated = (pod.get("status") or {}).get("nominatedNodeName")
     if nominated or (old is not None and (old.get("status") or {}).get("nominatedNodeName")):
         _, cluster = derived(scope)
+        scope.table(NOMINATED).pop(uid, None)
         cluster.nominate(uid, nominated or "", cluster.entry_of(pod))
     where = standing(scope, uid)
     if where == "":

@@ -15,7 +15,8 @@ ObjectKey = tuple[str, str, str]  # (resource, namespace, name)
 
 class Manager(NamedTuple):
     """Who wrote, as managedFields record it. ``entries`` is set where the write decided the whole list (apply, a client's own list);
-    ``seen`` is the object as it was sent, where admission or the strategy has changed it since: only what was sent is owned."""
+    ``seen`` is the object as it was sent, where admission or the strategy has changed it since: only what was sent is owned. Without a
+    name nobody wrote: the registry changed the object by itself, and all entries stay as they were."""
 
     name: str
     operation: str  # "Update" or "Apply"

@@ -32,7 +32,7 @@ class Store:
         return self.log.revision
 
     def commit(self, time_ns: int, type_: str, key: ObjectKey, obj: Object, manager: Manager, call: int) -> Commit:
-        """Append one change and apply it. ``obj`` must carry the resourceVersion that ``next_revision`` promised."""
+        """Append one change and apply it. ``obj`` must carry the resourceVersion that it becomes, ``revision + 1``."""
         revision, previous = self.log.revision + 1, self.last.get(key, 0)
         old = self.head.get(*key) if previous else None
         commit = Commit(revision, time_ns, type_, key, obj, old, previous, call, manager)

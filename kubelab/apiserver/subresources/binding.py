@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kubelab.apiserver import create, decoding, status
 from kubelab.apiserver.admission import chain
-from kubelab.apiserver.managed import manager_of
+from kubelab.apiserver.managed import NOBODY
 from kubelab.apiserver.request import Response
 from kubelab.apiserver.work import Work
 from kubelab.kinds import registry
@@ -36,7 +36,7 @@ def bind(work: Work) -> Response:
         old_status = pod.get("status") or {}
         others = [each for each in old_status.get("conditions") or () if each["type"] != "PodScheduled"]
         new_status = {**old_status, "conditions": [*others, condition]}
-        work.commit("MODIFIED", work.key, {**pod, "metadata": meta, "spec": spec, "status": new_status}, manager_of(work))
+        work.commit("MODIFIED", work.key, {**pod, "metadata": meta, "spec": spec, "status": new_status}, NOBODY)
     return work.answer(status.success(code=201), 201)
 
 

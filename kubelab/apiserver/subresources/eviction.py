@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from kubelab.apiserver import decoding, delete, status
 from kubelab.apiserver.admission import chain
-from kubelab.apiserver.managed import manager_of
+from kubelab.apiserver.managed import NOBODY
 from kubelab.apiserver.request import Response
 from kubelab.apiserver.work import Work
 from kubelab.kinds import registry
@@ -163,7 +163,6 @@ def _marked(work: Work, pod: Object) -> Object:
     was = conditions[at] if at < len(conditions) else {}
     since = was["lastTransitionTime"] if was.get("status") == "True" else work.context.now
     conditions[at : at + 1] = [{"type": "DisruptionTarget", "lastProbeTime": None, "lastTransitionTime": since, **said}]
-    manager = manager_of(work)._replace(entries=work.server.managed.of(work.key))
     marked = {**pod, "metadata": {**pod["metadata"]}, "status": {**counts, "conditions": conditions}}
-    work.commit("MODIFIED", work.key, marked, manager)
+    work.commit("MODIFIED", work.key, marked, NOBODY)
     return marked

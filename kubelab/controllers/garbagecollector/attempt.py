@@ -39,7 +39,7 @@ FINISHED = Reason("DependentsGone", "all that {subject} waited for is gone")
 BLOCKED = Reason("DependentsLeft", "{subject} waits for {count} dependents")
 OWNED = Reason("Owned", "{subject} has a living owner")
 UNMAPPED = Reason("UnknownOwnerKind", "{subject} names an owner of a kind that is not known")
-MISPLACED = Reason("OwnerInNamespace", "{subject} is cluster-scoped and names an owner in a namespace")
+OWNER_IN_NAMESPACE = Reason("OwnerInNamespace", "{subject} is cluster-scoped and names an owner in a namespace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _attempt(seen: Seen) -> Plan:
         return told.then(Plan(follow_up=(("unmapped", *seen.key[1:]),), because=(UNMAPPED(subject),)))
     namespace = obj["metadata"].get("namespace", "")
     if not namespace and any(owner.kind is not None and owner.kind.namespaced for owner in seen.owners):
-        return told.then(wait(MISPLACED(subject)))
+        return told.then(wait(OWNER_IN_NAMESPACE(subject)))
     return told.then(_classified(seen, subject))
 
 

@@ -125,7 +125,7 @@ def _manage(seen: Seen, job: Object, counts: Tally, end: Object | None, backoff:
     left_ns = deadline_left_ns(job, seen.now_ns)
     if job["metadata"].get("deletionTimestamp") is not None:
         return None, left_ns
-    wanted = pods_of_job.wanted_active(job, counts)
+    wanted = max(0, pods_of_job.wanted_active(job, counts) - pods_of_job.held_places(job, seen.pods))
     surplus = pods_of_job.surplus_pods(job, counts, wanted, seen.now_ns)
     if surplus:
         return pods_of_job.take_away(job, surplus, wanted, len(counts.active)), None
@@ -140,7 +140,8 @@ def _manage(seen: Seen, job: Object, counts: Tally, end: Object | None, backoff:
 
 def _count(seen: Seen, job: Object, counts: Tally, end: Object | None, backoff: JobBackoff, again_ns: int | None) -> Plan:
     made = progress(job, seen.pods, counts, end, seen.now_ns)
-    status, events = _suspension(job, made.status, seen.now_ns) if end is None else (made.status, ())
+    going = job["metadata"].get("deletionTimestamp") is not None
+    status, events = (made.status, ()) if end is not None or going else _suspension(job, made.status, seen.now_ns)
     if status != (job.get("status") or _NONE):
         if made.ended and end is not None:
             events = _end_events(job, status, end)

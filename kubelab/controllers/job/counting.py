@@ -157,7 +157,9 @@ def progress(job: Object, pods: Sequence[Object], counts: Tally, end: Object | N
     status.update({field: number for field, number in numbers.items() if number})
     status["ready"] = sum(1 for pod in counts.active if is_ready(pod))
     status["uncountedTerminatedPods"] = {field: uids for field, uids in listed.items() if uids}
-    if is_indexed(job) and done:
+    if is_indexed(job):
+        status.pop("completedIndexes", None)
+    if done:
         status["completedIndexes"] = written(done)
     if end is not None and end["type"] == "FailureTarget":
         status["conditions"] = [*(status.get("conditions") or ()), end]

@@ -27,7 +27,7 @@ def judge(policy: Object | None, pod: Object) -> Verdict:
             if exited is None:
                 continue
             code = exited["state"]["terminated"]["exitCode"]
-            what = f"Container {exited['name']} for pod {meta['namespace']}/{meta['name']} failed with exit code {code}"
+            what = f"Container {exited.get('name', '')} for pod {meta['namespace']}/{meta['name']} failed with exit code {code}"
         else:
             condition = _condition(status.get("conditions") or (), rule.get("onPodConditions") or ())
             if condition is None:
@@ -46,7 +46,7 @@ def _exited(status: Object, requirement: Object) -> Object | None:
             ended = (container.get("state") or {}).get("terminated")
             if ended is None or not ended.get("exitCode"):
                 continue
-            if requirement.get("containerName") not in (None, container["name"]):
+            if requirement.get("containerName") not in (None, container.get("name", "")):
                 continue
             listed = ended["exitCode"] in (requirement.get("values") or ())
             if listed == (requirement["operator"] == "In"):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from kubelab.controllers.common.deletion_order import pods_to_delete
 from kubelab.controllers.common.events import pod_created, pod_deleted, pod_not_created, pod_not_deleted
+from kubelab.controllers.common.pod_facts import is_terminating, phase
 from kubelab.controllers.common.pod_template import pod_from_template
 from kubelab.controllers.common.slow_start import slow_start
 from kubelab.controllers.job.counting import FINALIZER, Tally, is_suspended, is_tracked
@@ -33,6 +34,13 @@ def wanted_active(job: Object, counts: Tally) -> int:
     if completions is None:
         return len(counts.active) if counts.succeeded > 0 else parallelism
     return max(0, min(int(completions) - counts.succeeded, parallelism))
+
+
+def held_places(job: Object, pods: Sequence[Object]) -> int:
+    """Where a failure policy has the last word, a pod that terminates keeps its place until it has ended."""
+    if job["spec"].get("podFailurePolicy") is None:
+        return 0
+    return sum(1 for pod in pods if is_terminating(pod) and phase(pod) not in ("Succeeded", "Failed"))
 
 
 def surplus_pods(job: Object, counts: Tally, wanted: int, now_ns: int) -> list[Object]:

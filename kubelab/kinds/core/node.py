@@ -33,10 +33,11 @@ def default(obj: Object, ctx: Context) -> None:
     if any(value is not status.get(part) for part, value in new.items()):
         obj["status"] = {**status, **new}
     spec = obj.get("spec") or {}
-    if spec.get("podCIDR") and not spec.get("podCIDRs"):
-        obj["spec"] = {**spec, "podCIDRs": [spec["podCIDR"]]}
-    elif spec.get("podCIDRs") and spec.get("podCIDR") != spec["podCIDRs"][0]:
-        obj["spec"] = {**spec, "podCIDR": spec["podCIDRs"][0]}
+    cidr, cidrs = spec.get("podCIDR"), spec.get("podCIDRs")
+    if cidr and (not cidrs or cidrs[0] != cidr):
+        obj["spec"] = {**spec, "podCIDRs": [cidr]}  # podCIDR counts (upstream: Convert_v1_NodeSpec_To_core_NodeSpec)
+    elif cidrs and not cidr:
+        obj["spec"] = {**spec, "podCIDR": cidrs[0]}
 
 
 def _drop_config(obj: Object) -> None:

@@ -25,7 +25,24 @@ def default(obj: Object, ctx: Context) -> None:
     spec = dict(obj.get("spec") or {})
     default_pod(spec)
     default_pod_spec(spec)
+    status = obj.get("status")
+    if status and status.get("podIP") != _first_address(status):
+        obj["status"] = _with_address(status)
     obj["spec"] = spec
+
+
+def _first_address(status: Object) -> str | None:
+    several = status.get("podIPs")
+    return several[0].get("ip") if several else None
+
+
+def _with_address(status: Object) -> Object:
+    """podIP is the first of podIPs; where a client says otherwise podIP counts (upstream: Convert_v1_PodStatus_To_core_PodStatus)."""
+    address = status.get("podIP") or _first_address(status)
+    if not address:
+        return status
+    same = address == _first_address(status)
+    return {**status, "podIP": address, "podIPs": status["podIPs"] if same else [{"ip": address}]}
 
 
 def qos_class(spec: Object) -> str:

@@ -17,6 +17,7 @@ from kubelab.storage.names import (
     BIND_COMPLETED,
     BOUND_BY_CONTROLLER,
     CLAIMS,
+    PRE_RESIZE_CAPACITY,
     VOLUMES,
     annotations_of,
     is_for,
@@ -86,8 +87,8 @@ def claim_status(claim: Object, wanted: str, volume: Object | None, event: Event
         modes, size = volume["spec"].get("accessModes"), old.get("capacity")
         if modes:
             status["accessModes"] = modes
-        if old.get("phase") != wanted and not _same_size(size, volume["spec"].get("capacity")):
-            size = volume["spec"].get("capacity")
+        if old.get("phase") != wanted:
+            size = _size_when_bound(size, volume)
         if size:
             status["capacity"] = size
     if status == old:
@@ -95,6 +96,22 @@ def claim_status(claim: Object, wanted: str, volume: Object | None, event: Event
     because = PHASE(f"persistentvolumeclaim/{claim['metadata']['name']}", phase=wanted)
     call = update_status(CLAIMS, {**claim, "status": status}, on_success=(event,) if event else (), because=because)
     return Plan((Batch((call,)),), again_ns=0)
+
+
+def _size_when_bound(size: Object | None, volume: Object) -> Object | None:
+    """The volume's capacity; while its file system waits to be resized, the one it had before."""
+    before = annotations_of(volume).get(PRE_RESIZE_CAPACITY)
+    if before is None:
+        return size if _same_size(size, volume["spec"].get("capacity")) else volume["spec"].get("capacity")
+    return {**(size or _NONE), "storage": before if _is_quantity(before) else (volume["spec"].get("capacity") or _NONE).get("storage")}
+
+
+def _is_quantity(text: str) -> bool:
+    try:
+        quantity.parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _same_size(one: Object | None, other: Object | None) -> bool:

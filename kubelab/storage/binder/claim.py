@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kubelab.engine.plan import EventDraft, Plan, Reason, reference, step, update
 from kubelab.storage.binder.bind import and_again, bind, claim_status
 from kubelab.storage.binder.index import mismatch
+from kubelab.storage.binder.migration import marked
 from kubelab.storage.drivers import MIGRATED
 from kubelab.storage.names import (
     BETA_STORAGE_PROVISIONER,
@@ -40,6 +41,7 @@ LOST_VOLUME = "Bound claim has lost its PersistentVolume. Data on the volume is 
 MISBOUND = "Two claims are bound to the same volume, this one is bound incorrectly"
 IN_TREE = "kubernetes.io/"
 
+MIGRATION = Reason("CSIMigration", "the CSI driver that serves {subject} is noted")
 NO_MATCH = Reason("NoMatchingVolume", "{subject} finds no volume, and no class makes one")
 FIRST_CONSUMER = Reason("WaitForFirstConsumer", "{subject} waits for a pod to be scheduled")
 PROVISIONING = Reason("Provisioning", "{subject} waits for {provisioner} to make its volume")
@@ -65,6 +67,9 @@ class Seen:
 
 def plan(seen: Seen) -> Plan:
     claim = seen.claim
+    migrated = marked(claim, CLAIMS)
+    if migrated is not None:
+        return and_again(update(CLAIMS, migrated, because=MIGRATION(_subject(claim))))
     if BIND_COMPLETED in annotations_of(claim):
         return _bound(seen)
     if claim["spec"].get("volumeName"):
@@ -108,7 +113,7 @@ def _provision(seen: Seen, class_name: str) -> Plan:
     if provisioner.startswith(IN_TREE):
         return _failed(claim, f"no volume plugin matched name: {provisioner}")
     present = annotations_of(claim)
-    if present.get(STORAGE_PROVISIONER) != provisioner or present.get(BETA_STORAGE_PROVISIONER) != provisioner:
+    if present.get(STORAGE_PROVISIONER) != provisioner:
         marked = with_annotations(claim, {STORAGE_PROVISIONER: provisioner, BETA_STORAGE_PROVISIONER: provisioner})
         refused = (EventDraft(reference(claim), "Warning", "ProvisioningFailed", "Error saving claim: {error}"),)
         return and_again(update(CLAIMS, marked, on_refusal=refused, because=PROVISIONING(subject, provisioner=provisioner)))

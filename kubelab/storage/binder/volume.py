@@ -9,16 +9,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from kubelab.engine.plan import NOTHING, Batch, Call, EventDraft, Plan, Reason, delete, reference, step
-from kubelab.storage.binder.bind import unbind, volume_phase
-from kubelab.storage.names import CLAIMS, PROVISIONED_BY, VOLUMES, annotations_of, phase, volume_mode
+from kubelab.engine.plan import NOTHING, Batch, Call, EventDraft, Plan, Reason, delete, reference, step, update
+from kubelab.storage.binder.bind import and_again, unbind, volume_phase
+from kubelab.storage.binder.migration import marked
+from kubelab.storage.names import CLAIMS, MIGRATED_TO, PROVISIONED_BY, VOLUMES, annotations_of, phase, volume_mode
 from kubelab.store.log import Object
 
 IN_TREE = "kubernetes.io/"
 KEY = "persistent volume"  # first in the keys of volumes, those of claims begin with a namespace
 RECYCLABLE = ("nfs", "hostPath")
+UNDELETABLE = ("nfs", "local", "csi")  # the controller manager has a plug-in for them, but none that deletes
 _DELETABLE_PATH = re.compile(r"/tmp/.+")
 
+MIGRATION = Reason("CSIMigration", "the CSI driver that serves {subject} is noted")
 AVAILABLE = Reason("VolumeAvailable", "{subject} is free")
 BOUND = Reason("VolumeBound", "{subject} is bound")
 RETAINED = Reason("VolumeRetained", "{subject} is kept, with the name of the claim that is gone")
@@ -40,6 +43,9 @@ class Seen:
 
 def plan(seen: Seen) -> Plan:
     volume, claim, ref = seen.volume, seen.claim, seen.volume["spec"].get("claimRef")
+    migrated = marked(volume, VOLUMES)
+    if migrated is not None:
+        return and_again(update(VOLUMES, migrated, because=MIGRATION(_subject(volume))))
     if ref is None or not ref.get("uid"):
         return _phase(volume, "Available", Plan(because=(AVAILABLE(_subject(volume)),)))
     if claim is None or claim["metadata"]["uid"] != ref["uid"]:
@@ -84,7 +90,9 @@ def _released(volume: Object, *, asking: bool) -> Plan:
 
 
 def _reclaim(volume: Object) -> Plan:
-    policy = volume["spec"].get("persistentVolumeReclaimPolicy")
+    policy, driver = volume["spec"].get("persistentVolumeReclaimPolicy"), annotations_of(volume).get(MIGRATED_TO)
+    if driver:
+        return Plan(because=(EXTERNAL(_subject(volume), provisioner=driver),))
     if policy == "Delete":
         return _delete(volume)
     if policy == "Recycle" and any(source in volume["spec"] for source in RECYCLABLE):
@@ -102,7 +110,10 @@ def _delete(volume: Object) -> Plan:
         return Plan(because=(EXTERNAL(_subject(volume), provisioner=provisioner),))
     host_path = volume["spec"].get("hostPath")
     if host_path is None:
-        message = f'error getting deleter volume plugin for volume "{name}": no deletable volume plugin matched'
+        missing = (
+            "no deletable volume plugin matched" if any(source in volume["spec"] for source in UNDELETABLE) else "no volume plugin matched"
+        )
+        message = f'error getting deleter volume plugin for volume "{name}": {missing}'
         return _failed(volume, "VolumeFailedDelete", message)
     if not _DELETABLE_PATH.match(host_path["path"]):
         return _failed(volume, "VolumeFailedDelete", f"host_path deleter only supports /tmp/.+ but received provided {host_path['path']}")

@@ -75,6 +75,7 @@ def test_another_volume_mode_is_told_on_both_sides():
     ("source", "policy", "message"),
     [
         ({"nfs": {}}, "Delete", 'error getting deleter volume plugin for volume "v": no deletable volume plugin matched'),
+        ({"gcePersistentDisk": {}}, "Delete", 'error getting deleter volume plugin for volume "v": no volume plugin matched'),  # 8-3
         (
             {"hostPath": {"path": "/mnt/data"}},
             "Delete",
@@ -148,3 +149,33 @@ def test_tables_follow_the_volumes():
     assert find(world.scope(), claim("c"), delayed=False) is None
     world.put(volume("v", of="c"))
     assert find(world.scope(), claim("c"), delayed=True)["metadata"]["name"] == "v"
+
+
+GCE, DRIVER, MARK = "kubernetes.io/gce-pd", "pd.csi.storage.gke.io", "pv.kubernetes.io/migrated-to"
+STORAGE_PROVISIONER, BETA = "volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner"
+
+
+@pytest.mark.parametrize(
+    ("why", "made", "key", "expected"),
+    [
+        ("migration on", volume("v", annotations={PROVISIONED_BY: GCE}), "v", {PROVISIONED_BY: GCE, MARK: DRIVER}),
+        ("migration off", volume("v", annotations={PROVISIONED_BY: "x"}), "v", {PROVISIONED_BY: "x"}),
+        ("rollback", volume("v", annotations={PROVISIONED_BY: "x", MARK: DRIVER}), "v", {PROVISIONED_BY: "x"}),
+        ("made by hand", volume("v", annotations={"a": "b"}), "v", {"a": "b"}),
+        ("claim", claim("c", annotations={STORAGE_PROVISIONER: GCE}), "c", {STORAGE_PROVISIONER: GCE, MARK: DRIVER}),
+        ("claim, beta annotation", claim("c", annotations={BETA: GCE}), "c", {BETA: GCE, MARK: DRIVER}),
+        ("claim, rollback", claim("c", annotations={BETA: "x", MARK: DRIVER}), "c", {BETA: "x"}),
+    ],
+)
+def test_what_moved_out_of_tree_is_marked_with_its_driver(why, made, key, expected):
+    """TestAnnealMigrationAnnotations in pv_controller_test.go."""
+    world = World(CONTROLLER, made).sync("default" if made["kind"] == "PersistentVolumeClaim" else "persistent volume", key)
+    resource = "persistentvolumeclaims" if made["kind"] == "PersistentVolumeClaim" else "persistentvolumes"
+    assert world.get(resource, key)["metadata"]["annotations"] == expected
+
+
+def test_a_claim_shows_the_size_from_before_a_resize():
+    """5-2-3 of TestControllerSync."""
+    before = {"volume.alpha.kubernetes.io/pre-resize-capacity": "1Gi"}
+    world = World(CONTROLLER, volume("v", "2Gi", annotations=before), claim("c", "2Gi")).sync("default", "c")
+    assert world.get("persistentvolumeclaims", "c")["status"]["capacity"] == {"storage": "1Gi"}
