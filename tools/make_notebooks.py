@@ -21,7 +21,8 @@ NOTEBOOKS = ROOT / "notebooks"
 CELL_SECONDS = 300
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 TAG = re.compile(r"<style.*?</style>|<[^>]*>", re.DOTALL)
-WIDGET_ID = re.compile(r'"([0-9a-f]{32})"')
+WIDGET_ID = re.compile(r'(?<=["_])[0-9a-f]{32}(?=")')
+WIDGETS = "application/vnd.jupyter.widget-state+json"
 
 
 def main(chosen: list[str]) -> int:
@@ -63,8 +64,9 @@ def execute(notebook: Any) -> Any:
 def written(notebook: Any) -> str:
     """The notebook's text; ids of widgets, which are drawn by lot, are counted."""
     text = nbformat.writes(notebook)
-    ids = {found: f"{number:032x}" for number, found in enumerate(dict.fromkeys(WIDGET_ID.findall(text)))}
-    text = WIDGET_ID.sub(lambda match: f'"{ids[match[1]]}"', text)
+    made = notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})  # in the order in which the cells made them
+    ids = {found: f"{number:032x}" for number, found in enumerate(dict.fromkeys([*made, *WIDGET_ID.findall(text)]))}
+    text = WIDGET_ID.sub(lambda match: ids[match[0]], text)
     return json.dumps(json.loads(text), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 

@@ -19,6 +19,7 @@ from kubelab.apiserver.reviews import REVIEWS
 from kubelab.apiserver.subresources import SUBRESOURCES
 from kubelab.apiserver.work import Work
 from kubelab.kinds import registry
+from kubelab.kinds.events import conversion as events
 from kubelab.kinds.kind import Context
 
 if TYPE_CHECKING:
@@ -73,7 +74,12 @@ def resolve(server: ApiServer, request: Request, context: Context) -> Work:
         raise status.no_such_resource()
     if request.verb not in (VERBS_OF.get(request.subresource, request.verb) if request.subresource else kind.verbs):
         raise status.method_not_allowed()
+    if request.uri.startswith(_EVENTS_PATH):
+        context = context._replace(as_group=events.GROUP)
     return Work(server, request, kind, context)
+
+
+_EVENTS_PATH = f"/apis/{events.GROUP}/"
 
 
 def special_handler(request: Request) -> Callable[[Work], Response] | None:

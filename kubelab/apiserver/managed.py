@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kubelab.apiserver.apply import managed
 from kubelab.apiserver.copying import private
 from kubelab.kinds import registry, schema
-from kubelab.kinds.kind import Context
+from kubelab.kinds.kind import Context, Kind
 from kubelab.store.log import Commit, Manager, Object, ObjectKey
 from kubelab.world.clock import rfc3339
 
@@ -37,6 +37,14 @@ def manager_of(work: Work) -> Manager:
 def _updater(name: str, group: str, version: str, subresource: str) -> Manager:
     """One value for all writes of the same kind by the same manager: every commit holds one."""
     return Manager(name, "Update", f"{group}/{version}" if group else version, subresource)
+
+
+def of_question(work: Work, kind: Kind, asked: Object) -> list[Object]:
+    """The entries of an object that is created and answered, but never stored: a review, a TokenRequest."""
+    manager, version = manager_of(work), asked["apiVersion"]
+    shape = schema.for_kind(kind.group, version.rpartition("/")[2], kind.kind)
+    blank = private({**asked, "status": {}})
+    return managed.fields_of_update([], None, blank, manager.name, version, work.context.now, manager.subresource, shape)
 
 
 class ManagedFields:

@@ -10,13 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from kubelab.apiserver import create, decoding, status, tokens
-from kubelab.apiserver.apply import managed
 from kubelab.apiserver.authorization import check
-from kubelab.apiserver.copying import private
-from kubelab.apiserver.managed import manager_of
+from kubelab.apiserver.managed import of_question
 from kubelab.apiserver.request import Response, User
 from kubelab.apiserver.work import Work
-from kubelab.kinds import schema
 from kubelab.store.log import Object
 
 
@@ -126,11 +123,7 @@ def _user_info(user: User) -> Object:
 
 def _answer(work: Work, obj: Object, found: Any) -> Response:
     """The question with its answer; managedFields as a create would leave them, though nothing is stored."""
-    manager = manager_of(work)
-    version = work.request.version or work.kind.versions[0]
-    shape = schema.for_kind(work.kind.group, version, work.kind.kind)
-    asked = private({**obj, "status": {}})
-    fields = managed.fields_of_update([], None, asked, manager.name, manager.api_version, work.context.now, "", shape)
+    fields = of_question(work, work.kind, obj)
     meta = {**obj["metadata"], "creationTimestamp": None}
     if fields:
         meta["managedFields"] = fields

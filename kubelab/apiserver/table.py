@@ -7,20 +7,6 @@ from __future__ import annotations
 
 from kubelab.kinds.kind import Kind, Object
 
-PARTIAL = (
-    "name",
-    "namespace",
-    "uid",
-    "resourceVersion",
-    "creationTimestamp",
-    "labels",
-    "annotations",
-    "ownerReferences",
-    "generation",
-    "managedFields",
-)
-
-
 def table(kind: Kind, answer: Object, now_ns: int, include: str = "") -> Object:
     """An object or a list as a Table. ``include``: the query's includeObject: Metadata (default), None, Object."""
     listed = answer.get("kind") == f"{kind.kind}List"
@@ -39,5 +25,4 @@ def _included(obj: Object, kind: Kind, include: str) -> Object:
         return {"object": None}
     if include == "Object":
         return {"object": {"kind": kind.kind, "apiVersion": kind.api_version, **obj}}
-    meta = {name: item for name, item in obj["metadata"].items() if name in (*PARTIAL, "finalizers", "deletionTimestamp", "generateName")}
-    return {"object": {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": meta}}
+    return {"object": {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}}

@@ -51,6 +51,23 @@ def apply(cluster: Cluster, source: Any, namespace: str, *, server_side: bool, k
     return _all_or_nothing(cluster, source, one, keep_going=keep_going)
 
 
+def delete_all(cluster: Cluster, source: Any, namespace: str) -> list[Any]:
+    """Delete every document; what was refused is raised in the end."""
+    deleted: list[Any] = []
+    refused: list[Exception] = []
+    for document in manifests.read(source):
+        reference = _reference(document, namespace)
+        try:
+            deleted.append(cluster.delete(f"{reference.kind.resource}/{reference.name}", namespace=reference.namespace))
+        except ApiError as error:
+            refused.append(ApiError(error.status, document.place))
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise ExceptionGroup(f"{len(refused)} of {len(deleted) + len(refused)} documents could not be deleted, the others are", refused)
+    return deleted
+
+
 def _required_name(reference: Reference, obj: Object) -> Object:
     message = "resource name may not be empty"
     if (obj.get("metadata") or {}).get("generateName"):

@@ -31,9 +31,12 @@ class DrainError(RuntimeError):
     """A drain that was refused or did not end, in kubectl's words. ``said``: what kubectl would have printed before."""
 
     def __init__(self, node: str, errors: list[str], said: list[str]) -> None:
-        self.errors, self.said = errors, said
-        shown = errors[0] if len(errors) == 1 else f"[{', '.join(errors)}]"
-        super().__init__(f'unable to drain node "{node}" due to error: {shown}')
+        self.node, self.errors, self.said = node, errors, said
+        super().__init__(node, errors, said)  # what a copy is made from
+
+    def __str__(self) -> str:
+        shown = self.errors[0] if len(self.errors) == 1 else f"[{', '.join(self.errors)}]"
+        return f'unable to drain node "{self.node}" due to error: {shown}'
 
 
 class Flags(NamedTuple):

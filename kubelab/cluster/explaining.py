@@ -73,13 +73,19 @@ def explain(cluster: Cluster, reference: Reference) -> Explanation:
     if commit is None:
         cluster._call("get", reference)  # refused as upstream words it
         return Explanation(str(reference), ())
-    own = engine.store.log.history(commit)
+    own = _told(engine.store.log.history(commit))
     chain: dict[int, Commit] = {}
     for each in (own[0], *own[-6:]):
         for link in _links(engine, each):
             chain.setdefault(link.revision, link)
     steps = tuple(_step(engine, cluster._world.start_ns, chain[number]) for number in sorted(chain))
     return Explanation(str(reference), steps)
+
+
+def _told(own: list[Commit]) -> list[Commit]:
+    """Without the mark that a call puts on a pod which it removes at once."""
+    goes = {commit.call for commit in own if commit.type == "DELETED"}
+    return [commit for commit in own if commit.type != "MODIFIED" or commit.call not in goes]
 
 
 def newest(engine: Engine, key: tuple[str, str, str]) -> Commit | None:

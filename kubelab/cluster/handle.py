@@ -10,7 +10,7 @@ from typing import Any
 
 from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
-from kubelab.cluster import applying, attaching, bootstrap, draining, explaining, faults, looking, manifests, node_door, references, running
+from kubelab.cluster import applying, attaching, bootstrap, draining, explaining, faults, looking, node_door, references, running
 from kubelab.cluster import why_not as reasons
 from kubelab.cluster.errors import ApiError, ExecError, Unsettled
 from kubelab.cluster.explaining import Explanation
@@ -257,8 +257,8 @@ class Cluster:
         return self._owned(self._call("delete", found, body=options))
 
     def delete_all(self, source: Any, *, namespace: str = "default") -> list[Object]:
-        """Delete every object of a source, as ``kubectl delete -f``."""
-        return [self.delete(document.object, namespace=namespace) for document in manifests.read(source)]
+        """Delete every object of a source, as ``kubectl delete -f``: one that cannot be deleted does not keep the others."""
+        return applying.delete_all(self, source, namespace)
 
     def scale(self, reference: str, replicas: int, *, namespace: str = "default") -> ApiObject:
         """Set the number of replicas, as ``kubectl scale``."""

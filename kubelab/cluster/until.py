@@ -64,6 +64,8 @@ def found(text: str, namespace: str, state: State) -> list[str]:
     obj = _get(state, references.parse(ref_text, namespace=namespace))
     if obj is None:
         return []
+    if what.strip() == "gone":
+        return [f"{ref_text}: {_staying(obj)}"]
     name, value = _wanted_condition(what.strip())
     if name:
         there = [f"{item['type']}={item['status']}" for item in (obj.get("status") or {}).get("conditions") or ()]
@@ -114,6 +116,14 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
+
+
+def _staying(obj: Object) -> str:
+    meta = obj["metadata"]
+    if not meta.get("deletionTimestamp"):
+        return "it is there, and nobody has asked to delete it"
+    kept = f": its finalizers {', '.join(meta['finalizers'])} keep it" if meta.get("finalizers") else ""
+    return f"it is terminating since {meta['deletionTimestamp']}{kept}"
 
 
 # -- as kubectl rollout status ends ---------------------------------------------------------------------------------------

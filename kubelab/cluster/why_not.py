@@ -16,6 +16,7 @@ from kubelab.cluster.explaining import CONTROLLERS, PREFIXES, newest
 from kubelab.cluster.references import Reference, kind_of
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
+from kubelab.kinds.selectors import matches_labels
 from kubelab.store.log import Commit
 
 if TYPE_CHECKING:
@@ -26,7 +27,14 @@ if TYPE_CHECKING:
 
 
 SHOWN = 300  # letters of a refusal
-NAMED = 4  # nodes in a line
+NAMED = 5  # nodes in a line
+BAD = (
+    "Failed",
+    "FailureTarget",
+    "ReplicaFailure",
+    "Suspended",
+    "ResourceQuotaExceeded",
+)  # conditions that speak against it when they are True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +64,25 @@ def why_not(cluster: Cluster, reference: Reference) -> Answer:
         return _absent(cluster, reference, subject)
     if reference.kind.kind == "Pod":
         return _pod(cluster, obj, subject)
+    if reference.kind.kind == "Service" and obj["spec"].get("selector"):
+        return _service(cluster, obj, subject)
     if until.is_ready(obj):
         return Answer(subject, "", "nothing is in the way: it is there and ready", fine=True)
     return _workload(cluster, reference, obj, subject)
+
+
+def _service(cluster: Cluster, service: Object, subject: str) -> Answer:
+    """A Service is there at once; what may lack are pods behind it."""
+    meta, selector = service["metadata"], service["spec"]["selector"]
+    pods = cluster._engine.store.head.in_namespace("pods", meta["namespace"])
+    chosen = [pod for pod in pods if matches_labels(selector, pod["metadata"].get("labels"))]
+    if any(until.is_ready(pod) for pod in chosen) or (chosen and service["spec"].get("publishNotReadyAddresses")):
+        return Answer(subject, "", "nothing is in the way: it has pods that are ready", fine=True)
+    words = ",".join(f"{key}={text}" for key, text in selector.items())
+    if not chosen:
+        return Answer(subject, "endpoint-controller", f"its selector {words} matches no pods in namespace {meta['namespace']}")
+    lacking = tuple(_pods_lines(cluster, chosen))
+    return Answer(subject, "endpoint-controller", f"none of the {len(chosen)} pods that its selector {words} matches is ready", lacking)
 
 
 def _workload(cluster: Cluster, reference: Reference, obj: Object, subject: str) -> Answer:
@@ -66,11 +90,13 @@ def _workload(cluster: Cluster, reference: Reference, obj: Object, subject: str)
     engine = cluster._engine
     status = obj.get("status") or {}
     lines = [
-        f"{item['type']}={item['status']}: {item.get('message', '')}" for item in status.get("conditions") or () if item.get("message")
+        f"{item['type']}={item['status']}: {item['message']}"
+        for item in status.get("conditions") or ()
+        if item.get("message") and (item["type"] in BAD) == (item["status"] == "True")
     ]
     lines += _stories(engine, reference)
     lines += _refusals(engine, reference.namespace, reference.name)
-    lines += _pods_lines(cluster, obj)
+    lines += _pods_lines(cluster, _pods_of(engine, obj))
     if obj["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
         reason = until.rollout_status(obj)[0]
     elif obj["kind"] == "PersistentVolumeClaim":
@@ -78,7 +104,7 @@ def _workload(cluster: Cluster, reference: Reference, obj: Object, subject: str)
         lines += [event["message"] for event in _events(engine, obj)][-2:]
     else:
         reason = _verdict(status) or "it is not ready"
-    return Answer(subject, "", reason, tuple(dict.fromkeys(lines)))
+    return Answer(subject, "", reason, tuple(line for line in dict.fromkeys(lines) if (line.partition(": ")[2] or line) not in reason))
 
 
 def _verdict(status: Object) -> str:
@@ -87,10 +113,10 @@ def _verdict(status: Object) -> str:
     return next((f"it failed: {item.get('message') or item.get('reason')}" for item in failed), "")
 
 
-def _pods_lines(cluster: Cluster, obj: Object) -> list[str]:
-    """What its pods lack: a line for each reason, with the first pod that has it."""
+def _pods_lines(cluster: Cluster, pods: list[Object]) -> list[str]:
+    """What pods lack: a line for each reason, with the first pod that has it."""
     by_reason: dict[str, list[str]] = {}
-    for pod in _pods_of(cluster._engine, obj):
+    for pod in pods:
         answer = _pod(cluster, pod, f"pod/{pod['metadata']['name']}")
         if not answer.fine:
             by_reason.setdefault(answer.reason, []).append(answer.subject)

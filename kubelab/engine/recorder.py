@@ -1,6 +1,6 @@
 """The event recorder: aggregate ▸ count ▸ spam filter ▸ write, per component.
 
-upstream: client-go/tools/record/{event,events_cache}.go, 1.28. State: three tables of plain values.
+upstream: client-go/tools/record/{event,events_cache}.go, client-go/tools/events/event_broadcaster.go, 1.28. State: tables of plain values.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ AGGREGATE_AFTER = 10  # distinct messages
 AGGREGATE_WITHIN_NS = 600 * SECOND
 SPAM_BURST = 25
 SPAM_REFILL_NS = 300 * SECOND
-SERIES_WITHIN_NS = 360 * SECOND  # upstream: client-go/tools/events/event_broadcaster.go finishTime
+SERIES_WITHIN_NS = 360 * SECOND  # upstream: finishTime
+SERIES_WRITTEN_NS = 1800 * SECOND  # upstream: refreshTime
+NOT_FOUND = " not found"
 PREFIX = "(combined from similar events): "
 CACHE = 4096
+_REGARDING = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 Subject = tuple[str, str, str, str, str]  # kind, namespace, name, uid, apiVersion of the object that an event is about
 
 
@@ -42,9 +45,7 @@ def record(tables: Tables, draft: EventDraft, identity: Identity, now_ns: int, n
     if not _passes(tables, subject, now_ns):
         return None
     if known:
-        body = {"count": count, "lastTimestamp": rfc3339(now_ns)}
-        if aggregate:
-            body["message"] = message_of(draft, True)
+        body = {"count": count, "lastTimestamp": rfc3339(now_ns), "message": message_of(draft, aggregate)}
         return Call("patch", "events", namespace, name, body=body, patch_type="strategic")
     return Call("create", "events", namespace, name, body=_event(draft, identity, namespace, name, first, aggregate))
 
@@ -107,20 +108,42 @@ def _passes(tables: Tables, subject: Subject, now_ns: int) -> bool:
     return True
 
 
-def _record_series(tables: Tables, draft: EventDraft, identity: Identity, now_ns: int, name_ns: int) -> Call:
-    """Events of events.k8s.io reporters (the scheduler): a repeat within six minutes becomes a series."""
+def remade(tables: Tables, sent: Call, error: str, identity: Identity) -> Call | None:
+    """An event whose patch found it gone is made anew, with its count and its first time. (upstream: recordEvent)"""
+    if sent.verb != "patch" or not error.endswith(NOT_FOUND) or "count" not in sent.body:
+        return None
+    for key, (name, first, count) in reversed(_table(tables, "seen").items()):
+        (kind, namespace, about, uid, version), field_path, type_, reason, _, _ = key
+        if name == sent.name and (namespace or "default") == sent.namespace:
+            parts = {"kind": kind, "namespace": namespace, "name": about, "uid": uid, "apiVersion": version, "fieldPath": field_path}
+            draft = EventDraft({part: text for part, text in parts.items() if text}, type_, reason, sent.body["message"])
+            body = _event(draft, identity, sent.namespace, name, first, False)
+            body.update({"count": count, "lastTimestamp": sent.body["lastTimestamp"]})
+            return Call("create", "events", sent.namespace, name, body=body)
+    return None
+
+
+def _record_series(tables: Tables, draft: EventDraft, identity: Identity, now_ns: int, name_ns: int) -> Call | None:
+    """Events of events.k8s.io reporters (the scheduler): the second one of a kind makes the first a series; more are only counted.
+
+    What counts as the same is the object in its very version, not the message. A series is written again after half an hour, and over
+    when a look every six minutes finds it older than that.
+    """
     about = draft.regarding
-    key = (draft.action, draft.reason, draft.type, draft.message, about.get("namespace", ""), about["name"], about.get("uid", ""))
+    key = (draft.action, draft.reason, draft.type, *(about.get(part, "") for part in _REGARDING))
     series = _table(tables, "series")
     known = series.pop(key, None)
     namespace = about.get("namespace") or "default"
-    if known and now_ns - known[1] < SERIES_WITHIN_NS:
-        name, _, count = known
-        _remember(series, key, (name, now_ns, count + 1))
+    if known and known[1] >= now_ns - now_ns % SERIES_WITHIN_NS - SERIES_WITHIN_NS:
+        name, _, count, written_ns = known
+        due = count == 1 or now_ns // SERIES_WRITTEN_NS > written_ns // SERIES_WRITTEN_NS
+        _remember(series, key, (name, now_ns, count + 1, now_ns if due else written_ns))
+        if not due:
+            return None
         body = {"series": {"count": count + 1, "lastObservedTime": rfc3339_micro(now_ns)}}
         return Call("patch", "events", namespace, name, body=body, patch_type="strategic")
     name = f"{about['name']}.{name_ns:x}"
-    _remember(series, key, (name, now_ns, 1))
+    _remember(series, key, (name, now_ns, 1, now_ns))
     event: Object = {
         "apiVersion": "v1",
         "kind": "Event",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kubelab.apiserver.request import Options, Origin, Request
 from kubelab.engine.component import Later, Tables
 from kubelab.engine.plan import NOTHING, Act, Call, EventDraft, Key, Plan
-from kubelab.engine.recorder import record
+from kubelab.engine.recorder import record, remade
 from kubelab.engine.runner import Flight, Pending, Runner
 
 if TYPE_CHECKING:
@@ -146,6 +146,10 @@ def answer(engine: Engine, runner: Runner, serial: int) -> None:
     work = pending.work
     error = _act(engine, runner, pending, work) if type(work) is Act else _call(engine, runner, pending, work)  # type: ignore[arg-type]
     if not pending.flight:
+        again = remade(runner.recorder, work, error, runner.component.identity) if error else None  # type: ignore[arg-type]
+        if again is not None:
+            send(engine, runner, again, 0, pending.key, pending.wake, pending.cause)
+            return
         runner.sending = False
         _send_event(engine, runner)
         return

@@ -55,12 +55,12 @@ def go_value(value: Any) -> str:
     """A JSON value as Go prints it in a field error.
 
     >>> go_value("a"), go_value(None), go_value(True), go_value(["a", "b"])
-    ('"a"', 'null', 'true', '[]string{"a", "b"}')
+    ('"a"', '"null"', 'true', '[]string{"a", "b"}')
     """
     if isinstance(value, Go):
         return value.text
     if value is None:
-        return "null"
+        return '"null"'
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

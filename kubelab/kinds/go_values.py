@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubelab.kinds.field import Go, go_quote, go_string_map
+from kubelab.kinds.quantity import fast_path, parse
 
 POINTER = "0xc000000000"
 
@@ -63,6 +64,30 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return go_quote(value) if isinstance(value, str) else str(value)
+
+
+def quantity(text: str, *, printed: bool = False) -> Go:
+    """A resource.Quantity, which upstream passes as a struct; ``printed``: its text was asked for before, and so kept.
+
+    >>> quantity("500m").text
+    'resource.Quantity{i:resource.int64Amount{value:500, scale:-3}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"500m", Format:"DecimalSI"}'
+    """
+    canonical = parse(text)
+    value, scale, kept = fast_path(canonical.text)
+    shown = go_quote(canonical.text if kept or printed else "")
+    amount = f"i:resource.int64Amount{{value:{value}, scale:{scale}}}, d:resource.infDecAmount{{Dec:(*inf.Dec)(nil)}}"
+    return Go(f"resource.Quantity{{{amount}, s:{shown}, Format:{go_quote(canonical.format)}}}")
+
+
+def time(text: str | None) -> Go:
+    """A metav1.Time, which prints itself; an absent one is Go's first instant.
+
+    >>> time("2026-01-01T00:00:00Z").text, time(None).text
+    ('2026-01-01 00:00:00 +0000 UTC', '0001-01-01 00:00:00 +0000 UTC')
+    """
+    date, _, clock = (text or "0001-01-01T00:00:00Z").removesuffix("Z").partition("T")
+    whole, dot, fraction = clock.partition(".")
+    return Go(f"{date} {whole}{(dot + fraction).rstrip('0').rstrip('.')} +0000 UTC")
 
 
 def object_meta(metadata: dict[str, Any]) -> Go:

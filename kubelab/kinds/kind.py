@@ -21,13 +21,15 @@ class Context(NamedTuple):
     """What a strategy may know besides the object.
 
     ``now`` is RFC 3339 text at second resolution, ``now_ns`` the same instant in integer nanoseconds; ``gates`` maps feature gate names
-    to their value; ``release`` is ``"1.28"`` or ``"1.7"``.
+    to their value; ``release`` is ``"1.28"`` or ``"1.7"``. ``as_group`` is the group that the request named, where an object is served
+    by two (Event); "" means the kind's own.
     """
 
     now: str
     now_ns: int
     release: str = "1.28"
     gates: Mapping[str, bool] = _NO_GATES
+    as_group: str = ""
 
     def gate(self, name: str) -> bool:
         return self.gates.get(name, False)

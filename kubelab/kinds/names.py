@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kubelab.kinds.field import FieldError, Go, forbidden, go_value, invalid, required, too_long
+from kubelab.kinds.go_values import time as go_time
 from kubelab.kinds.name_rules import (
     Complaints,
     byte_length,
@@ -160,9 +161,13 @@ def validate_metadata_update(meta: Mapping[str, Any], old: Mapping[str, Any], pa
     for field in ("name", "namespace", "uid"):
         if (meta.get(field) or "") != (old.get(field) or ""):
             errors.append(invalid(f"{path}.{field}", meta.get(field) or "", IMMUTABLE))
-    for field in ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
-        if meta.get(field) != old.get(field):
-            errors.append(invalid(f"{path}.{field}", meta.get(field), IMMUTABLE))
+    if meta.get("creationTimestamp") != old.get("creationTimestamp"):
+        errors.append(invalid(f"{path}.creationTimestamp", go_time(meta.get("creationTimestamp")), IMMUTABLE))
+    deletion = meta.get("deletionTimestamp")
+    if deletion != old.get("deletionTimestamp"):
+        errors.append(invalid(f"{path}.deletionTimestamp", deletion and go_time(deletion), IMMUTABLE))
+    if meta.get("deletionGracePeriodSeconds") != old.get("deletionGracePeriodSeconds"):
+        errors.append(invalid(f"{path}.deletionGracePeriodSeconds", meta.get("deletionGracePeriodSeconds"), IMMUTABLE))
     return errors + _validate_common(meta, path)
 
 

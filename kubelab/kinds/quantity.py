@@ -219,6 +219,21 @@ def _keeps_spelling(whole: str, fraction: str, exponent: int, family: str, digit
     return len(shifted) <= 18 and scale >= -9 and scale % 3 == 0 and not shifted.endswith("000") and shifted[0] != "0"
 
 
+def fast_path(text: str) -> tuple[int, int, bool]:
+    """What upstream's parser keeps of a canonical text: digits, power of ten, and whether it keeps the text too.
+
+    >>> fast_path("500m"), fast_path("16Gi"), fast_path("2")
+    ((500, -3, True), (17179869184, 0, False), (2, 0, True))
+    """
+    negative, whole, fraction, suffix = _split(text) or (False, "0", "", "")
+    exponent, family = _suffix(suffix) or (0, DECIMAL_SI)
+    digits = int((whole + fraction) or "0")
+    kept = text == "0" or _keeps_spelling(whole, fraction, exponent, family, digits)
+    if family == BINARY_SI:
+        return (-digits if negative else digits) << exponent, 0, kept
+    return -digits if negative else digits, exponent - len(fraction), kept
+
+
 def _divide_up(amount: int, divisor: int) -> int:
     """The quotient, rounded away from zero."""
     return -(-amount // divisor) if amount >= 0 else amount // divisor

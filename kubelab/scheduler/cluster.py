@@ -269,9 +269,9 @@ def build(
     view: View,
     zones: Zones,
     assumed: Iterable[tuple[str, str, str, str, tuple[str, ...]]] = (),
-    nominated: Mapping[str, tuple[str, str, str]] = _NO_PROMISES,
+    promises: Mapping[str, tuple[str, str, str]] = _NO_PROMISES,
 ) -> Cluster:
-    """The cluster of a view, with the assumed pods: (uid, namespace, name, node, promised volumes), and promises (namespace, name, node) by
+    """The cluster of a view, with the assumed pods: (uid, namespace, name, node, promised volumes), and ``promises`` (namespace, name, node) by
     uid that the view does not show yet.
     """
     cluster = Cluster(view, zones)
@@ -287,7 +287,7 @@ def build(
         nominated = (pod.get("status") or {}).get("nominatedNodeName")
         if nominated:
             cluster.nominate(pod["metadata"]["uid"], nominated, cluster.entry_of(pod))
-    for uid, (namespace, name, node_name) in nominated.items():
+    for uid, (namespace, name, node_name) in promises.items():
         waiting = view.get("pods", namespace, name)
         if waiting is not None and waiting["metadata"]["uid"] == uid:
             cluster.nominate(uid, node_name, cluster.entry_of(waiting))
@@ -296,6 +296,7 @@ def build(
         if pending is not None and pending["metadata"]["uid"] == uid:
             if uid not in cluster.placed:
                 cluster.place(cluster.entry_of(pending), node_name)
+            cluster.nominate(uid, "", None)
             if volumes:
                 cluster.promised[uid] = volumes
     cluster.refresh()

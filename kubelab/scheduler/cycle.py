@@ -89,7 +89,7 @@ def _on_best(cluster: Cluster, pod: Entry, prepared: Prepared, start: int, draw:
             return _placed(pod, rows, Decision(nominated, start, feasible=1, evaluated=1), cluster)
         statuses[nominated] = status
     indices: Sequence[int] = range(len(order)) if prepared.nodes is None else [cluster.nodes[name].index for name in prepared.nodes]
-    if prepared.nodes is None and not rows and not cluster.nominated:
+    if prepared.nodes is None and not rows and not cluster.nominated and not nominated:
         if table.failing == len(order):
             return _all_refuse(cluster, pod, table, start, draw)
         window, evaluated = _feasible_alone(table, start % len(order), nodes_to_find(len(order)))

@@ -8,16 +8,18 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kubelab.engine.component import Scope
-from kubelab.engine.plan import NOTHING, Act, Batch, EventDraft, Key, Nudge, Plan, Reason
+from kubelab.engine.plan import NOTHING, Act, Batch, Call, EventDraft, Key, Nudge, Plan, Reason, reference
 from kubelab.scheduler.cluster import Cluster
 from kubelab.scheduler.cycle import Decision, decide
 from kubelab.scheduler.facts import Entry
 from kubelab.scheduler.failure import condition_patch, failed_event
+from kubelab.scheduler.framework import SCHEDULER_NAME
 from kubelab.scheduler.memory import (
     ASSUMED,
     CYCLE,
     CYCLE_KEY,
     LEFTOVER_KEY,
+    NOMINATED,
     TOUCHED,
     Assumed,
     derived,
@@ -29,10 +31,13 @@ from kubelab.world.clock import rfc3339
 Object = dict[str, Any]
 
 NAME = "scheduler"
+FIELD_MANAGER = "KubeScheduler"
+PREEMPTED_BY = "Preempted by a pod on node {node}"
 SKIP_DELETING = "skip schedule deleting pod: {namespace}/{name}"
 
 PLACED = Reason("placed", "{subject} goes to {node}: the best of {feasible} feasible nodes, score {score}")
 ONLY_ONE = Reason("only-feasible-node", "{subject} goes to {node}: the only feasible node")
+PREEMPTED = Reason("preempted", "{subject} needs the place of {victims} pods of lower priority on {node}")
 UNFIT = Reason("no-node-fits", "{subject} waits: {message}")
 GONE = Reason("nothing-to-schedule", "{subject} is gone, bound or being deleted")
 
@@ -102,7 +107,7 @@ def _assume(seen: Cycle, decision: Decision, next_cycle: tuple[Key, ...]) -> Pla
     return Plan(
         _takes_time(seen),
         because=(rule(f"pod/{queued.name}", node=decision.node, score=decision.score, feasible=decision.feasible),),
-        note={ACTIVE: {uid: None}, ASSUMED: {uid: assumed}, TOUCHED: {uid: 1}, CYCLE: {"start": decision.start}},
+        note={ACTIVE: {uid: None}, ASSUMED: {uid: assumed}, NOMINATED: {uid: None}, TOUCHED: {uid: 1}, CYCLE: {"start": decision.start}},
         follow_up=(("bind", queued.namespace, queued.name, uid), *next_cycle),
     )
 
@@ -117,17 +122,59 @@ def _put_back(seen: Cycle, pod: Object, decision: Decision, next_cycle: tuple[Ke
     )
     leftover_ns = next_tick_ns(seen.born_ns, LEFTOVER_NS, failed_ns + LONGEST_UNSCHEDULABLE_NS + 1)
     because = UNFIT(f"pod/{queued.name}", message=decision.message)
-    patched = condition_patch(pod, decision.reason, decision.message, rfc3339(failed_ns), because)
+    patched = condition_patch(pod, decision.reason, decision.message, rfc3339(failed_ns), because, decision.nominated)
     event = failed_event(pod, decision.message)
     batches = _takes_time(seen, event)
+    note: dict[str, dict[Any, Any]] = {
+        ACTIVE: {queued.uid: None},
+        UNSCHEDULABLE: {queued.uid: queued},
+        CYCLE: {"start": decision.start},
+    }
+    if decision.nominated:
+        note[NOMINATED] = {queued.uid: (queued.namespace, queued.name, decision.nominated)}
+        note[TOUCHED] = {queued.uid: 1}
+    making_room = _making_room(seen, pod, decision) if decision.victims else ()
     return Plan(
-        batches if patched is None else (*batches, Batch((patched,))),
+        (*batches, *making_room, *(() if patched is None else (Batch((patched,)),))),
         follow_up=next_cycle,
         because=(because,),
         events=() if batches else (event,),
-        note={ACTIVE: {queued.uid: None}, UNSCHEDULABLE: {queued.uid: queued}, CYCLE: {"start": decision.start}},
+        note=note,
         nudge=(Nudge(NAME, LEFTOVER_KEY, leftover_ns - seen.now_ns),),
     )
+
+
+def _making_room(seen: Cycle, pod: Object, decision: Decision) -> tuple[Batch, ...]:
+    """The victims are told why and deleted; pods of lower priority that were promised the node lose the promise.
+
+    upstream: pkg/scheduler/framework/preemption/preemption.go prepareCandidate.
+    """
+    node = decision.nominated or ""
+    because = PREEMPTED(f"pod/{seen.queued.name}", node=node, victims=len(decision.victims))
+    target = {
+        "type": "DisruptionTarget",
+        "status": "True",
+        "reason": "PreemptionByScheduler",
+        "message": f"{pod['spec'].get('schedulerName', SCHEDULER_NAME)}: preempting to accommodate a higher priority pod",
+        "lastTransitionTime": rfc3339(seen.now_ns),
+    }
+    told: list[Call | Act] = []
+    deleted: list[Call | Act] = []
+    for victim in decision.victims:
+        where = (victim.namespace, victim.name)
+        meta = {"name": victim.name, "namespace": victim.namespace}
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": {"conditions": [target]}}
+        told.append(Call("patch", "pods", *where, "status", body, "apply", (404,), because=because, manager=FIELD_MANAGER))
+        found = seen.cluster.view.get("pods", *where)
+        event = (EventDraft(reference(found), "Normal", "Preempted", PREEMPTED_BY.format(node=node), "Preempting"),) if found else ()
+        deleted.append(Call("delete", "pods", *where, accept=(404,), on_success=event, because=because))
+    guests = seen.cluster.nominated.get(node, {}).values()
+    displaced: list[Call | Act] = [
+        Call("patch", "pods", each.namespace, each.name, "status", {"status": {"nominatedNodeName": None}}, "strategic", (404,))
+        for each in guests
+        if seen.entry is not None and each.facts.priority < seen.entry.facts.priority
+    ]
+    return (Batch(tuple(told)), Batch(tuple(deleted)), *((Batch(tuple(displaced)),) if displaced else ()))
 
 
 def _takes_time(seen: Cycle, *events: EventDraft) -> tuple[Batch, ...]:

@@ -47,9 +47,7 @@ def failed_event(pod: Object, message: str) -> EventDraft:
     return EventDraft(reference(pod), "Warning", "FailedScheduling", message, "Scheduling")
 
 
-def condition_patch(
-    pod: Object, reason: str, message: str, now: str, because: Because, nominated: str | None = ""
-) -> Call | None:
+def condition_patch(pod: Object, reason: str, message: str, now: str, because: Because, nominated: str | None = "") -> Call | None:
     """The patch that sets PodScheduled to False; None if the pod says so already. A refusal of it is only logged.
 
     ``nominated``: the nominatedNodeName from now on; None leaves it.

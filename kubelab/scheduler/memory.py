@@ -100,6 +100,7 @@ def _follow(scope: Scope, box: Derived, cluster: Cluster, uid: str) -> None:
             entry = box.recent if box.recent is not None and box.recent.uid == uid else _pending(scope, cluster, assumed.queued)
             if entry is not None:
                 cluster.place(entry, assumed.node)
+        cluster.nominate(uid, "", None)
         if assumed.static:
             cluster.promised[uid] = tuple(volume for _, volume in assumed.static)
         return

@@ -193,7 +193,8 @@ def test_errors_can_be_copied_and_sent_to_another_process(cluster: kl.Cluster) -
     with pytest.raises(kl.Unsettled) as late:
         cluster.run(until="pod/x ready", timeout="1s")
     exited = kl.ExecError(["false"], 1, "", "no")
-    for error in (refused.value, late.value, exited):
+    drained = kl.DrainError("node-1", ["no"], ["node/node-1 cordoned"])
+    for error in (refused.value, late.value, exited, drained):
         again = pickle.loads(pickle.dumps(error))
         assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
@@ -239,7 +240,7 @@ def test_why_not_names_the_nodes_that_refuse_for_the_same_reason(make: Make) -> 
     many = make(12)
     many.apply(pod("picky", nodeSelector={"disk": "ssd"}))
     details = many.run("5s").why_not("pod/picky").details
-    assert details == ("node-1, node-2, node-3 and 9 more nodes: node(s) didn't match Pod's node affinity/selector (NodeAffinity)",)
+    assert details == ("node-1, node-2, node-3, node-4 and 8 more nodes: node(s) didn't match Pod's node affinity/selector (NodeAffinity)",)
 
 
 def test_why_not_looks_through_the_pod_to_its_claim(cluster: kl.Cluster) -> None:
@@ -331,3 +332,38 @@ def test_logs_and_exec_of_a_workload_are_those_of_its_first_ready_pod(cluster: k
 def test_a_command_in_one_text_is_split_as_a_shell_would(cluster: kl.Cluster) -> None:
     cluster.apply(LOUD)
     assert cluster.run(until="deploy/loud ready").exec("deploy/loud", "sh -c 'echo two  words'") == "two words\n"
+
+
+def test_why_not_of_a_service_looks_for_its_pods(cluster: kl.Cluster) -> None:
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
+    }
+    cluster.apply(service)
+    assert cluster.run("1s").why_not("svc/web").reason == "its selector app=web matches no pods in namespace default"
+    cluster.apply(deployment("web", image="nginx:1.161"))
+    answer = cluster.run("1m").why_not("svc/web")
+    assert answer.reason == "none of the 3 pods that its selector app=web matches is ready"
+    assert len(answer.details) == 1
+    assert answer.details[0].endswith(("and 2 more: ErrImagePull", "and 2 more: ImagePullBackOff"))
+    cluster.patch("deploy/web", image_patch("nginx:1.25"))
+    assert cluster.run(until="deploy/web ready").why_not("svc/web").fine
+
+
+def test_what_cannot_be_deleted_does_not_keep_the_rest(cluster: kl.Cluster) -> None:
+    cluster.apply([pod("a"), pod("b")])
+    with pytest.raises(kl.ApiError, match='item 1: .*pods "zz" not found'):
+        cluster.delete_all([pod("zz"), pod("a"), pod("b")])
+    assert cluster.run("2m").list("pods") == []
+
+
+def test_what_does_not_go_says_why_it_stays(cluster: kl.Cluster) -> None:
+    kept = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept", "finalizers": ["example.com/mine"]}}
+    cluster.apply(kept)
+    with pytest.raises(kl.Unsettled, match="it is there, and nobody has asked to delete it"):
+        cluster.run(until="cm/kept gone", timeout="5s")
+    cluster.delete("cm/kept")
+    with pytest.raises(kl.Unsettled, match="terminating since 2026-01-01T00:00:05Z: its finalizers example.com/mine keep it"):
+        cluster.run(until="cm/kept gone", timeout="5s")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from kubelab.apiserver import decoding, status, tokens
 from kubelab.apiserver.admission import chain
+from kubelab.apiserver.managed import of_question
 from kubelab.apiserver.request import Response
 from kubelab.apiserver.work import Work
 from kubelab.kinds import registry
@@ -24,6 +25,7 @@ def request(work: Work) -> Response:
     wanted = decoding.body(Work(work.server, asked, KIND, work.context))
     meta, spec = wanted["metadata"], wanted["spec"]
     _match(work, meta)
+    fields = of_question(work, KIND, wanted)
     account = work.stored()
     if not spec.get("audiences"):
         spec["audiences"] = [tokens.ISSUER]
@@ -37,6 +39,8 @@ def request(work: Work) -> Response:
     seconds, now_ns = spec["expirationSeconds"], work.context.now_ns
     text = tokens.issue(account, spec["audiences"], now_ns, seconds, bound)
     spec.setdefault("boundObjectRef", None)
+    if fields:
+        meta["managedFields"] = fields
     answer = {"kind": KIND.kind, "apiVersion": KIND.api_version, "metadata": meta, "spec": spec}
     expires = rfc3339(now_ns + seconds * SECOND)
     return work.answer({**answer, "status": {"token": text, "expirationTimestamp": expires}}, 201)

@@ -1,14 +1,19 @@
-"""Event, as the core group serves it.
+"""Event, as the core group stores it and events.k8s.io serves it too.
 
-upstream: pkg/registry/core/event/strategy.go, pkg/apis/core/validation/events.go (legacyValidateEvent), 1.28.
+upstream: pkg/registry/core/event/strategy.go, pkg/apis/core/validation/events.go, 1.28.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from kubelab.kinds.columns import NAME, at, since
-from kubelab.kinds.field import FieldError, invalid, required
+from kubelab.kinds.equality import immutable, same
+from kubelab.kinds.events.conversion import GROUP
+from kubelab.kinds.field import FieldError, Go, invalid, required
+from kubelab.kinds.go_values import struct, time
 from kubelab.kinds.kind import Column, Context, Kind, Object
-from kubelab.kinds.names import byte_length, is_dns1123_subdomain, is_qualified_name
+from kubelab.kinds.names import IMMUTABLE, byte_length, is_dns1123_subdomain, is_qualified_name
 
 _LIMITS = (("action", 128), ("reason", 128))
 _MISMATCH = "does not match event.namespace"
@@ -50,11 +55,71 @@ def _validate_new(obj: Object, namespace: str, involved: str, controller_field: 
 
 
 def validate(obj: Object, ctx: Context) -> list[FieldError]:
-    return legacy_validate(obj)
+    """The core group asks little; events.k8s.io/v1 asks for a complete event without the deprecated fields."""
+    if ctx.as_group != GROUP:
+        return legacy_validate(obj)
+    errors = legacy_validate(obj, "reportingController")
+    errors += _validate_series(obj)
+    if not obj.get("eventTime"):
+        errors.append(required("eventTime"))
+    if obj.get("type") not in ("Normal", "Warning"):
+        errors.append(invalid("type", "", f"has invalid value: {obj.get('type') or ''}"))
+    source = obj.get("source") or {}
+    unset = {field: obj.get(field) for field in ("firstTimestamp", "lastTimestamp", "count")}
+    unset["source"] = source.get("component") or source.get("host")
+    return errors + [invalid(field, "", "needs to be unset") for field, value in unset.items() if value]
+
+
+def _validate_series(obj: Object) -> list[FieldError]:
+    series = obj.get("series")
+    if series is None:
+        return []
+    errors = [invalid("series.count", "", "should be at least 2")] if (series.get("count") or 0) < 2 else []
+    return errors if series.get("lastObservedTime") else [*errors, required("series.lastObservedTime")]
 
 
 def validate_update(obj: Object, old: Object, ctx: Context) -> list[FieldError]:
-    return legacy_validate(obj)
+    """Through events.k8s.io/v1 only the series may change."""
+    if ctx.as_group != GROUP:
+        return legacy_validate(obj)
+    errors = legacy_validate(obj, "reportingController")
+    if not same(obj.get("series"), old.get("series")):
+        errors += _validate_series(obj)
+    for field in _CONSTANT:
+        errors += immutable(field, obj.get(field) or _EMPTY.get(field, ""), old.get(field) or _EMPTY.get(field, ""), _shown(obj, field))
+    return errors + [
+        invalid("reportingController" if field == "reportingComponent" else field, obj.get(field) or "", IMMUTABLE)
+        for field in ("reportingComponent", "reportingInstance")
+        if (obj.get(field) or "") != (old.get(field) or "")
+    ]
+
+
+_CONSTANT = (
+    *("involvedObject", "reason", "message", "source", "firstTimestamp", "lastTimestamp"),
+    *("count", "reason", "type", "eventTime", "action", "related"),
+)
+"""The order of upstream, which looks at the reason twice."""
+_EMPTY: dict[str, Any] = {"involvedObject": {}, "source": {}, "count": 0, "related": None}
+_REFERENCE = {
+    "Kind": "kind",
+    "Namespace": "namespace",
+    "Name": "name",
+    "UID": "uid",
+    "APIVersion": "apiVersion",
+    "ResourceVersion": "resourceVersion",
+    "FieldPath": "fieldPath",
+}
+
+
+def _shown(obj: Object, field: str) -> Go | None:
+    """A field that is a struct upstream, as an error prints it; None for a plain one."""
+    value = obj.get(field)
+    if field in ("involvedObject", "related"):
+        parts = {go: (value or {}).get(name, "") for go, name in _REFERENCE.items()}
+        return None if value is None and field == "related" else struct("core.ObjectReference", **parts)
+    if field == "source":
+        return struct("core.EventSource", Component=(value or {}).get("component", ""), Host=(value or {}).get("host", ""))
+    return time(value) if field.endswith("Time") or field.endswith("Timestamp") else None
 
 
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")

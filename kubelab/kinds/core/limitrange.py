@@ -6,7 +6,8 @@ upstream: pkg/registry/core/limitrange/strategy.go, pkg/apis/core/validation/val
 from __future__ import annotations
 
 from kubelab.kinds.columns import DEFAULT_COLUMNS
-from kubelab.kinds.field import FieldError, duplicate, forbidden, invalid, required
+from kubelab.kinds.field import FieldError, Go, duplicate, forbidden, invalid, required
+from kubelab.kinds.go_values import quantity as go_quantity
 from kubelab.kinds.kind import Context, Kind, Object
 from kubelab.kinds.names import is_qualified_name, name_is_dns_subdomain, validate_kube_finalizers
 from kubelab.kinds.podspec.defaults import default_resource_list
@@ -87,22 +88,27 @@ def _validate_resource(name: str, found: dict[str, Quantity], path: str) -> list
     errors: list[FieldError] = []
     for low, high, place, shown, words in _COMPARISONS:
         if low in found and high in found and found[low].nano > found[high].nano:
-            errors.append(invalid(f"{path}.{place}[{name}]", found[shown].text, words.format(found[low].text, found[high].text)))
+            errors.append(invalid(f"{path}.{place}[{name}]", _shown(found[shown]), words.format(found[low].text, found[high].text)))
     ratio = found.get("maxLimitRequestRatio")
     if ratio is not None:
         at = f"{path}.maxLimitRequestRatio[{name}]"
         if ratio.nano < parse("1").nano:
-            errors.append(invalid(at, ratio.text, f"ratio {ratio.text} is less than 1"))
+            errors.append(invalid(at, _shown(ratio), f"ratio {ratio.text} is less than 1"))
         if "min" in found and "max" in found and found["min"].nano:
             bound = found["max"].milli() / found["min"].milli()
             if ratio.milli() / 1000 > bound:
-                errors.append(invalid(at, ratio.text, f"ratio {ratio.text} is greater than max/min = {bound:f}"))
+                errors.append(invalid(at, _shown(ratio), f"ratio {ratio.text} is greater than max/min = {bound:f}"))
     if not is_overcommit_allowed(name) and "default" in found and "defaultRequest" in found:
         limit, request = found["default"], found["defaultRequest"]
         if limit.nano != request.nano:
             detail = f"default value {limit.text} must equal to defaultRequest value {request.text} in {name}"
-            errors.append(invalid(f"{path}.defaultRequest[{name}]", request.text, detail))
+            errors.append(invalid(f"{path}.defaultRequest[{name}]", _shown(request), detail))
     return errors
+
+
+def _shown(amount: Quantity) -> Go:
+    """Upstream has printed the amount before it shows it as a struct."""
+    return go_quantity(amount.text, printed=True)
 
 
 def validate_update(obj: Object, old: Object, ctx: Context) -> list[FieldError]:

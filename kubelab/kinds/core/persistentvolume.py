@@ -13,9 +13,10 @@ from kubelab.kinds.core.persistentvolumeclaim import class_annotation_warnings, 
 from kubelab.kinds.equality import same
 from kubelab.kinds.field import FieldError, Go, forbidden, go_quote, invalid, not_supported, required
 from kubelab.kinds.go_diff import spec_diff
+from kubelab.kinds.go_values import pointer
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import IMMUTABLE, is_dns1123_label, is_dns1123_subdomain, name_is_dns_subdomain, validate_kube_finalizers
-from kubelab.kinds.node.deprecated_labels import DEPRECATED_NODE_LABELS
+from kubelab.kinds.node.deprecated_labels import DEPRECATED_NODE_LABELS, SUCCESSORS
 from kubelab.kinds.podspec.claims import VOLUME_MODES, validate_access_modes
 from kubelab.kinds.podspec.defaults import default_resource_list
 from kubelab.kinds.podspec.paths import validate_no_backsteps
@@ -143,6 +144,7 @@ def _validate_source(spec: Object, path: str, ctx: Context) -> list[FieldError]:
     return errors if found else [*errors, required(path, "must specify a volume type")]
 
 
+_EXPAND_SECRET = "controllerExpandSecretRef"
 _CSI_SECRETS = ("controllerPublishSecretRef", "controllerExpandSecretRef", "nodePublishSecretRef", "nodeExpandSecretRef")
 
 
@@ -195,15 +197,43 @@ def validate_update(obj: Object, old: Object, ctx: Context) -> list[FieldError]:
     if spec is before or spec == before:
         return errors
     source = {kind: spec[kind] for kind in _ORDER if spec.get(kind) is not None}
+    csi, old_csi = spec.get("csi"), before.get("csi")
+    if csi and old_csi and old_csi.get(_EXPAND_SECRET) is None:
+        source["csi"] = {key: value for key, value in csi.items() if key != _EXPAND_SECRET}
     old_source = {kind: before[kind] for kind in _ORDER if before.get(kind) is not None}
     if not same(source, old_source):
         diff = spec_diff("core.PersistentVolumeSource", old_source, source)
         errors.append(forbidden("spec.persistentvolumesource", f"spec.persistentvolumesource is immutable after creation\n{diff}"))
     if spec.get("volumeMode") != before.get("volumeMode"):
         errors.append(invalid("volumeMode", spec.get("volumeMode"), IMMUTABLE))
-    if before.get("nodeAffinity") is not None and not same(spec.get("nodeAffinity"), before["nodeAffinity"]):
-        errors.append(invalid("nodeAffinity", Go("core.VolumeNodeAffinity{}"), f"{IMMUTABLE}, except for updating from beta label to GA"))
+    affinity, old_affinity = spec.get("nodeAffinity"), before.get("nodeAffinity")
+    if old_affinity is not None and not _same_affinity(affinity, old_affinity):
+        required_terms = pointer("core.NodeSelector", (affinity or {}).get("required"))
+        shown = None if affinity is None else Go(f"core.VolumeNodeAffinity{{Required:{required_terms}}}")
+        errors.append(invalid("nodeAffinity", shown, f"{IMMUTABLE}, except for updating from beta label to GA"))
     return errors
+
+
+def _same_affinity(new: Object | None, old: Object) -> bool:
+    """Whether nothing changed but beta labels into those that replaced them (upstream: getMaskNodeSelectorLabelChangeEqualities)."""
+    if new is None:
+        return False
+    terms = (new.get("required") or {}).get("nodeSelectorTerms") or []
+    old_terms = (old.get("required") or {}).get("nodeSelectorTerms") or []
+    renewed = [_renewed(before, after) for before, after in zip(old_terms, terms, strict=False)] + old_terms[len(terms) :]
+    return same(new, {**old, "required": {**old["required"], "nodeSelectorTerms": renewed}} if old.get("required") else old)
+
+
+def _renewed(old_term: Object, term: Object) -> Object:
+    """The old term with each beta label renamed where the new term has its successor."""
+    return {**old_term, **{part: _renamed(old_term[part], term.get(part) or []) for part in old_term if old_term[part]}}
+
+
+def _renamed(old_requirements: list[Object], requirements: list[Object]) -> list[Object]:
+    if len(old_requirements) != len(requirements):
+        return old_requirements
+    pairs = zip(old_requirements, requirements, strict=True)
+    return [{**old, "key": new["key"]} if SUCCESSORS.get(old.get("key", "")) == new.get("key") else old for old, new in pairs]
 
 
 def validate_status(obj: Object, old: Object, ctx: Context) -> list[FieldError]:

@@ -6,6 +6,7 @@ upstream: pkg/apis/core/validation/validation.go (ValidatePersistentVolumeClaimS
 from __future__ import annotations
 
 from kubelab.kinds.field import FieldError, Go, forbidden, invalid, not_supported, required
+from kubelab.kinds.go_values import POINTER
 from kubelab.kinds.kind import Object
 from kubelab.kinds.names import is_dns1123_label, name_is_dns_subdomain
 from kubelab.kinds.podspec.resources import NOT_POSITIVE, validate_amount
@@ -14,6 +15,8 @@ from kubelab.kinds.selectors import validate_label_selector
 
 ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 VOLUME_MODES = ("Block", "Filesystem")
+_DATA_SOURCE = Go(f'field.Path{{name:"dataSource", index:"", parent:(*field.Path)({POINTER})}}')
+"""Upstream passes the path itself as the value."""
 
 
 def validate_claim_spec(spec: Object, path: str, *, allow_invalid_selector_values: bool = False) -> list[FieldError]:
@@ -64,7 +67,7 @@ def _validate_sources(spec: Object, path: str) -> list[FieldError]:
     if source is None or reference is None:
         return errors
     if reference.get("namespace"):
-        errors.append(invalid(path, Go(f"{path}.dataSource"), "may not be specified when dataSourceRef.namespace is specified"))
+        errors.append(invalid(path, _DATA_SOURCE, "may not be specified when dataSourceRef.namespace is specified"))
     elif any(source.get(part) != reference.get(part) for part in ("apiGroup", "kind", "name")):
-        errors.append(invalid(path, Go(f"{path}.dataSource"), "must match dataSourceRef"))
+        errors.append(invalid(path, _DATA_SOURCE, "must match dataSourceRef"))
     return errors

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from kubelab.kinds.field import FieldError, duplicate, forbidden, invalid, not_found, required
+from kubelab.kinds.go_values import quantity as go_quantity
 from kubelab.kinds.kind import Object
 from kubelab.kinds.names import NEGATIVE, is_qualified_name
 from kubelab.kinds.quantity import Quantity, QuantityError, parse
@@ -103,7 +104,7 @@ def validate_amount(name: str, amount: str, path: str) -> list[FieldError]:
     found = parse(amount)
     errors = [] if found.nano >= 0 else [invalid(path, found.text, NEGATIVE)]
     if is_integer_resource(name) and found.milli() % 1000:
-        errors.append(invalid(path, found.text, NOT_INTEGER))
+        errors.append(invalid(path, go_quantity(amount), NOT_INTEGER))
     return errors
 
 

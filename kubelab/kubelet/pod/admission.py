@@ -76,6 +76,20 @@ def _resources(scope: Scope, node: Object, request: Request) -> Verdict | None:
         if asked and used + asked > capacity:
             text = f"Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {capacity}"
             return (f"OutOf{resource}", text)
+    return _extended(scope, node, allocatable, request) if request.scalars else None
+
+
+def _extended(scope: Scope, node: Object, allocatable: Object, request: Request) -> Verdict | None:
+    """Extended resources, those of which the node knows nothing excepted: they belong to the cluster (upstream: removeMissingExtendedResources)."""
+    admitted = scope.table("requests")
+    others = [pod_request(pod) for pod in scope.view.on_node(node["metadata"]["name"]) if pod["metadata"]["uid"] in admitted]
+    for resource, asked in request.scalars:
+        if resource not in allocatable or not asked:
+            continue
+        used, capacity = sum(other.amount(resource) for other in others), quantity.value(allocatable[resource])
+        if used + asked > capacity:
+            text = f"Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {capacity}"
+            return (f"OutOf{resource}", text)
     return None
 
 
@@ -89,6 +103,9 @@ def _placement(scope: Scope, node: Object, pod: Object) -> Verdict | None:
     taints = (node["spec"].get("taints") if "spec" in node else None) or ()
     if taints and untolerated(taints, spec.get("tolerations") or (), ("NoExecute",)) is not None:
         return ("TaintToleration", "Predicate TaintToleration failed")
+    system = (pod["metadata"].get("labels") or _NONE).get("kubernetes.io/os", "linux")
+    if system != "linux":
+        return ("PodOSSelectorNodeLabelDoesNotMatch", "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label")
     if (spec.get("os") or _NONE).get("name", "linux") != "linux":
         return ("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
     return None

@@ -78,6 +78,23 @@ def _all_of(place: Place, source: Object) -> dict[str, str]:
     return {prefix + key: text for key, text in data.items() if not is_env_var_name(prefix + key)}
 
 
+def skipped(view: View, pod: Object, container: Object) -> tuple[str, ...]:
+    """For each source of envFrom with keys that cannot name a variable: the message of the event about them."""
+    namespace, texts = pod["metadata"]["namespace"], list[str]()
+    for source in container.get("envFrom") or ():
+        kind, resource = ("configMap", "configmaps") if "configMapRef" in source else ("secret", "secrets")
+        name = (source.get(f"{kind}Ref") or _NONE).get("name", "")
+        found = view.get(resource, namespace, name) or _NONE
+        keys = sorted(source.get("prefix", "") + key for key in found.get("data") or ())
+        invalid = [key for key in keys if is_env_var_name(key)]
+        if invalid:
+            texts.append(
+                f"Keys [{', '.join(invalid)}] from the EnvFrom {kind} {namespace}/{name} were skipped since they are considered invalid "
+                "environment variable names."
+            )
+    return tuple(texts)
+
+
 def config_map(view: View, namespace: str, name: str, *, optional: bool) -> Mapping[str, str]:
     """A ConfigMap's data. Raises ConfigError if it is missing and needed."""
     found = view.get("configmaps", namespace, name)
@@ -134,6 +151,7 @@ def field_value(place: Place, path: str) -> str:
         "spec.nodeName": spec.get("nodeName", ""),
         "spec.serviceAccountName": spec.get("serviceAccountName", ""),
         "status.hostIP": place.host_ip,
+        "status.hostIPs": place.host_ip,
         "status.podIP": place.ip,
         "status.podIPs": place.ip,
     }
@@ -163,28 +181,31 @@ def resource_value(place: Place, container: Object, reference: Object) -> str:
 def service_variables(view: View, pod: Object) -> dict[str, str]:
     """NAME_SERVICE_HOST and its kin for the services of the pod's namespace (unless enableServiceLinks is false) and the API server.
 
+    A service of the pod's namespace that is named as the API server's hides that one.
+
     upstream: getServiceEnvVarMap, envvars.FromServices.
     """
     env: dict[str, str] = {}
     master = view.get("services", "default", "kubernetes")
-    namespace = pod["metadata"]["namespace"]
+    is_hidden = False
     if pod["spec"].get("enableServiceLinks", True):
-        for service in view.list("services", namespace):
-            if service is not master:
-                _add_service(env, service)
-    if master is not None:
+        for service in view.list("services", pod["metadata"]["namespace"]):
+            if service is not master and _add_service(env, service):
+                is_hidden = is_hidden or service["metadata"]["name"] == "kubernetes"
+    if master is not None and not is_hidden:
         _add_service(env, master)
     return env
 
 
-def _add_service(env: dict[str, str], service: Object) -> None:
-    """In place on a private dict."""
+def _add_service(env: dict[str, str], service: Object) -> bool:
+    """In place on a private dict; False for a service without address, which has no variables."""
     spec = service["spec"]
     address, ports = spec.get("clusterIP"), spec.get("ports") or ()
     if address in (None, "", "None") or not ports:
-        return
+        return False
     served = tuple((str(port["port"]), port.get("protocol", "TCP"), port.get("name") or "") for port in ports)
     env.update(_lines_of_service(service["metadata"]["name"], address, served))
+    return True
 
 
 @lru_cache(maxsize=1024)

@@ -20,16 +20,17 @@ FOREVER_NS = 365 * 24 * 3600 * SECOND
 _NONE: dict[str, Any] = {}
 
 
-def port_of(port: Any, container: Object) -> int | None:
-    """A port by number, or by the name of one of the container's ports.
+def port_of(port: Any, container: Object) -> int | str:
+    """A port by the name of one of the container's ports, or by number; a text says why there is none.
 
     upstream: pkg/probe/util.go ResolveContainerPort.
     """
-    if isinstance(port, int):
-        return port
-    if str(port).isdigit():
-        return int(port)
-    return next((int(entry["containerPort"]) for entry in container.get("ports") or () if entry.get("name") == port), None)
+    named = next((entry["containerPort"] for entry in container.get("ports") or () if entry.get("name") == port), port)
+    try:
+        number = int(named)
+    except ValueError:
+        return f'strconv.Atoi: parsing "{port}": invalid syntax'
+    return number if 0 < number < 65536 else f"invalid port number: {number}"
 
 
 def run_handler(
@@ -61,8 +62,8 @@ def _exec_error(argv: tuple[str, ...], name: str, pod: Object, why: str, output:
 def _http(scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Object, container_id: str, get: Object) -> str:
     path, port = get.get("path") or "/", port_of(get.get("port"), container)
     host = get.get("host") or ""
-    if port is None:
-        why = f"couldn't find port: {get.get('port')}"
+    if isinstance(port, str):
+        why = port
     elif host and host not in ("localhost", "127.0.0.1"):
         return (
             ""

@@ -17,6 +17,7 @@ from kubelab.engine.component import Scope
 from kubelab.engine.plan import Act, EventDraft, Key, Nudge, Plan, Reason, step
 from kubelab.kubelet.network_world import Around
 from kubelab.kubelet.pod.container_status import has_started
+from kubelab.kubelet.pod.environment import expand
 from kubelab.kubelet.pod.hooks import port_of
 from kubelab.kubelet.pod.seen import PodSeen, container_event, pod_nudge, spec_of
 from kubelab.kubelet.pod.starting import tick_nudges
@@ -202,14 +203,16 @@ def ask(scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Object,
     """("success" | "warning" | "failure" | "error", output)."""
     timeout_ns = int(spec.get("timeoutSeconds") or 1) * SECOND
     if "exec" in spec:
-        return _exec(scope, runtime, current, tuple(spec["exec"].get("command") or ()), timeout_ns)
+        declared = {entry["name"]: entry.get("value") or "" for entry in container.get("env") or ()}
+        argv = tuple(expand(word, declared) for word in spec["exec"].get("command") or ())
+        return _exec(scope, runtime, current, argv, timeout_ns)
     ip = _address(scope, pod)
     if "httpGet" in spec:
         return _http(scope, runtime, pod, container, current, spec["httpGet"], ip)
     if "tcpSocket" in spec:
         port, host = port_of(spec["tcpSocket"].get("port"), container), spec["tcpSocket"].get("host") or ip
-        if port is None:
-            return "error", f"couldn't find port: {spec['tcpSocket'].get('port')}"
+        if isinstance(port, str):
+            return "error", port
         return (
             ("success", "")
             if _tcp(scope, runtime, current, host, ip, port)
@@ -244,8 +247,8 @@ def _http(
 ) -> tuple[str, str]:
     port, path = port_of(get.get("port"), container), get.get("path") or "/"
     host = get.get("host") or ip
-    if port is None:
-        return "error", f"couldn't find port: {get.get('port')}"
+    if isinstance(port, str):
+        return "error", port
     scheme = str(get.get("scheme") or "HTTP").lower()
     answer: HttpAnswer | None = None
     for _ in range(MOST_REDIRECTS):
@@ -265,7 +268,9 @@ def _http(
         path = there.path or "/"
     if answer is None or answer.location:
         return "failure", f'Get "{path}": stopped after {MOST_REDIRECTS} redirects'
-    if 200 <= answer.code < 400:
+    if 300 <= answer.code < 400:
+        return "warning", f"Probe terminated redirects, Response body: {answer.body}"
+    if 200 <= answer.code < 300:
         return "success", answer.body
     return "failure", f"HTTP probe failed with statuscode: {answer.code}"
 

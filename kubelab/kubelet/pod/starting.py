@@ -17,7 +17,7 @@ from kubelab.kinds import quantity
 from kubelab.kubelet.addresses import NoAddress, allocate
 from kubelab.kubelet.network_world import Around, local, shared
 from kubelab.kubelet.pod import hooks
-from kubelab.kubelet.pod.environment import ConfigError, Place, expand, variables
+from kubelab.kubelet.pod.environment import ConfigError, Place, expand, skipped, variables
 from kubelab.kubelet.pod.identity import verify_non_root
 from kubelab.kubelet.pod.seen import NO_RECORD, RETRY_NS, container_event, host_ip, pod_event, pod_nudge, relist_in_ns, spec_of
 from kubelab.kubelet.pod.volumes import Unmountable, is_refreshed, mount_all, mounts, prepare
@@ -156,6 +156,8 @@ def run(scope: Scope, key: Key, name: str, pulled: bool) -> Plan:
     events: list[EventDraft] = []
     if not pulled:
         events.append(container_event(pod, name, "Normal", "Pulled", f'Container image "{container["image"]}" already present on machine'))
+    if "envFrom" in container:
+        events.extend(pod_event(pod, "Warning", "InvalidEnvironmentVariableNames", text) for text in skipped(scope.view, pod, container))
     try:
         spec = container_spec(scope, pod, container, record, restarts)
         container_id = runtime.create_container(record.sandbox, spec, scope.now_ns)

@@ -57,7 +57,7 @@ def test_an_access_review_answers(kind: str, namespace: str, spec: Object, statu
 _ONE = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
 # upstream: validation.go ValidateSubjectAccessReviewSpec and its callers
 INVALID = [
-    ("SelfSubjectAccessReview", {}, f"spec.resourceAttributes: Invalid value: null: {_ONE}"),
+    ("SelfSubjectAccessReview", {}, f'spec.resourceAttributes: Invalid value: "null": {_ONE}'),
     ("SubjectAccessReview", {"resourceAttributes": PODS}, 'spec.user: Invalid value: "": at least one of user or group must be specified'),
     (
         "LocalSubjectAccessReview",

@@ -320,3 +320,36 @@ def test_pod_changes_are_gathered_for_a_second():
     world.queued = []
     world.put(run("a"))
     assert world.queued == [Later(10**9, ("default", "j"))]
+
+
+def test_a_suspended_job_that_is_being_deleted_gets_no_condition():
+    """suspending a deleted job, TestControllerSyncJob."""
+    of = job(parallelism=2, completions=4, suspend=True, going=True, status=STARTED)
+    bodies = [call.body for call in step(World(CONTROLLER, of, run("a"), run("b"))).calls if call.subresource == "status"]
+    assert [body["status"].get("conditions") for body in bodies] == [None]
+
+
+def test_with_a_failure_policy_a_terminating_pod_is_not_replaced_until_it_has_ended():
+    """terminating Pod considered failed when PodDisruptionConditions is disabled / onlyReplaceFailedPods, job_controller.go."""
+    policy = {"rules": [{"action": "Count", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]}
+    of = job(podFailurePolicy=policy, status=STARTED)
+    plan = step(World(CONTROLLER, of, run("a", going=True)))
+    assert [call.verb for call in plan.calls] == ["update"]
+    assert "failed" not in plan.calls[0].body["status"]
+    made = step(World(CONTROLLER, of, run("a", "Failed", going=True, tracked=False)))
+    assert [call.verb for call in made.calls] == ["create"]
+
+
+def test_indexes_beyond_the_completions_are_forgotten():
+    """indexed job prev successful pods outside current completions index range, TestTrackJobStatusAndRemoveFinalizers."""
+    of = job(parallelism=0, completions=2, completionMode="Indexed", status={**STARTED, "succeeded": 2, "completedIndexes": "3-4"})
+    status = step(World(CONTROLLER, of)).calls[0].body["status"]
+    assert "completedIndexes" not in status
+    assert "succeeded" not in status
+
+
+def test_a_container_status_without_a_name_is_judged_too():
+    """ignore pod failure based on OnExitCodes, TestSyncJobWithJobPodFailurePolicy."""
+    policy = {"rules": [{"action": "Ignore", "onExitCodes": {"operator": "In", "values": [1]}}]}
+    failed = {**pod("p"), "status": {"phase": "Failed", "containerStatuses": [{"state": {"terminated": {"exitCode": 1}}}]}}
+    assert not judge(policy, failed).counts

@@ -173,8 +173,8 @@ SPECS: list[tuple[dict[str, Any], list[str]]] = [
     (
         one(resources={"limits": {"example.com/a": "500m"}, "requests": {"example.com/a": "500m"}}),
         [
-            'spec.containers[0].resources.limits[example.com/a]: Invalid value: "500m": must be an integer',
-            'spec.containers[0].resources.requests[example.com/a]: Invalid value: "500m": must be an integer',
+            'spec.containers[0].resources.limits[example.com/a]: Invalid value: resource.Quantity{i:resource.int64Amount{value:500, scale:-3}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"500m", Format:"DecimalSI"}: must be an integer',
+            'spec.containers[0].resources.requests[example.com/a]: Invalid value: resource.Quantity{i:resource.int64Amount{value:500, scale:-3}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"500m", Format:"DecimalSI"}: must be an integer',
         ],
     ),
     (
@@ -427,7 +427,7 @@ CHANGES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [  # TestValid
     (
         {"activeDeadlineSeconds": 5},
         {},
-        ["spec.activeDeadlineSeconds: Invalid value: null: must not update from a positive integer to nil value"],
+        ['spec.activeDeadlineSeconds: Invalid value: "null": must not update from a positive integer to nil value'],
     ),
     (
         {"tolerations": [{"key": "a", "operator": "Exists"}]},

@@ -237,7 +237,7 @@ JOB_UPDATES = [
         "remove pod failure policy",
         job(**policy(exits())),
         {"podFailurePolicy": None},
-        ["spec.podFailurePolicy: Invalid value: null: field"],
+        ['spec.podFailurePolicy: Invalid value: "null": field'],
     ),
     ("immutable tolerations", job(), pod(tolerations=[{"key": "a", "operator": "Exists"}]), FIXED_TEMPLATE),
     ("mutable tolerations", job(suspend=True), pod(tolerations=[{"key": "a", "operator": "Exists"}]), []),

@@ -393,7 +393,7 @@ REVIEWS = [
         "SubjectAccessReview",
         {},
         {"user": "me"},
-        ["spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified"],
+        ['spec.resourceAttributes: Invalid value: "null": exactly one of nonResourceAttributes or resourceAttributes must be specified'],
     ),
     (
         "SubjectAccessReview",

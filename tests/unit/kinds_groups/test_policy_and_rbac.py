@@ -104,7 +104,7 @@ ROLES = [
         cluster_role(aggregationRule={"clusterRoleSelectors": [{"matchLabels": {"key with spaces": "v"}}]}),
         [
             "aggregationRule.clusterRoleSelectors[0].matchLabels: Invalid value: ",
-            "aggregationRule.clusterRoleSelectors[0]: Invalid value: null: invalid label selector.",
+            'aggregationRule.clusterRoleSelectors[0]: Invalid value: "null": invalid label selector.',
         ],
     ),
     (object_of(RBAC, "Role", "."), ["metadata.name: Invalid value: \".\": may not be '.'"]),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubelab.kubelet.pod.environment import ConfigError, Place, expand, variables
+from kubelab.kubelet.pod.environment import ConfigError, Place, expand, skipped, variables
 from kubelab.store.log import Commit, Manager
 from kubelab.store.state import State
 from kubelab.store.view import View
@@ -157,3 +157,24 @@ def test_without_service_links_only_the_api_server_is_announced() -> None:
     api = service("kubernetes", "10.96.0.1", {"port": 443}, namespace="default")
     env = env_of({"name": "c"}, web, api, enableServiceLinks=False)
     assert "KUBERNETES_SERVICE_HOST" in env and "WEB_SERVICE_HOST" not in env
+
+
+def test_a_service_named_as_the_api_servers_hides_it_in_its_namespace() -> None:
+    # TestMakeEnvironmentVariables "master service in pod ns, service env vars"
+    own = service("kubernetes", "1.2.3.4", {"port": 8084})
+    api = service("kubernetes", "1.2.3.1", {"port": 8081}, namespace="default")
+    assert env_of({"name": "c"}, own, api)["KUBERNETES_SERVICE_HOST"] == "1.2.3.4"
+    assert "KUBERNETES_PORT_8081_TCP" not in env_of({"name": "c"}, own, api)
+    assert env_of({"name": "c"}, own, api, enableServiceLinks=False)["KUBERNETES_SERVICE_HOST"] == "1.2.3.1"
+
+
+def test_keys_that_cannot_name_a_variable_are_skipped_and_told() -> None:
+    # TestMakeEnvironmentVariables "configmap_invalid_keys", "secret_invalid_keys"
+    container = {"name": "c", "envFrom": [{"configMapRef": {"name": "cm"}}, {"secretRef": {"name": "s"}, "prefix": "a "}]}
+    data = ("configmaps", named("cm", data={"1z": "abc", "1234": "abc", "key": "value"}))
+    tail = "were skipped since they are considered invalid environment variable names."
+    assert env_of(container, data, SECRET) == {"key": "value"}
+    assert skipped(view(data, SECRET), {"metadata": named("p")["metadata"]}, container) == (
+        f"Keys [1234, 1z] from the EnvFrom configMap ns/cm {tail}",
+        f"Keys [a k] from the EnvFrom secret ns/s {tail}",
+    )

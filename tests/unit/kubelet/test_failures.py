@@ -177,6 +177,30 @@ def test_a_pod_that_does_not_fit_is_rejected_for_good(resources: dict[str, Any],
     assert len(node.patches()) == 1
 
 
+def test_an_extended_resource_of_the_node_can_run_out_and_one_unknown_to_it_is_no_hindrance() -> None:
+    # upstream: pkg/kubelet/lifecycle/predicate_test.go TestRemoveMissingExtendedResources; predicate.go Admit, 1.28
+    node = Node()
+    [known] = node.engine.store.head.all("nodes").values()
+    allocatable = {**known["status"]["allocatable"], "example.com/gpu": "3"}
+    node.ask("update", "nodes", "n0", {**known, "status": {**known["status"], "allocatable": allocatable}}, "")
+    request = {"requests": {"example.com/gpu": "2", "example.com/other": "5"}, "limits": {}}
+    node.start(pod(container(resources=request), name="one"), pod(container(resources=request), name="two"))
+    node.run("5s")
+    assert node.status("one")["phase"] == "Running"
+    assert node.status("two")["reason"] == "OutOfexample.com/gpu"
+    words = "Node didn't have enough resource: example.com/gpu, requested: 2, used: 2, capacity: 3"
+    assert node.status("two")["message"] == f"Pod was rejected: {words}"
+
+
+def test_a_pod_labelled_for_another_system_is_rejected() -> None:
+    # upstream: pkg/kubelet/lifecycle/predicate_test.go TestRejectPodAdmissionBasedOnOSSelector, 1.28
+    node = Node()
+    wanted = pod()
+    node.start({**wanted, "metadata": {**wanted["metadata"], "labels": {"kubernetes.io/os": "windows"}}})
+    node.run("2s")
+    assert node.status()["reason"] == "PodOSSelectorNodeLabelDoesNotMatch"
+
+
 def test_what_ended_pods_held_is_free_again() -> None:
     node = Node()
     request = {"requests": {"cpu": "3"}}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kubelab.kubelet.pod.hooks import port_of
 from kubelab.kubelet.pod.probing import weigh
 from kubelab.kubelet.records import ProbeState
 from tests.unit.kubelet.world import Node, container, pod, shell
@@ -92,7 +93,36 @@ def test_a_port_that_has_no_such_name_is_an_error_and_no_result() -> None:
     node = Node()
     node.start(pod(container(ports=PORTS, readinessProbe={"tcpSocket": {"port": "nope"}})))
     node.run("5s")
-    assert node.events("Unhealthy")[0][1].startswith("Readiness probe errored: couldn't find port")
+    assert node.events("Unhealthy")[0][1] == 'Readiness probe errored: strconv.Atoi: parsing "nope": invalid syntax'
+
+
+# upstream: pkg/probe/util_test.go TestResolveContainerPort, pkg/kubelet/prober/prober_test.go TestGetTCPAddrParts, 1.28
+RESOLVED = [
+    (-1, "invalid port number: -1"),
+    (0, "invalid port number: 0"),
+    (65536, "invalid port number: 65536"),
+    (80, 80),
+    ("", 'strconv.Atoi: parsing "": invalid syntax'),
+    ("-1", "invalid port number: -1"),
+    ("0", "invalid port number: 0"),
+    ("80", 80),
+    ("http", 80),
+    ("not-found", 'strconv.Atoi: parsing "not-found": invalid syntax'),
+]
+
+
+@pytest.mark.parametrize(("port", "expected"), RESOLVED)
+def test_a_port_is_a_name_or_a_number(port: Any, expected: Any) -> None:
+    assert port_of(port, {"ports": PORTS}) == expected
+
+
+def test_a_probes_command_sees_the_declared_variables() -> None:
+    # upstream: pkg/kubelet/prober/prober.go runProbe, container/helpers.go ExpandContainerCommandOnlyStatic
+    node = Node()
+    probe = {"exec": {"command": ["test", "$(WANTED)", "=", "yes"]}}
+    node.start(pod(shell("sleep 1000", readinessProbe=probe, env=[{"name": "WANTED", "value": "yes"}])))
+    node.run("5s")
+    assert node.condition("Ready")["status"] == "True"
 
 
 def test_the_liveness_example_of_the_documentation_is_restarted() -> None:

@@ -265,3 +265,17 @@ def test_quorum_shades_the_time_without():
     ax = quorum.draw("sts/zk", shown)
     assert "no quorum 3.0 s" in {text.get_text() for text in ax.texts}
     assert {"majority 2", "members 3"} <= {text.get_text() for text in ax.texts}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lines", "at"),
+    [
+        (1.5, [3.0], 1.5),  # nothing near
+        (2.0, [2.0], 1.7),  # on a line: as far below as a label needs
+        (2.0, [float("nan")], 2.0),  # no such promise
+        (0.5, [0.5, 0.9], 0.5),  # no room anywhere: as it was
+    ],
+)
+def test_a_label_keeps_away_from_a_promise(wanted: float, lines: list[float], at: float) -> None:
+    high = 1.0 if wanted < 1 else 4.0
+    assert rollout._clear(wanted, 0.0, high, lines, 0.3) == pytest.approx(at)

@@ -129,7 +129,20 @@ RESOURCES = {
     "PersistentVolumeClaim": "persistentvolumeclaims",
     "PersistentVolume": "persistentvolumes",
     "StorageClass": "storageclasses.storage.k8s.io",
+    "PodDisruptionBudget": "poddisruptionbudgets.policy",
 }
+
+
+def budget(name: str, labels: dict[str, str], allowed=0, **disrupted) -> Object:
+    meta = {"name": name, "namespace": "default", "uid": f"uid-budget-{name}"}
+    status = {"disruptionsAllowed": allowed, "disruptedPods": disrupted}
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": meta,
+        "spec": {"selector": {"matchLabels": labels}},
+        "status": status,
+    }
 
 
 def store_of(*objects: Object) -> Store:
