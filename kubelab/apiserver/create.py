@@ -8,7 +8,7 @@ from __future__ import annotations
 from kubelab.apiserver import allocate, decoding, status
 from kubelab.apiserver.admission import chain
 from kubelab.apiserver.copying import private
-from kubelab.apiserver.managed import manager_of, sent
+from kubelab.apiserver.managed import manager_of, writer
 from kubelab.apiserver.request import Response
 from kubelab.apiserver.work import Work
 from kubelab.kinds import names
@@ -124,10 +124,10 @@ def commit(work: Work) -> Response:
         if existing["metadata"].get("deletionTimestamp"):
             raise status.being_deleted(kind, name)
         raise status.already_exists(kind, name)
+    manager = writer(work)
     if work.request.options.dry_run:
+        meta["managedFields"] = work.server.managed.foreseen(work, manager)
         return work.answer(obj, 201)
-    assert work.manager is not None
-    seen = sent(work) if work.manager.entries is None else None
-    work.commit("ADDED", key, obj, work.manager if seen is None else work.manager._replace(seen=seen))
+    work.commit("ADDED", key, obj, manager)
     allocate.after_create(work)
     return work.answer(obj, 201)

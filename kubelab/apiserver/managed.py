@@ -83,6 +83,12 @@ class ManagedFields:
         self.known[commit.revision] = entries
         return entries
 
+    def foreseen(self, work: Work, manager: Manager) -> list[Object]:
+        """The entries that a dry run would leave."""
+        old = work.old
+        place = (work.context.now_ns, "MODIFIED", work.key, work.object, old)
+        return self._after([] if old is None else self.of(work.key), Commit(0, *place, 0, 0, manager))
+
     @staticmethod
     def _after(entries: list[Object], commit: Commit) -> list[Object]:
         manager = commit.manager
@@ -112,8 +118,15 @@ class ManagedFields:
 _NOT_OWNED = ("metadata", "status", "apiVersion", "kind")
 
 
-def sent(work: Work) -> Object | None:
-    """What to keep of a creation as it was sent: nothing if what is stored says the same."""
+def writer(work: Work) -> Manager:
+    """Who makes this change, and what was sent for it where what is stored says something else."""
+    manager = work.manager
+    assert manager is not None
+    seen = _sent(work) if manager.entries is None else None
+    return manager if seen is None else manager._replace(seen=seen)
+
+
+def _sent(work: Work) -> Object | None:
     seen, obj = work.sent, work.object
     if seen is None:
         return None

@@ -21,6 +21,13 @@ from kubelab.world.clock import rfc3339
 from kubelab.world.streams import Streams
 
 
+def _name_in(body: Any) -> str:
+    """The name that a refused creation would have given."""
+    meta = body.get("metadata") if isinstance(body, dict) else None
+    name = meta.get("name") if isinstance(meta, dict) else None
+    return name if isinstance(name, str) else ""
+
+
 class ApiServer:
     """``handle`` is the one door. ``faults`` (by name) refuse calls on purpose: see ``faults.py``."""
 
@@ -63,6 +70,7 @@ class ApiServer:
         except status.ApiFailure as refusal:
             response = Response(refusal.code, refusal.status)
             reason, message = refusal.reason, refusal.message
+            name = name or _name_in(request.body)
         commits, origin = response.commits, request.origin
         self.store.log.calls.append(
             CallRecord(

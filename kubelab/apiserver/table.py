@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from kubelab.kinds.kind import Kind, Object
 
+
 def table(kind: Kind, answer: Object, now_ns: int, include: str = "") -> Object:
     """An object or a list as a Table. ``include``: the query's includeObject: Metadata (default), None, Object."""
     listed = answer.get("kind") == f"{kind.kind}List"

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from kubelab.apiserver import allocate, create, decoding, patching, status
-from kubelab.apiserver.managed import manager_of
+from kubelab.apiserver.copying import private
+from kubelab.apiserver.managed import manager_of, writer
 from kubelab.apiserver.request import Response
 from kubelab.apiserver.work import Work
 from kubelab.kinds import names, schema
@@ -49,6 +50,7 @@ def draft(work: Work) -> None:
         raise status.no_such_resource()
     if not request.origin.typed:
         create.drop_repeated_owners(work, work.object["metadata"])
+        work.sent = private(work.object)
     if work.manager is None:
         work.manager = manager_of(work)
 
@@ -164,15 +166,17 @@ def commit(work: Work) -> Response:
         return create.commit(work)
     obj, old = work.object, work.old
     assert old is not None and work.manager is not None
+    manager = writer(work)
     if unchanged(obj, old, work.manager.entries, work):
         return work.answer(old)
     if work.request.options.dry_run:
+        obj["metadata"]["managedFields"] = work.server.managed.foreseen(work, manager)
         return work.answer(obj)
     if _last_finalizer_gone(obj):
-        work.commit("DELETED", work.key, obj, work.manager)
+        work.commit("DELETED", work.key, obj, manager)
         allocate.after_delete(work, obj)
     else:
-        work.commit("MODIFIED", work.key, obj, work.manager)
+        work.commit("MODIFIED", work.key, obj, manager)
         allocate.after_update(work, old)
     return work.answer(obj)
 

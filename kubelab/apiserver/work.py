@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Work:
-    """``object`` is the draft of what will be stored (it belongs to this request); ``old`` what is stored now (shared); ``sent`` a
-    creation's object before admission and strategy.
+    """``object`` is the draft of what will be stored (it belongs to this request); ``old`` what is stored now (shared); ``sent`` the
+    object of a create or update before admission and strategy.
 
     ``finished`` is set by a step that already knows the answer (a no-op, a second delete).
     """

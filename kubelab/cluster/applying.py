@@ -90,9 +90,7 @@ def _all_or_nothing(cluster: Cluster, source: Any, one: Any, *, keep_going: bool
     documents = manifests.read(source)
     several = len(documents) > 1
     if several and not keep_going:
-        trial = cluster.fork()
-        for document in documents:
-            one(trial, document)
+        _try(cluster, documents, one)
     results, refused = [], []
     for document in documents:
         try:
@@ -104,6 +102,19 @@ def _all_or_nothing(cluster: Cluster, source: Any, one: Any, *, keep_going: bool
     if refused:
         raise ExceptionGroup(f"{len(refused)} of {len(documents)} documents were refused, the others are applied", refused)
     return results if several else results[0]
+
+
+def _try(cluster: Cluster, documents: list[Document], one: Any) -> None:
+    """All documents on a fork; of a trial that fails, the refusal goes on record here too."""
+    trial = cluster.fork()
+    calls = trial._engine.store.log.calls
+    for document in documents:
+        try:
+            one(trial, document)
+        except ApiError as error:
+            if calls[-1].code == error.code:
+                cluster._engine.store.log.calls.append(calls[-1]._replace(revision=0))
+            raise
 
 
 def _client_side(cluster: Cluster, reference: Reference, document: Document, options: Options) -> Object:

@@ -12,6 +12,7 @@ from kubelab.cluster import faults
 from kubelab.cluster.errors import ApiError
 from kubelab.controllers import registry as controllers
 from kubelab.engine.engine import Engine
+from kubelab.kinds.gates import KNOWN
 from kubelab.kinds.kind import Object
 from kubelab.kinds.rbac import bootstrap as rbac
 from kubelab.kubelet import for_node, node_object
@@ -125,6 +126,9 @@ def engine(seed: int, start_ns: int, timing: str | Timing, release: str, gates: 
         raise ValueError(f"seed={seed!r}: give a whole number")
     if not isinstance(gates or {}, dict) or not all(isinstance(value, bool) for value in (gates or {}).values()):
         raise ValueError(f'feature_gates={gates!r}: give a dict such as {{"Name": True}}')
+    for name in gates or {}:
+        if name not in KNOWN:
+            raise ValueError(f"feature_gates: {name!r} decides nothing here: the gates that do are {', '.join(KNOWN)}")
     figures = timing if isinstance(timing, Timing) else Timing.preset(timing)
     return Engine(seed=seed, start_ns=start_ns, timing=figures, release=release, gates=dict(gates or {}))
 

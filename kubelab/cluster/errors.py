@@ -45,6 +45,10 @@ class ApiError(Exception):
         return f"{self.document}: {text}" if self.document else text
 
 
+class ApiWarning(UserWarning):
+    """A warning that the API server sent with its answer: an unknown field dropped, something deprecated."""
+
+
 class ManifestError(ValueError):
     """A manifest that cannot be read. ``source`` names the file or text, ``line`` and ``column`` (from 1) the place, if known."""
 

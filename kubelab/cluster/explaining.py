@@ -11,9 +11,14 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from kubelab.apiserver.apply.last_applied import ANNOTATION as LAST_APPLIED
+from kubelab.apiserver.authorization import check
+from kubelab.apiserver.request import Request
+from kubelab.apiserver.status import ApiFailure
+from kubelab.cluster.errors import ApiError
 from kubelab.cluster.references import Reference
 from kubelab.engine.engine import Engine
 from kubelab.engine.plan import NOTHING, Key, Plan
+from kubelab.scheduler.memory import attend_only
 from kubelab.store.log import CallRecord, Commit, Object
 
 if TYPE_CHECKING:
@@ -34,7 +39,7 @@ CONTROLLERS = {
 }
 UNTOLD = ("metadata.resourceVersion", "metadata.managedFields", f"metadata.annotations.{LAST_APPLIED}")
 SHOWN = 80  # letters of a value
-PREFIXES = {"Job": ("job",), "CronJob": ("cronjob",)}  # what the keys of their controllers begin with
+PREFIXES = {"CronJob": ("cronjob",)}  # what the keys of their controllers begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Explanation:
 def explain(cluster: Cluster, reference: Reference) -> Explanation:
     """The chain behind the newest change of an object (which may be its deletion)."""
     engine = cluster._engine
+    confirm_readable(cluster, reference)
     key = (reference.kind.resource, reference.namespace, reference.name)
     commit = newest(engine, key)
     if commit is None:
@@ -86,6 +92,15 @@ def _told(own: list[Commit]) -> list[Commit]:
     """Without the mark that a call puts on a pod which it removes at once."""
     goes = {commit.call for commit in own if commit.type == "DELETED"}
     return [commit for commit in own if commit.type != "MODIFIED" or commit.call not in goes]
+
+
+def confirm_readable(cluster: Cluster, reference: Reference) -> None:
+    """Who may not read an object is not told about it: the refusal is raised. Looking is no call, and leaves no record."""
+    request = Request("get", reference.kind.resource, reference.namespace, reference.name, user=cluster._user)
+    try:
+        check.authorize(cluster._engine.server, request)
+    except ApiFailure as refusal:
+        raise ApiError(refusal.status) from None
 
 
 def newest(engine: Engine, key: tuple[str, str, str]) -> Commit | None:
@@ -187,7 +202,7 @@ def _in_charge(engine: Engine, reference: Reference, obj: Object) -> tuple[str, 
         node = obj["spec"].get("nodeName")
         if node and f"kubelet/{node}" in engine.runners:
             return f"kubelet/{node}", ("pod", obj["metadata"]["uid"], reference.namespace, reference.name)
-        return "scheduler", ("cycle",)
+        return "scheduler", attend_only(engine.runners["scheduler"].memory, obj)
     name = CONTROLLERS.get(kind)
     if name is None or name not in engine.runners:
         known = ", ".join(sorted(kind for kind, name in CONTROLLERS.items() if name in engine.runners))

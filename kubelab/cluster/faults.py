@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver.faults import ApiFault
 from kubelab.cri.power import power_cut
 from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch
-from kubelab.engine.plan import NOTHING, Act, Batch, Key, Plan, Reason, step, update_status, wait
+from kubelab.engine.plan import NOTHING, Act, Batch, EventDraft, Key, Plan, Reason, reference, step, update_status, wait
 from kubelab.kinds.selectors import matches_selector
 from kubelab.store.log import Object
 from kubelab.world.clock import SECOND, parse_duration, parse_rfc3339
@@ -122,6 +123,27 @@ def _phase(fault: Object, phase: str) -> Any:
 
 
 # -- what the acts do to the world ----------------------------------------------------------------------------------------
+def known(engine: Engine, kind: str, targets: tuple[str, ...]) -> tuple[str, ...]:
+    """The targets that are there."""
+    if kind == "NodeCrash":
+        return tuple(node for node in targets if node and node in engine.machines)
+    if kind in ("ComponentCrash", "WatchLag"):
+        return tuple(name for name in targets if name in engine.runners and name != CONTROLLER.name)
+    return targets
+
+
+def held_by_others(engine: Engine, name: str, kind: str) -> frozenset[str]:
+    """Targets that another active fault of this type hits as well: they stay broken when this one ends."""
+    active = engine.runners[CONTROLLER.name].memory.get("active", {})
+    others = [its for other, (its_kind, its, _) in active.items() if other != name and its_kind == kind]
+    everything = _all_components(engine) if kind == "WatchLag" else ()
+    return frozenset(target for its in others for target in its or everything)
+
+
+def _all_components(engine: Engine) -> tuple[str, ...]:
+    return tuple(runner for runner in engine.runners if runner != CONTROLLER.name)
+
+
 def begin(engine: Engine, name: str, kind: str, targets: tuple[str, ...]) -> None:
     if kind == "NodeCrash":
         for node in targets:
@@ -131,7 +153,7 @@ def begin(engine: Engine, name: str, kind: str, targets: tuple[str, ...]) -> Non
         for component in targets:
             engine.crash(component)
     elif kind == "WatchLag":
-        for component in targets or tuple(runner for runner in engine.runners if runner != CONTROLLER.name):
+        for component in targets or _all_components(engine):
             engine.lag(component, DEFAULT_LAG_NS)
     elif kind == "ImageBroken":
         table = engine.machines[""].setdefault(BROKEN_IMAGES, {})
@@ -141,19 +163,19 @@ def begin(engine: Engine, name: str, kind: str, targets: tuple[str, ...]) -> Non
 
 
 def end(engine: Engine, name: str, kind: str, targets: tuple[str, ...]) -> None:
-    if kind == "NodeCrash":
-        for node in targets:
-            engine.restart_machine(node)
-    elif kind == "ComponentCrash":
-        for component in targets:
-            engine.restart(component)
-    elif kind == "WatchLag":
-        for component in targets or tuple(engine.lagging):
-            engine.lag(component, 0)
-    elif kind == "ImageBroken":
-        for image in targets:
-            engine.machines[""].get(BROKEN_IMAGES, {}).pop(image, None)
-    elif kind == "ApiError":
+    """Mend what no other active fault keeps broken."""
+    held = held_by_others(engine, name, kind)
+    wanted = targets or (_all_components(engine) if kind == "WatchLag" else ())
+    for target in (target for target in wanted if target not in held):
+        if kind == "NodeCrash":
+            engine.restart_machine(target)
+        elif kind == "ComponentCrash":
+            engine.restart(target)
+        elif kind == "WatchLag":
+            engine.lag(target, 0)
+        elif kind == "ImageBroken":
+            engine.machines[""].get(BROKEN_IMAGES, {}).pop(target, None)
+    if kind == "ApiError":
         engine.server.faults.pop(name, None)
 
 
@@ -193,15 +215,22 @@ class FaultController:
 
     def act_on_world(self, engine: Engine, act: Act) -> Plan:
         name, kind, targets = act.arguments[:3]
-        (begin if act.name == "begin" else end)(engine, name, kind, targets)
-        return NOTHING
+        there = known(engine, kind, targets)
+        if there or not targets:
+            (begin if act.name == "begin" else end)(engine, name, kind, there)
+        missing = [target for target in targets if target not in there]
+        fault = engine.store.head.get(RESOURCE, "", name)
+        if act.name != "begin" or not missing or fault is None:
+            return NOTHING
+        words = f"{kind} hits nothing called {', '.join(missing)}"
+        return Plan(events=(EventDraft(reference(fault), "Warning", "UnknownTarget", words),))
 
 
 CONTROLLER = FaultController()
 
 
 # -- the Python side ------------------------------------------------------------------------------------------------------
-def fault_object(engine: Engine, kind: str, number: int, fields: dict[str, Any]) -> Object:
+def fault_object(engine: Engine, kind: str, fields: dict[str, Any]) -> Object:
     """A Fault from ``Cluster.fault``'s arguments, its targets checked; ValueError names the one that is not there."""
     if kind not in BUILT:
         raise ValueError(f"fault {kind!r} is not built: use one of {', '.join(BUILT)}")
@@ -213,7 +242,9 @@ def fault_object(engine: Engine, kind: str, number: int, fields: dict[str, Any])
     _check(list(fields.get("nodes") or ()), "node", [name for name in engine.machines if name])
     components = [name for name in engine.runners if name != CONTROLLER.name]
     _check(list(fields.get("components") or ()), "component", components)
-    name = fields.pop("name", None) or f"{kind.lower()}-{number}"
+    taken = engine.store.head.all(RESOURCE)
+    free = next(number for number in count(1) if ("", f"{kind.lower()}-{number}") not in taken)
+    name = fields.pop("name", None) or f"{kind.lower()}-{free}"
     spec = {"type": kind, **{key: list(item) if isinstance(item, tuple) else item for key, item in fields.items() if item is not None}}
     if "duration" in spec and not isinstance(spec["duration"], str):
         spec["duration"] = f"{spec['duration']}s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
 from kubelab.cluster import applying, attaching, bootstrap, draining, explaining, faults, looking, node_door, references, running
 from kubelab.cluster import why_not as reasons
-from kubelab.cluster.errors import ApiError, ExecError, Unsettled
+from kubelab.cluster.errors import ApiError, ApiWarning, ExecError, Unsettled
 from kubelab.cluster.explaining import Explanation
 from kubelab.cluster.interrupts import held_back
 from kubelab.cluster.objects import ApiList, ApiObject, owned, owned_list
@@ -164,6 +165,8 @@ class Cluster:
             response = self._engine.handle(request)
         if response.code >= 400:
             raise ApiError(response.object, place)
+        for text in response.warnings:
+            warnings.warn(text, ApiWarning, stacklevel=3)
         return response
 
     def _owned(self, response: Response) -> ApiObject:
@@ -314,8 +317,7 @@ class Cluster:
     def fault(self, kind: str, **fields: Any) -> ApiObject:
         """Break something: ``c.fault("NodeCrash", nodes=["node-1"], duration="5m")``. Without a duration until the Fault is deleted."""
         engine = self._engine
-        number = len(engine.store.head.all(faults.RESOURCE)) + 1
-        obj = faults.fault_object(engine, kind, number, fields)
+        obj = faults.fault_object(engine, kind, fields)
         return self._owned(self._call("create", references.parse(obj), body=obj))
 
     # -- looking ---------------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from kubelab.cluster import until
-from kubelab.cluster.explaining import CONTROLLERS, PREFIXES, newest
+from kubelab.cluster.explaining import CONTROLLERS, PREFIXES, confirm_readable, newest
+from kubelab.cluster.errors import ApiError
 from kubelab.cluster.references import Reference, kind_of
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
@@ -59,6 +60,10 @@ class Answer:
 def why_not(cluster: Cluster, reference: Reference) -> Answer:
     engine = cluster._engine
     subject = str(reference)
+    try:
+        confirm_readable(cluster, reference)
+    except ApiError as error:
+        return Answer(subject, "API server", error.message)
     obj = engine.store.head.get(reference.kind.resource, reference.namespace, reference.name)
     if obj is None:
         return _absent(cluster, reference, subject)

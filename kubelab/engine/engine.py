@@ -216,6 +216,8 @@ class Engine:
 
     def catch_up(self) -> None:
         """Deliver what is committed without letting anybody act on it: for looking ahead in a fork."""
+        for name in list(self.lagging):
+            self.lag(name, 0)
         touched: dict[str, None] = {}
         for commit in self.store.log.since(self.trailing.revision):
             self.trailing.apply(commit)

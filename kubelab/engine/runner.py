@@ -138,6 +138,7 @@ class Runner:
         self.sending = False
         self.queued = False
         self.scope: Scope | None = None
+        self.bucket.theoretical_ns = self.retries.theoretical_ns = 0
 
     def fork(self) -> Runner:
         new = Runner.__new__(Runner)

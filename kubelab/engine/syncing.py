@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver.request import Options, Origin, Request
 from kubelab.engine.component import Later, Tables
+from kubelab.engine.internal_error import broken
 from kubelab.engine.plan import NOTHING, Act, Call, EventDraft, Key, Plan
 from kubelab.engine.recorder import record, remade
 from kubelab.engine.runner import Flight, Pending, Runner
@@ -42,7 +43,10 @@ def pump(engine: Engine, runner: Runner) -> None:
                 cause, wake = queue.pop(key)
                 runner.busy[lane] += 1
                 runner.processing[key] = None
-                _round(engine, runner, key, wake, cause)
+                try:
+                    _round(engine, runner, key, wake, cause)
+                except Exception as error:
+                    raise broken(engine, runner, key, error) from error
                 started = len(lanes) > 1
     runner.queued = any(runner.queues.values())
 
@@ -142,7 +146,16 @@ def send(engine: Engine, runner: Runner, work: Call | Act, flight: int, key: Key
 
 def answer(engine: Engine, runner: Runner, serial: int) -> None:
     """A call's or act's time has come: do it, and go on with its sync."""
-    pending = runner.pending.pop(serial)
+    pending = runner.pending.pop(serial, None)
+    if pending is None:
+        return
+    try:
+        _answered(engine, runner, pending)
+    except Exception as error:
+        raise broken(engine, runner, pending.key, error) from error
+
+
+def _answered(engine: Engine, runner: Runner, pending: Pending) -> None:
     work = pending.work
     error = _act(engine, runner, pending, work) if type(work) is Act else _call(engine, runner, pending, work)  # type: ignore[arg-type]
     if not pending.flight:

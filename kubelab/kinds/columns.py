@@ -75,10 +75,11 @@ DEFAULT_COLUMNS = (NAME, Column("Created At", created_at, type="date"))
 
 
 def at(*path: str, default: Any = None) -> Callable[[Object, int], Any]:
-    """A cell that reads one field; ``default`` where it is absent."""
+    """A cell that reads one field; ``default`` where it is absent or an empty text."""
 
     def cell(obj: Object, now_ns: int) -> Any:
-        return dig(obj, path, default)
+        found = dig(obj, path, default)
+        return default if found == "" and default is not None else found
 
     return cell
 

@@ -22,6 +22,9 @@ DEFAULTS_1_28 = {
     "TopologyAwareHints": True,
 }
 
+ALWAYS_OFF_UNLESS_SET = ("PodHostIPs", "SidecarContainers")
+KNOWN = tuple(sorted((*DEFAULTS_1_28, *ALWAYS_OFF_UNLESS_SET)))
+
 
 def enabled(ctx: Context, name: str) -> bool:
     """Whether a gate is on; none of these existed in 1.7."""

@@ -74,7 +74,8 @@ def condition_patch(pod: Object, reason: str, message: str, now: str, because: B
         changed = new
     else:
         changed = {key: item for key, item in new.items() if key == "type" or old.get(key) != item}
-    body: Object = {"$setElementOrder/conditions": [{"type": each} for each in types], "conditions": [changed]}
+    body: Object = {"$setElementOrder/conditions": [{"type": each} for each in types]} if conditions else {}
+    body["conditions"] = [changed]
     if old == new:
         body = {}
     if renominated:

@@ -127,6 +127,21 @@ def _pending(scope: Scope, cluster: Cluster, queued: Queued) -> Entry | None:
     return cluster.entry_of(pod) if pod is not None and pod["metadata"]["uid"] == queued.uid else None
 
 
+def attend_only(memory: Tables, pod: dict[str, Any]) -> Key:
+    """The key under which the scheduler looks at this pod next; other pods leave the queue. For looking ahead in a fork alone."""
+    meta = pod["metadata"]
+    if meta["uid"] in memory.get(ASSUMED, {}):
+        return ("bind", meta["namespace"], meta["name"], meta["uid"])
+    waiting = [memory.get(name, {}) for name in (ACTIVE, BACKOFF, UNSCHEDULABLE)]
+    queued = next((table[meta["uid"]] for table in waiting if meta["uid"] in table), None)
+    for table in waiting:
+        table.clear()
+    if queued is not None:
+        memory.setdefault(ACTIVE, {})[meta["uid"]] = queued
+    memory.pop(DERIVED, None)
+    return CYCLE_KEY
+
+
 def _rank(queued: Queued) -> tuple[int, int, int]:
     return rank(queued.priority, queued.timestamp_ns, queued.sequence)
 

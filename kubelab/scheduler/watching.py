@@ -44,7 +44,7 @@ def pod_changed(change: Change, scope: Scope) -> Keys:
     if here and node:
         return _bound(change, scope, node)
     if node or (old is not None and old["spec"].get("nodeName")):
-        return _left(new, scope)
+        return _left(new, old, scope)
     return _pending(change, scope) if here else _given_up(new, scope)
 
 
@@ -106,13 +106,14 @@ def _wants_near(queued: Queued, arrived: Entry, cluster: Cluster) -> bool:
     return any(term_matches(term, arrived.namespace, arrived.labels, labels) for term in terms)
 
 
-def _left(pod: Object, scope: Scope) -> Keys:
-    """A bound pod is gone, or has ended."""
+def _left(pod: Object, old: Object | None, scope: Scope) -> Keys:
+    """A bound pod is gone, or has ended. (A cluster that was built just now has never seen it.)"""
     box, cluster = derived(scope)
     uid = pod["metadata"]["uid"]
     scope.table(ASSUMED).pop(uid, None)
     dequeue(scope, uid)
-    if cluster.remove(uid) is None:
+    stood = old is not None and bool(old["spec"].get("nodeName")) and not is_finished(old)
+    if cluster.remove(uid) is None and not stood:
         return ()
     return apply(scope, box, moved(scope.table(UNSCHEDULABLE).values(), POD_DELETE, scope.now_ns))
 

@@ -75,7 +75,7 @@ def bare_cluster(start: str) -> kl.Cluster:
 
 def replay() -> list[Row]:
     """All recorded calls in their order."""
-    records = [json.loads(line) for line in gzip.open(FOLDER / "stories.jsonl.gz", "rt")]
+    records = [json.loads(line) for line in gzip.decompress((FOLDER / "stories.jsonl.gz").read_bytes()).splitlines()]
     cluster, known, detector = bare_cluster("2026-11-24T17:35:20Z"), Translation(), Mutations()
     rows = []
     for number, record in enumerate(records, 1):
@@ -129,10 +129,15 @@ NEW_FIELDS = {  # upstream: pkg/apis/{apps,core}/v1/defaults.go, api/apps/v1/typ
     "DaemonSet": (("spec", "updateStrategy", "rollingUpdate", "maxSurge"),),
     "Service": (("spec", "internalTrafficPolicy"), ("spec", "ipFamilies"), ("spec", "ipFamilyPolicy")),
 }
-RESET = ("Namespace", "Node")  # upstream: GetResetFields of their strategies: a create owns no status any more
+RESET = (
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+)  # upstream: GetResetFields of their strategies: a create owns no status any more
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"  # upstream: pkg/apis/core/v1/defaults.go SetDefaults_Namespace
 WORDS = (("(127.0.0.0/8)", "(127.0.0.0/8, ::1/128)"),)  # upstream: pkg/apis/core/validation ValidateNonSpecialIP
-ATOMIC = ("f:involvedObject", "f:requiredDuringSchedulingIgnoredDuringExecution")  # upstream: +structType=atomic in api/core/v1/types.go
+ATOMIC = ("f:involvedObject", "f:requiredDuringSchedulingIgnoredDuringExecution", "f:roleRef")  # upstream: +structType=atomic in types.go
 TOKEN = re.compile(r'"(default-token|kube-api-access)-[a-z0-9]{5}"')  # 1.28 mounts a projected volume for the token
 
 
@@ -223,4 +228,6 @@ def without(obj: Object, path: tuple[str, ...]) -> Object:
 if __name__ == "__main__":
     for row in replay():
         if row.recorded != row.answered:
-            print(f"--- {row.number} {row.call}\n  recorded {json.dumps(row.recorded)[:1500]}\n  answered {json.dumps(row.answered)[:1500]}")
+            print(
+                f"--- {row.number} {row.call}\n  recorded {json.dumps(row.recorded)[:1500]}\n  answered {json.dumps(row.answered)[:1500]}"
+            )

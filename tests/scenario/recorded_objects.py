@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import kubelab as kl
-from kubelab.apiserver.request import ADMIN
 from kubelab.kinds import registry
-from kubelab.world.clock import SECOND, parse_rfc3339
-from tests.scenario.recorded import PATCH, SLICES, Translation, bare_cluster, slice_of_1_28
+from kubelab.world.clock import parse_rfc3339
+from tests.scenario.recorded import PATCH, SLICES, Translation, slice_of_1_28
 
 FOLDER = Path(__file__).parent.parent / "data" / "real-api"
 Object = dict[str, Any]
@@ -25,7 +24,7 @@ START, TAKEN = "2026-11-24T17:37:25Z", "2026-11-24T17:37:39Z"
 def recorded_objects() -> list[tuple[str, Object]]:
     """Collection paths and whole objects, owners first."""
     found = []
-    for path, answer in json.loads(gzip.open(FOLDER / "objects.json.gz").read()).items():
+    for path, answer in json.loads(gzip.decompress((FOLDER / "objects.json.gz").read_bytes())).items():
         path = path.partition("?")[0].replace(*SLICES)
         one = "items" not in answer
         for item in [answer] if one else answer["items"]:
@@ -87,16 +86,29 @@ VOLUME = {
 }
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 JOB_POD = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "broken:x"}]}
+BAD_POD = {"metadata": {"labels": {"app": "bad"}}, "spec": {"containers": [{"name": "c", "image": "broken:1"}]}}
 APPS, CORE = "/apis/apps/v1/namespaces/default", "/api/v1/namespaces/default"
+BAD = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": _meta("bad"),
+    "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "bad"}}, "template": BAD_POD},
+    "status": {"replicas": 2, "updatedReplicas": 2, "unavailableReplicas": 2},
+}
 SECRET = {"ca.crt": "eA==", "namespace": "eA==", "token": "eA=="}
 OTHERS: list[tuple[str, str, Object]] = [  # collection, age, object
-    (f"{CORE}/serviceaccounts", "13s", {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _meta("default"), "secrets": [{"name": "t"}]}),
+    (
+        f"{CORE}/serviceaccounts",
+        "13s",
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _meta("default"), "secrets": [{"name": "t"}]},
+    ),
     ("/api/v1/nodes", "13s", _node("n0", "10.99.0.1")),
     ("/api/v1/nodes", "13s", _node("n1", "10.99.0.2")),
     ("/api/v1/nodes", "13s", _node("n2", "10.99.0.3", unschedulable=True)),
     (f"{CORE}/services", "14s", KUBERNETES),
-    (f"{CORE}/services", "9s", _service("lb", LOAD_BALANCER, "shop", type="NodePort")),
+    (f"{CORE}/services", "9s", _service("lb", LOAD_BALANCER, "shop", type="NodePort", clusterIP="10.96.55.206")),
     (f"{CORE}/services", "9s", _service("web", [{"port": 80}], "web", clusterIP="None")),
+    (f"{APPS}/deployments", "9s", BAD),
     (f"{CORE}/persistentvolumeclaims", "9s", {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": _meta("c1"), "spec": CLAIM}),
     (
         "/api/v1/persistentvolumes",

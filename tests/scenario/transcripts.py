@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import kubelab as kl
+from tests.scenario.recorded import owners
 
 FOLDER = Path(__file__).parent.parent / "data" / "transcripts"
 GROUPS = {"admin": ("system:masters",), "alice": ("dev",)}
@@ -62,10 +63,12 @@ def replay(name: str) -> list[Row]:
     return rows
 
 
-def masked(value: Any, key: str = "") -> Any:
-    """A value without what changes from run to run, managedFields left out (they have tests of their own)."""
+def masked(value: Any, kind: str = "") -> Any:
+    """A value without what changes from run to run; managedFields as who owns what, by the rules of 1.28."""
     if isinstance(value, dict):
-        return {name: masked(item, name) for name, item in sorted(value.items()) if name != "managedFields" and name not in VOLATILE}
+        kind = value.get("kind") or kind
+        kept = {name: item for name, item in sorted(value.items()) if name not in VOLATILE}
+        return {name: owners(item, kind) if name == "managedFields" else masked(item, kind) for name, item in kept.items()}
     if isinstance(value, list):
         return [masked(item) for item in value]
     if isinstance(value, str):

@@ -68,7 +68,8 @@ def _repacked(subsets: Iterable[Object]) -> list[tuple[tuple[Port, ...], list[tu
     """The subsets, joined where all addresses are the same: a port stands with the addresses that offer it."""
     offered: dict[Port | None, dict[Any, tuple[Object, bool]]] = {}
     for subset in subsets:
-        for port in [_port(each) for each in subset.get("ports") or ()] or [None]:
+        ports_here: list[Port | None] = [_port(each) for each in subset.get("ports") or ()]
+        for port in ports_here or [None]:
             by_address = offered.setdefault(port, {})
             for field, ready in (("addresses", True), ("notReadyAddresses", False)):
                 for address in subset.get(field) or ():

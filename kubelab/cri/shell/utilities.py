@@ -185,6 +185,51 @@ def ls(call: Call) -> int:
     return status
 
 
+def find(call: Call) -> int:
+    """`find [PATH…] [-mindepth N] [-maxdepth N] [-type f | d] [-delete]`: names first, then what is below them; deleted from below."""
+    words = call.arguments
+    paths: list[str] = []
+    while words and not words[0].startswith("-"):
+        paths.append(words.pop(0))
+    least, most, kind, delete = 0, 1_000, "", False
+    while words:
+        word = words.pop(0)
+        if word == "-delete":
+            delete = True
+        elif word in ("-mindepth", "-maxdepth") and words and words[0].isdigit():
+            least, most = (int(words.pop(0)), most) if word == "-mindepth" else (least, int(words.pop(0)))
+        elif word == "-type" and words and words[0] in ("f", "d"):
+            kind = words.pop(0)
+        elif word != "-print":
+            return call.fail(f"unrecognized: {word}")
+    files, status = call.machine.files, 0
+    for path in paths or ["."]:
+        if not files.is_file(call.path(path)) and not files.is_directory(call.path(path)):
+            status = call.fail(f"{path}: No such file or directory")
+            continue
+        found = [name for name in _below(call, path, 0, most) if name[1] >= least and kind in ("", "f" if name[2] else "d")]
+        if not delete:
+            call.out("".join(f"{name}\n" for name, _, _ in found))
+            continue
+        try:
+            for name, _, _ in reversed(found):
+                files.remove(call.path(name))
+        except Denied as error:
+            status = call.fail(f"{path}: {error}")
+    return status
+
+
+def _below(call: Call, path: str, depth: int, most: int) -> list[tuple[str, int, bool]]:
+    """A path and what is below it: name, depth, whether it is a file."""
+    files = call.machine.files
+    is_file = files.is_file(call.path(path))
+    found = [(path, depth, is_file)]
+    if not is_file and depth < most:
+        for name in files.names(call.path(path)):
+            found += _below(call, f"{path.rstrip('/')}/{name}", depth + 1, most)
+    return found
+
+
 def tail(call: Call) -> int | None:
     """`tail [-n N] [-f | -F] FILE…`."""
     lines, follow, names = 10, False, []
@@ -276,5 +321,5 @@ def _each(call: Call, act: Callable[[str], None]) -> int:
 
 UTILITIES: dict[str, Callable[[Call], int | None]] = {
     ":": lambda call: 0, "true": lambda call: 0, "false": lambda call: 1, "echo": echo, "printf": printf, "touch": touch,
-    "mkdir": mkdir, "rm": rm, "cat": cat, "cp": cp, "ls": ls, "tail": tail, "seq": seq, "hostname": hostname, "date": date,
+    "mkdir": mkdir, "rm": rm, "cat": cat, "cp": cp, "ls": ls, "find": find, "tail": tail, "seq": seq, "hostname": hostname, "date": date,
 }  # fmt: skip

@@ -47,6 +47,8 @@ def default(obj: Object, ctx: Context) -> None:
         rolling.setdefault("maxUnavailable", 1)
         rolling.setdefault("maxSurge", 0)
     spec.setdefault("revisionHistoryLimit", 10)
+    if TEMPLATE_GENERATION not in (obj["metadata"].get("annotations") or {}):
+        _set_template_generation(obj, 0)  # upstream's conversion always writes it, so whoever creates owns it
 
 
 def template_generation(obj: Object) -> int:

@@ -286,6 +286,9 @@ def patch_body(pod: Object, new: Object) -> Object | None:
 
 def _change_conditions(change: Object, old: list[Object], new: list[Object]) -> None:
     """In place on the private patch."""
+    if not old:
+        change["conditions"] = new
+        return
     before = {condition["type"]: condition for condition in old}
     changed: list[Object] = []
     for condition in new:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch, service_account
 from kubelab.engine.plan import NOTHING, Act, Key, Plan
 from kubelab.storage.binder import claim as claims
+from kubelab.storage.binder import recycle as recycling
 from kubelab.storage.binder import volume as volumes
 from kubelab.storage.binder.index import claimed_key, find, note_volume
 from kubelab.storage.names import BIND_COMPLETED, CLAIMS, CLASSES, VOLUMES, annotations_of, class_of, default_class, is_delayed, phase
@@ -64,7 +65,16 @@ def observe_volume(scope: Scope, name: str) -> volumes.Seen | None:
     if volume is None:
         return None
     place = claimed_key(volume)
-    return volumes.Seen(volume, scope.view.get(CLAIMS, *place) if place else None)
+    claim = scope.view.get(CLAIMS, *place) if place else None
+    if place is None or volume["spec"].get("persistentVolumeReclaimPolicy") != "Recycle":
+        return volumes.Seen(volume, claim)
+    users = () if claim is not None else _users(scope, *place)
+    return volumes.Seen(volume, claim, scope.view.get("pods", recycling.NAMESPACE, f"{recycling.PREFIX}{name}"), users)
+
+
+def _users(scope: Scope, namespace: str, claim: str) -> tuple[str, ...]:
+    pods = pods_of(scope, namespace, claim)
+    return tuple(f"{namespace}/{pod['metadata']['name']}" for pod in pods if phase(pod) not in ("Succeeded", "Failed"))
 
 
 def observe(scope: Scope, key: Key) -> Seen | None:
@@ -89,7 +99,8 @@ def plan(seen: Seen) -> Plan:
 def _is_settled(about: claims.Seen | volumes.Seen) -> bool:
     if isinstance(about, claims.Seen):
         return phase(about.claim) in ("Bound", "Lost")
-    return phase(about.volume) in ("Available", "Bound", "Released")
+    recycled = about.volume["spec"].get("persistentVolumeReclaimPolicy") == "Recycle"
+    return phase(about.volume) in (("Available", "Bound") if recycled else ("Available", "Bound", "Released"))
 
 
 def claim_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
@@ -113,9 +124,12 @@ def volume_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
 
 
 def pod_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
-    """Pods wake nobody; which claims they use is noted."""
+    """Pods wake nobody but the volume that they empty; which claims they use is noted."""
     note_pod(change, scope)
-    return ()
+    meta = change.object["metadata"]
+    if not meta["name"].startswith(recycling.PREFIX) or meta["namespace"] != recycling.NAMESPACE or change.type == "DELETED":
+        return ()
+    return ((volumes.KEY, meta["name"].removeprefix(recycling.PREFIX)),)
 
 
 def class_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from kubelab.engine.plan import NOTHING, Batch, Call, EventDraft, Plan, Reason, delete, reference, step, update
 from kubelab.storage.binder.bind import and_again, unbind, volume_phase
 from kubelab.storage.binder.migration import marked
+from kubelab.storage.binder.recycle import SECONDS, recycle
 from kubelab.storage.names import CLAIMS, MIGRATED_TO, PROVISIONED_BY, VOLUMES, annotations_of, phase, volume_mode
 from kubelab.store.log import Object
 
 IN_TREE = "kubernetes.io/"
 KEY = "persistent volume"  # first in the keys of volumes, those of claims begin with a namespace
-RECYCLABLE = ("nfs", "hostPath")
 UNDELETABLE = ("nfs", "local", "csi")  # the controller manager has a plug-in for them, but none that deletes
 _DELETABLE_PATH = re.compile(r"/tmp/.+")
 
@@ -29,16 +29,17 @@ EXTERNAL = Reason("ExternalDelete", "{subject} waits for {provisioner} to delete
 DELETE = Reason("VolumeReclaimed", "{subject} is no longer claimed, and its policy is Delete")
 CLAIM_FIRST = Reason("ClaimFirst", "{subject} waits for its claim's sync")
 MISMATCHED = Reason("VolumeModeMismatch", "{subject} names a claim of another volume mode")
-NO_RECYCLER = Reason("NoRecycler", "{subject} stays Released: the lab runs no recycler pods")
 FAILED = Reason("ReclaimFailed", "{subject} cannot be reclaimed")
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """``claim``: the one of the name that the volume's claimRef has."""
+    """``claim``: the one of the name that the volume's claimRef has; ``recycler``, ``users``: the pods that matter to recycling."""
 
     volume: Object
     claim: Object | None
+    recycler: Object | None = None
+    users: tuple[str, ...] = ()
 
 
 def plan(seen: Seen) -> Plan:
@@ -49,14 +50,14 @@ def plan(seen: Seen) -> Plan:
     if ref is None or not ref.get("uid"):
         return _phase(volume, "Available", Plan(because=(AVAILABLE(_subject(volume)),)))
     if claim is None or claim["metadata"]["uid"] != ref["uid"]:
-        return _released(volume, asking=True)
+        return _released(seen, asking=True)
     bound_to = claim["spec"].get("volumeName")
     if not bound_to:
         return _claim_first(volume, claim)
     if bound_to == volume["metadata"]["name"]:
         return _phase(volume, "Bound", Plan(because=(BOUND(_subject(volume)),)))
     if PROVISIONED_BY in annotations_of(volume) and volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete":
-        return _released(volume, asking=False)
+        return _released(seen, asking=False)
     return unbind(volume)
 
 
@@ -78,10 +79,11 @@ def _claim_first(volume: Object, claim: Object) -> Plan:
     return Plan(events=events, because=(MISMATCHED(_subject(volume)),))
 
 
-def _released(volume: Object, *, asking: bool) -> Plan:
+def _released(seen: Seen, *, asking: bool) -> Plan:
     """Released, then reclaimed as the policy says. ``asking``: the claim is asked for live before."""
+    volume = seen.volume
     if phase(volume) in ("Released", "Failed"):
-        return _reclaim(volume)
+        return _reclaim(seen)
     batches: tuple[Batch, ...] = (Batch((volume_phase(volume, "Released"),)),)
     if asking:
         ref = volume["spec"]["claimRef"]
@@ -89,14 +91,15 @@ def _released(volume: Object, *, asking: bool) -> Plan:
     return Plan(batches, again_ns=0)
 
 
-def _reclaim(volume: Object) -> Plan:
+def _reclaim(seen: Seen) -> Plan:
+    volume = seen.volume
     policy, driver = volume["spec"].get("persistentVolumeReclaimPolicy"), annotations_of(volume).get(MIGRATED_TO)
     if driver:
         return Plan(because=(EXTERNAL(_subject(volume), provisioner=driver),))
     if policy == "Delete":
         return _delete(volume)
-    if policy == "Recycle" and any(source in volume["spec"] for source in RECYCLABLE):
-        return Plan(because=(NO_RECYCLER(_subject(volume)),))
+    if policy == "Recycle" and any(source in volume["spec"] for source in SECONDS):
+        return recycle(volume, seen.recycler, seen.users)
     if policy == "Recycle":
         return _failed(volume, "VolumeFailedRecycle", "No recycler plugin found for the volume!")
     return Plan(because=(RETAINED(_subject(volume)),))

@@ -265,11 +265,13 @@ OLD = {
 }
 
 
+# upstream: schedule_one_test.go TestUpdatePod, 1.28
 def test_the_first_failure_adds_the_condition():
-    assert patched([]) == {
-        "$setElementOrder/conditions": [{"type": "PodScheduled"}],
-        "conditions": [{**OLD, "lastTransitionTime": "2026-01-01T00:00:09Z"}],
-    }
+    new = {**OLD, "lastTransitionTime": "2026-01-01T00:00:09Z"}
+    other = {"type": "other", "status": "True"}
+
+    assert patched([]) == {"conditions": [new]}
+    assert patched([other]) == {"$setElementOrder/conditions": [{"type": "other"}, {"type": "PodScheduled"}], "conditions": [new]}
 
 
 def test_the_same_failure_again_is_not_patched():

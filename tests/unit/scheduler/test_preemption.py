@@ -203,3 +203,20 @@ def test_a_pod_is_preempted_told_why_and_followed_by_the_urgent_one():
 
     assert [each["metadata"]["name"] for each in c.list("pods")] == ["urgent"]
     assert "nominatedNodeName" not in c["pod/urgent"]["status"]
+
+
+def test_a_fork_in_the_middle_of_a_preemption_ends_as_the_original_does():
+    c = kl.Cluster(nodes=1)
+    c.apply(STORY)
+    c.run("20s")
+    c.apply(URGENT)
+    c.run("1s")
+    fork = c.fork()
+
+    for each in (c, fork):
+        each.run("30s")
+
+    assert [[pod["metadata"]["name"] for pod in each.list("pods") if pod["status"]["phase"] == "Running"] for each in (c, fork)] == [
+        ["urgent"],
+        ["urgent"],
+    ]

@@ -234,3 +234,18 @@ def test_what_of_a_node_changed(name, new, action):
     event = node_event(b.node("n"), new)
 
     assert (event and event.action) == action
+
+
+def test_a_cluster_that_is_built_anew_when_a_pod_leaves_still_tells_the_waiting_ones():
+    # the derived cluster is not saved: after a fork or a restart it is built from a view in which the pod is gone already
+    world = b.World(b.node("n1", cpu="1"))
+    world.put(b.pod("first", cpu="1"))
+    world.put(b.pod("second", cpu="1"))
+    world.run(20)
+    assert world.node_of("second") == ""
+
+    world.memory.pop("derived")
+    world.put(world.get("Pod", "first"), delete=True)
+    world.run(20)
+
+    assert world.node_of("second") == "n1"
