@@ -15,13 +15,17 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "ApiError": "kubelab.cluster.errors",
+    "ApiWarning": "kubelab.cluster.errors",
     "ArchiveError": "kubelab.cluster.archive",
     "Cluster": "kubelab.cluster.handle",
     "DrainError": "kubelab.cluster.draining",
     "ExecError": "kubelab.cluster.errors",
+    "InternalError": "kubelab.engine.internal_error",
     "ManifestError": "kubelab.cluster.errors",
     "Program": "kubelab.cri.programs",
+    "RolloutError": "kubelab.cluster.rollout",
     "Timing": "kubelab.world.timing",
+    "UnknownReference": "kubelab.cluster.errors",
     "Unsettled": "kubelab.cluster.errors",
     "load": "kubelab.cluster.archive",
     "programs": "kubelab.cri.programs",
@@ -35,12 +39,16 @@ if TYPE_CHECKING:
     from kubelab.cluster.archive import load as load
     from kubelab.cluster.draining import DrainError as DrainError
     from kubelab.cluster.errors import ApiError as ApiError
+    from kubelab.cluster.errors import ApiWarning as ApiWarning
     from kubelab.cluster.errors import ExecError as ExecError
     from kubelab.cluster.errors import ManifestError as ManifestError
+    from kubelab.cluster.errors import UnknownReference as UnknownReference
     from kubelab.cluster.errors import Unsettled as Unsettled
     from kubelab.cluster.handle import Cluster as Cluster
+    from kubelab.cluster.rollout import RolloutError as RolloutError
     from kubelab.cri import programs as programs
     from kubelab.cri.programs import Program as Program
+    from kubelab.engine.internal_error import InternalError as InternalError
     from kubelab.world.timing import Timing as Timing
 
 

@@ -11,7 +11,7 @@ from kubelab.apiserver.apply.last_applied import configuration_of, with_configur
 from kubelab.apiserver.patch import three_way
 from kubelab.apiserver.request import Options
 from kubelab.cluster import manifests, references
-from kubelab.cluster.errors import ApiError, ManifestError, ReferenceError_
+from kubelab.cluster.errors import ApiError, ManifestError, UnknownReference
 from kubelab.cluster.manifests import Document
 from kubelab.cluster.objects import owned
 from kubelab.cluster.references import Reference
@@ -78,7 +78,7 @@ def _required_name(reference: Reference, obj: Object) -> Object:
 def _reference(document: Document, namespace: str) -> Reference:
     try:
         reference = references.parse(document.object, namespace=namespace)
-    except ReferenceError_ as error:
+    except UnknownReference as error:
         raise ManifestError(str(error), document.place) from None
     if not isinstance(reference.name, str):
         raise ManifestError(f"metadata.name: {reference.name!r} is not a string", document.place)

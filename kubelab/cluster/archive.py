@@ -94,16 +94,19 @@ def _lines(cluster: Cluster) -> Iterator[Any]:
 
 def load(path: str | Path) -> Cluster:
     """Read a world that ``save`` wrote; ArchiveError says what is wrong with the file."""
-    lines = _read(Path(path))
-    header = lines[0]
+    header, *lines = _read(Path(path))
+    try:
+        return _restored(header, lines)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ArchiveError(f"{path}: the file is damaged: {error}") from error
+
+
+def _check_header(path: Path, header: Any) -> None:
+    """Before anything else is read: a file of another kind or version is not called damaged."""
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ArchiveError(f"{path}: not a saved world of kubelab")
     if header.get("version") != VERSION:
         raise ArchiveError(f"{path}: saved in version {header.get('version')} of the format, this kubelab reads version {VERSION}")
-    try:
-        return _restored(header, lines[1:])
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ArchiveError(f"{path}: the file is damaged: {error}") from error
 
 
 def _read(path: Path) -> list[Any]:
@@ -117,12 +120,18 @@ def _read(path: Path) -> list[Any]:
                     if line[1:] != [len(lines), crc] or file.read():
                         raise ArchiveError(f"{path}: the file is damaged: its check sum does not agree")
                     return lines
+                if not lines:
+                    _check_header(path, line)
                 lines.append(line)
                 crc = zlib.crc32(data, crc)
-    except (EOFError, zlib.error):
-        raise ArchiveError(f"{path}: the file is truncated or damaged after {len(lines)} lines") from None
+    except FileNotFoundError:
+        raise ArchiveError(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise ArchiveError(f"{path}: a folder, not a saved world of kubelab") from None
     except gzip.BadGzipFile:
         raise ArchiveError(f"{path}: not a saved world of kubelab (not gzip data)") from None
+    except (EOFError, zlib.error):
+        raise ArchiveError(f"{path}: the file is truncated or damaged after {len(lines)} lines") from None
     except ValueError as error:
         if isinstance(error, ArchiveError):
             raise

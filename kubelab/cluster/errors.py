@@ -60,7 +60,7 @@ class ManifestError(ValueError):
         self.source, self.line, self.column = source, line, column
 
 
-class ReferenceError_(ValueError):
+class UnknownReference(ValueError):
     """A reference such as ``pod/web-1`` that cannot be understood."""
 
 

@@ -1,6 +1,6 @@
 """Faults: the lab's own controller, which makes things break as ``Fault`` objects say, and mends them when their time is over.
 
-The faults of this version: NodeCrash, ComponentCrash, ImageBroken, WatchLag, ApiError (DESIGN section 4).
+The faults of this version: NodeCrash, ComponentCrash, ImageBroken, WatchLag, ApiError (docs/faults.md).
 """
 
 from __future__ import annotations

@@ -123,7 +123,10 @@ class Cluster:
         timeout: str | float = "10m",
         namespace: str = "default",
     ) -> Cluster:
-        """Let time pass: for a duration, or until a condition holds (``Unsettled`` after ``timeout``). See DESIGN section 4 for conditions."""
+        """Let time pass: for a duration, or until a condition holds (``Unsettled`` after ``timeout``).
+
+        Conditions: ``REF ready``, ``REF gone``, ``REF condition=NAME[=VALUE]``, ``REF .path=value``, or a function of the cluster.
+        """
         running.run(self, duration, until, timeout, namespace)
         return self
 

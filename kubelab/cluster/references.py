@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from kubelab.cluster.errors import ReferenceError_
+from kubelab.cluster.errors import UnknownReference
 from kubelab.kinds import registry
 from kubelab.kinds.kind import Kind, Object
 
@@ -24,18 +24,18 @@ class Reference(NamedTuple):
 def kind_of(word: str) -> Kind:
     """The kind that a word names; the error offers what comes close."""
     if not isinstance(word, str):
-        raise ReferenceError_(f"{word!r} is not a kind: write it as text, such as 'pods' or 'deploy'")
+        raise UnknownReference(f"{word!r} is not a kind: write it as text, such as 'pods' or 'deploy'")
     kind, slash, name = word.partition("/")
     if slash and registry.lookup(kind) is not None:
-        raise ReferenceError_(f"{word!r} is one object, here a kind is wanted: {kind!r} (or `c.get({word!r})`)")
+        raise UnknownReference(f"{word!r} is one object, here a kind is wanted: {kind!r} (or `c.get({word!r})`)")
     if "," in word:
-        raise ReferenceError_(f"{word!r} names several kinds: ask for one after the other")
+        raise UnknownReference(f"{word!r} names several kinds: ask for one after the other")
     found = registry.lookup(word)
     if found is None:
         words = sorted({name for kind in registry.all_kinds() for name in (kind.plural, *kind.short_names)})
         close = get_close_matches(word.lower(), words, n=3)
         hint = f": did you mean {' or '.join(close)}?" if close else ": `c.kinds()` lists the known ones"
-        raise ReferenceError_(f'the server doesn\'t have a resource type "{word}"{hint}')
+        raise UnknownReference(f'the server doesn\'t have a resource type "{word}"{hint}')
     return found
 
 
@@ -47,16 +47,16 @@ def parse(reference: str | Object | Reference, name: str | None = None, namespac
         kind = of_object(reference)
         meta = reference.get("metadata") or {}
         if not isinstance(meta, dict):
-            raise ReferenceError_(f"metadata: {meta!r} is not a map of name, labels …")
+            raise UnknownReference(f"metadata: {meta!r} is not a map of name, labels …")
         return Reference(kind, (meta.get("namespace") or namespace) if kind.namespaced else "", meta.get("name", ""))
     if not isinstance(reference, str) or not isinstance(name, str | None):
-        raise ReferenceError_(
+        raise UnknownReference(
             f"{reference if name is None else name!r} is not a reference: write KIND/NAME, such as 'pod/web-1' or 'sts/web'"
         )
     if name is None:
         word, slash, name = reference.partition("/")
         if not slash or not name or not word or "/" in name:
-            raise ReferenceError_(f"{reference!r} is not a reference: write KIND/NAME, such as 'pod/web-1' or 'sts/web'")
+            raise UnknownReference(f"{reference!r} is not a reference: write KIND/NAME, such as 'pod/web-1' or 'sts/web'")
     else:
         word = reference
     kind = kind_of(word)
@@ -74,14 +74,14 @@ def of_object(obj: Object) -> Kind:
     version, name = obj.get("apiVersion"), obj.get("kind")
     for field, found in (("apiVersion", version), ("kind", name)):
         if found is not None and not isinstance(found, str):
-            raise ReferenceError_(f"{field}: {found!r} is not text")
+            raise UnknownReference(f"{field}: {found!r} is not text")
     if not isinstance(version, str) or not isinstance(name, str) or not version or not name:
         missing = "kind" if not name else "apiVersion"
-        raise ReferenceError_(f"the object has no {missing}: every object needs apiVersion and kind")
+        raise UnknownReference(f"the object has no {missing}: every object needs apiVersion and kind")
     group, _, number = version.rpartition("/")
     kind = registry.by_kind(name, group)
     if kind is None or number not in kind.versions:
         other = registry.by_kind(name)
         hint = f": use {other.api_version}" if other is not None else ""
-        raise ReferenceError_(f'no matches for kind "{name}" in version "{version}"{hint}')
+        raise UnknownReference(f'no matches for kind "{name}" in version "{version}"{hint}')
     return kind

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from kubelab.cluster import references, tables
-from kubelab.cluster.errors import ApiError, ReferenceError_, Unsettled
+from kubelab.cluster.errors import ApiError, UnknownReference, Unsettled
 from kubelab.cluster.explaining import Explanation
 from kubelab.cluster.handle import Cluster
 from kubelab.cluster.rollout import Rollout
@@ -65,7 +65,7 @@ def _list(objects: Sequence[Object], now_ns: int | None) -> list[Block]:
 def _kind_of(obj: Object) -> Kind | None:
     try:
         return references.of_object(obj)
-    except ReferenceError_:
+    except UnknownReference:
         return None
 
 

@@ -1,7 +1,8 @@
 """The engine: one heap of wakes drives everything. It delivers commits to watches, runs components, and is the world that is forked and saved.
 
-A wake is (time_ns, sequence, component, key). Keys: ``("deliver",)`` of the engine itself; ``("call", epoch, serial)``: a component's call is
-executed; ``("later" | "background", epoch, key)``: a key comes back into its queue.
+A wake is (time_ns, sequence, component, key). Keys: ``("deliver", revision)`` of the engine itself: the watch delay of the commits up to a
+revision has passed; ``("call", epoch, serial)``: a component's call is executed; ``("later" | "background", epoch, key, cause)``: a key comes
+back into its queue; ``("lagged", revision)``: a component whose watches lag hears of a revision.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ READS = ("get", "list", "watch")
 
 
 class Engine:
-    """A world in motion. ``trailing`` is what components with the usual watch delay know; ``delivered`` its revision."""
+    """A world in motion. ``trailing`` is what components with the usual watch delay know, ``lagging`` what those know whose watches lag."""
 
     def __init__(self, *, seed: int, start_ns: int, timing: Timing, release: str, gates: dict[str, bool]) -> None:
         self.now_ns = start_ns

@@ -1,1 +1,1 @@
-"""Floor 1: the revision log, what follows from it (states, views, watches), and the archive that keeps a world."""
+"""Floor 1: the revision log, and what follows from it: states, and the views that components have of them."""

@@ -160,7 +160,8 @@ class FileView:
         return None
 
     def _contents(self, volume: str) -> Mapping[str, str]:
-        return self._volumes.get(volume) or self.world.files(volume)
+        changed = self._volumes.get(volume)
+        return self.world.files(volume) if changed is None else changed
 
     def _put(self, path: str, text: str | None) -> None:
         place = self._place(path)

@@ -64,10 +64,20 @@ def volume_id(view: View, pod: Object, volume: Object, node: str) -> str:
             raise Unmountable(volume["name"], f"error processing PVC {meta['namespace']}/{claim_name}: PVC is not found")
         if (claim.get("status") or _NONE).get("phase") != "Bound" or not claim["spec"].get("volumeName"):
             raise Unmountable(volume["name"], f"error processing PVC {meta['namespace']}/{claim_name}: PVC is not bound")
-        return f"pv/{claim['spec']['volumeName']}"
-    if "hostPath" in volume:
-        return f"host/{node}{volume['hostPath'].get('path', '')}"
-    return f"pod/{meta['uid']}/{volume['name']}"
+        name = claim["spec"]["volumeName"]
+        bound = view.get("persistentvolumes", "", name)
+        return (_shared_place(bound["spec"], node) if bound is not None else "") or f"pv/{name}"
+    return _shared_place(volume, node) or f"pod/{meta['uid']}/{volume['name']}"
+
+
+def _shared_place(source: Object, node: str) -> str:
+    """Where the contents stand that more than one volume may show: a path of the node, a directory of a file server."""
+    for kind in ("hostPath", "local"):
+        if kind in source:
+            return f"host/{node}{source[kind].get('path', '')}"
+    if "nfs" in source:
+        return f"nfs/{source['nfs'].get('server', '')}{source['nfs'].get('path', '')}"
+    return ""
 
 
 def mount_all(place: Place, disks: dict[str, Mapping[str, str]], node: str) -> None:

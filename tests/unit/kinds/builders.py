@@ -83,3 +83,9 @@ def status_errors(old: Object, status: Object, old_status: Object | None = None)
 def cells(body: Object, *, now_ns: int = CONTEXT.now_ns) -> list[Any]:
     """The row of the server's table, wide columns included."""
     return [column.cell(body, now_ns) for column in kind_named(body["kind"]).columns]
+
+
+def go_quantity(value: int, scale: int, text: str) -> str:
+    """A resource.Quantity as upstream's field errors print the struct."""
+    inner = f"i:resource.int64Amount{{value:{value}, scale:{scale}}}, d:resource.infDecAmount{{Dec:(*inf.Dec)(nil)}}"
+    return f'resource.Quantity{{{inner}, s:"{text}", Format:"DecimalSI"}}'

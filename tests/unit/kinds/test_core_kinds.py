@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 
 from kubelab.kinds.kind import Object
-from tests.unit.kinds.builders import CONTEXT, container, core, create_errors, created, kind_named, settled, status_errors, update_errors
+from tests.unit.kinds.builders import (
+    CONTEXT,
+    container,
+    core,
+    create_errors,
+    created,
+    go_quantity,
+    kind_named,
+    settled,
+    status_errors,
+    update_errors,
+)
 
 KEY = (
     "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex "
@@ -144,7 +155,7 @@ CREATE: list[tuple[Object, list[str]]] = [
             'spec.hard[gpu]: Invalid value: "gpu": must be a standard resource for quota',
         ],
     ),
-    (quota(hard={"pods": "1.5"}), ['spec.hard[pods]: Invalid value: resource.Quantity{i:resource.int64Amount{value:1500, scale:-3}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"1500m", Format:"DecimalSI"}: must be an integer']),
+    (quota(hard={"pods": "1.5"}), [f'spec.hard[pods]: Invalid value: {go_quantity(1500, -3, "1500m")}: must be an integer']),
     (
         quota(hard={"memory": "1"}, scopes=["BestEffort"]),
         ['spec.scopes: Invalid value: []core.ResourceQuotaScope{"BestEffort"}: unsupported scope applied to resource'],
@@ -163,9 +174,9 @@ CREATE: list[tuple[Object, list[str]]] = [
     (
         limits(min={"cpu": "2"}, max={"cpu": "1"}, default={"cpu": "1"}, defaultRequest={"cpu": "1"}),
         [
-            'spec.limits[0].min[cpu]: Invalid value: resource.Quantity{i:resource.int64Amount{value:2, scale:0}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"2", Format:"DecimalSI"}: min value 2 is greater than max value 1',
-            'spec.limits[0].defaultRequest[cpu]: Invalid value: resource.Quantity{i:resource.int64Amount{value:1, scale:0}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"1", Format:"DecimalSI"}: min value 2 is greater than default request value 1',
-            'spec.limits[0].default[cpu]: Invalid value: resource.Quantity{i:resource.int64Amount{value:2, scale:0}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"2", Format:"DecimalSI"}: min value 2 is greater than default value 1',
+            f'spec.limits[0].min[cpu]: Invalid value: {go_quantity(2, 0, "2")}: min value 2 is greater than max value 1',
+            f'spec.limits[0].defaultRequest[cpu]: Invalid value: {go_quantity(1, 0, "1")}: min value 2 is greater than default request value 1',
+            f'spec.limits[0].default[cpu]: Invalid value: {go_quantity(2, 0, "2")}: min value 2 is greater than default value 1',
         ],
     ),
     (
@@ -178,7 +189,7 @@ CREATE: list[tuple[Object, list[str]]] = [
     ),
     (
         limits(min={"memory": "1Mi"}, max={"memory": "2Mi"}, maxLimitRequestRatio={"memory": "10"}),
-        ['spec.limits[0].maxLimitRequestRatio[memory]: Invalid value: resource.Quantity{i:resource.int64Amount{value:10, scale:0}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"10", Format:"DecimalSI"}: ratio 10 is greater than max/min = 2.000000'],
+        [f'spec.limits[0].maxLimitRequestRatio[memory]: Invalid value: {go_quantity(10, 0, "10")}: ratio 10 is greater than max/min = 2.000000'],
     ),
     (controller(), []),
     (controller(replicas=-1), ["spec.replicas: Invalid value: -1: must be greater than or equal to 0"]),
@@ -221,8 +232,8 @@ CREATE: list[tuple[Object, list[str]]] = [
     (
         core("Node", status={"capacity": {"pods": "1.5"}}),
         [
-            'status.capacity.pods: Invalid value: resource.Quantity{i:resource.int64Amount{value:1500, scale:-3}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"1500m", Format:"DecimalSI"}: must be an integer',
-            'status.allocatable.pods: Invalid value: resource.Quantity{i:resource.int64Amount{value:1500, scale:-3}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"1500m", Format:"DecimalSI"}: must be an integer',
+            f'status.capacity.pods: Invalid value: {go_quantity(1500, -3, "1500m")}: must be an integer',
+            f'status.allocatable.pods: Invalid value: {go_quantity(1500, -3, "1500m")}: must be an integer',
         ],
     ),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.kinds.builders import container, create_errors, pod, status_errors, update_errors
+from tests.unit.kinds.builders import container, create_errors, go_quantity, pod, status_errors, update_errors
 
 NODES = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
 WEIGHT = "must be in the range 1-100"
@@ -173,8 +173,8 @@ SPECS: list[tuple[dict[str, Any], list[str]]] = [
     (
         one(resources={"limits": {"example.com/a": "500m"}, "requests": {"example.com/a": "500m"}}),
         [
-            'spec.containers[0].resources.limits[example.com/a]: Invalid value: resource.Quantity{i:resource.int64Amount{value:500, scale:-3}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"500m", Format:"DecimalSI"}: must be an integer',
-            'spec.containers[0].resources.requests[example.com/a]: Invalid value: resource.Quantity{i:resource.int64Amount{value:500, scale:-3}, d:resource.infDecAmount{Dec:(*inf.Dec)(nil)}, s:"500m", Format:"DecimalSI"}: must be an integer',
+            f"spec.containers[0].resources.limits[example.com/a]: Invalid value: {go_quantity(500, -3, '500m')}: must be an integer",
+            f"spec.containers[0].resources.requests[example.com/a]: Invalid value: {go_quantity(500, -3, '500m')}: must be an integer",
         ],
     ),
     (

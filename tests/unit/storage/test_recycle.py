@@ -45,7 +45,7 @@ def test_an_emptied_volume_is_free_again(row, annotations, reference):
     world = World(CONTROLLER, released(annotations=annotations), recycler("Succeeded")).sync(*KEY)
     made = world.get("persistentvolumes", "v")
     assert (made["status"]["phase"], made["spec"].get("claimRef")) == ("Available", reference)
-    assert "annotations" not in made["metadata"]
+    assert not made["metadata"].get("annotations")
     assert world.events == [("Normal VolumeRecycled", "Volume recycled")]
     assert world.get("pods", "recycler-for-v") is None
 
@@ -104,3 +104,18 @@ def _shell(name, line):
         "metadata": {"name": name, "namespace": "default"},
         "spec": {"restartPolicy": "Never", "containers": [container], "volumes": volumes},
     }
+
+
+def test_a_path_of_the_node_is_the_same_through_a_claim_and_without():
+    """docs: tasks/configure-pod-container/configure-persistent-volume-storage, whose reader writes the file on the node."""
+    c = kl.Cluster(1)
+    spec = {"capacity": {"storage": "5Gi"}, "accessModes": ["ReadWriteOnce"], **HOST}
+    c.create({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v"}, "spec": spec})
+    wanted = {"accessModes": ["ReadWriteOnce"], "storageClassName": "", "resources": {"requests": {"storage": "5Gi"}}}
+    c.create({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "c", "namespace": "default"}, "spec": wanted})
+    direct = _shell("w", "echo hi > /d/f")
+    direct["spec"]["volumes"] = [{"name": "v", **HOST}]
+    c.create(direct)
+    c.run(until="pod/w .status.phase=Succeeded", timeout="2m")
+    c.create(_shell("r", "test -f /d/f"))
+    c.run(until="pod/r .status.phase=Succeeded", timeout="2m")
