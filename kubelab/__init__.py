@@ -11,6 +11,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kubelab.world.collector import held_off
+
 __version__ = "0.1.0"
 
 _WHERE = {
@@ -56,7 +58,8 @@ def __getattr__(name: str) -> Any:
     """Public names are imported when first asked for, so that ``import kubelab`` costs next to nothing."""
     if name not in _WHERE:
         raise AttributeError(f"module 'kubelab' has no attribute {name!r}: it has {', '.join(sorted(_WHERE))}")
-    module = import_module(_WHERE[name])
+    with held_off():
+        module = import_module(_WHERE[name])
     found = module if _WHERE[name].endswith(f".{name}") else getattr(module, name)
     globals()[name] = found
     return found

@@ -24,7 +24,7 @@ def body(work: Work) -> Object:
             obj: Object = {**request.body, "metadata": {**request.body["metadata"]}}
         else:
             obj = private(request.body)
-            kind.default(obj, work.context)
+        kind.default(obj, work.context)
         obj["metadata"].pop("managedFields", None)
         return obj
     obj = parse(request.body, kind)

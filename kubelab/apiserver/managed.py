@@ -61,8 +61,8 @@ class ManagedFields:
 
     def of(self, key: ObjectKey) -> list[Object]:
         """The entries of a stored object now."""
-        revision = self.store.last.get(key, 0)
-        return self.at(self.store.log.at(revision)) if revision else []
+        newest = self.store.newest(key)
+        return [] if newest is None else self.at(newest)
 
     def at(self, commit: Commit) -> list[Object]:
         """The entries of an object as a commit left it."""

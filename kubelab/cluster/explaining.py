@@ -106,10 +106,7 @@ def confirm_readable(cluster: Cluster, reference: Reference) -> None:
 def newest(engine: Engine, key: tuple[str, str, str]) -> Commit | None:
     """The newest commit of an object, present or gone."""
     store = engine.store
-    revision = store.last.get(key)
-    if revision:
-        return store.log.at(revision)
-    return next((commit for commit in reversed(store.log.commits) if commit.key == key), None)
+    return store.newest(key) or next((commit for commit in reversed(store.log.commits) if commit.key == key), None)
 
 
 def _links(engine: Engine, commit: Commit) -> list[Commit]:

@@ -120,14 +120,14 @@ def _until(cluster: Cluster, met: Callable[[], bool], limit_ns: int) -> bool:
     engine = cluster._engine
     if met():
         return True
-    store = engine.store
-    seen = store.revision
+    commits = engine.store.log.commits
+    seen = len(commits)
 
     def done() -> bool:
         nonlocal seen
-        if store.revision == seen:
+        if len(commits) == seen:
             return False
-        seen = store.revision
+        seen = len(commits)
         return met()
 
     if drive(engine, limit_ns, done, cluster._world.start_ns, known_end=False):

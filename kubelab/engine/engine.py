@@ -8,6 +8,7 @@ back into its queue; ``("lagged", revision)``: a component whose watches lag hea
 from __future__ import annotations
 
 from collections.abc import Iterable
+from heapq import heappop
 from typing import Any
 
 from kubelab.apiserver.request import Request, Response
@@ -100,7 +101,9 @@ class Engine:
         new.trailing = self.trailing.fork()
         new.lagging = {name: state.fork() for name, state in self.lagging.items()}
         new.runners = {name: runner.fork() for name, runner in self.runners.items()}
-        new.machines = {name: {table: dict(rows) for table, rows in tables.items()} for name, tables in self.machines.items()}
+        new.machines = {
+            name: {table: rows.copy() if rows else {} for table, rows in tables.items()} for name, tables in self.machines.items()
+        }
         return new
 
     # -- what components get ---------------------------------------------------------------------------------------------
@@ -170,7 +173,7 @@ class Engine:
     # -- running ---------------------------------------------------------------------------------------------------------
     def run_one(self) -> None:
         """Process the next wake: time moves to it, and all that follows at once happens."""
-        time_ns, sequence, name, key = self.wakes.pop()
+        time_ns, sequence, name, key = heappop(self.wakes.heap)
         if time_ns > self.now_ns:
             self.now_ns = time_ns
         self.wake = sequence
@@ -232,21 +235,28 @@ class Engine:
             mine = writer.own.get(commit.key)
             if mine is not None and mine[0] <= commit.revision:
                 del writer.own[commit.key]
-        self._tell_all(self._routes.get(resource, ()), change, touched)
+        routes = self._routes.get(resource)
+        if routes:
+            self._tell_all(routes, change, touched)
         if resource == "pods":
             node = commit.object["spec"].get("nodeName")
             if node:
                 self._tell_all(self._node_routes.get(node, ()), change, touched)
 
     def _tell_all(self, routes: Iterable[tuple[str, Watch]], change: Change, touched: dict[str, None]) -> None:
+        runners, now_ns = self.runners, self.now_ns
         for name, watch in routes:
-            runner = self.runners[name]
+            runner = runners[name]
             if not runner.alive:
                 continue
             if runner.lag_ns:
-                self.wake_at(self.now_ns + runner.lag_ns, name, ("lagged", change.revision))
+                self.wake_at(now_ns + runner.lag_ns, name, ("lagged", change.revision))
                 continue
-            keys = watch.keys(change, self.scope(runner, ()))
+            scope = runner.scope
+            if scope is None or scope.now_ns != now_ns or self.lagging:
+                scope = self.scope(runner, ())
+            scope.attempt = 0
+            keys = watch.keys(change, scope)
             if keys:
                 self._queue(runner, keys, change.revision)
                 touched[name] = None
@@ -308,4 +318,5 @@ class Engine:
         elif name in self.lagging:
             self._deliver_lagged(runner, self.trailing.revision)
             runner.lag_ns = 0
+            runner.scope = None
             del self.lagging[name]

@@ -55,6 +55,11 @@ class Bucket:
         self.burst_ns = self.interval_ns * (client.burst - 1)
         self.theoretical_ns = theoretical_ns
 
+    def fork(self) -> Bucket:
+        new = Bucket.__new__(Bucket)
+        new.interval_ns, new.burst_ns, new.theoretical_ns = self.interval_ns, self.burst_ns, self.theoretical_ns
+        return new
+
     def take(self, now_ns: int) -> int:
         """Reserve one token; returns when it may be used."""
         ready = self.theoretical_ns - self.burst_ns
@@ -141,32 +146,26 @@ class Runner:
         self.bucket.theoretical_ns = self.retries.theoretical_ns = 0
 
     def fork(self) -> Runner:
+        """A copy with tables of its own. Most are empty at any instant, and there are as many kubelets as nodes."""
         new = Runner.__new__(Runner)
         new.scope = None
-        for name in (
-            "component",
-            "lanes",
-            "user",
-            "name",
-            "index",
-            "alive",
-            "epoch",
-            "serial",
-            "lag_ns",
-            "last_event_ns",
-            "sending",
-            "queued",
-        ):
-            setattr(new, name, getattr(self, name))
-        for name in ("busy", "processing", "dirty", "waiting", "failures", "flights", "pending", "own", "outbox", "stories"):
-            setattr(new, name, dict(getattr(self, name)))
-        for name in ("queues", "memory", "recorder"):
-            setattr(new, name, {key: dict(table) for key, table in getattr(self, name).items()})
-        for name in ("bucket", "retries"):
-            old = getattr(self, name)
-            copy = Bucket.__new__(Bucket)
-            copy.interval_ns, copy.burst_ns, copy.theoretical_ns = old.interval_ns, old.burst_ns, old.theoretical_ns
-            setattr(new, name, copy)
+        new.component, new.lanes, new.user, new.name, new.index = self.component, self.lanes, self.user, self.name, self.index
+        new.alive, new.epoch, new.serial, new.lag_ns = self.alive, self.epoch, self.serial, self.lag_ns
+        new.last_event_ns, new.sending, new.queued = self.last_event_ns, self.sending, self.queued
+        new.bucket, new.retries = self.bucket.fork(), self.retries.fork()
+        new.busy = self.busy.copy()
+        new.waiting = self.waiting.copy()
+        new.stories = self.stories.copy()
+        new.processing = self.processing.copy() if self.processing else {}
+        new.dirty = self.dirty.copy() if self.dirty else {}
+        new.failures = self.failures.copy() if self.failures else {}
+        new.flights = self.flights.copy() if self.flights else {}
+        new.pending = self.pending.copy() if self.pending else {}
+        new.own = self.own.copy() if self.own else {}
+        new.outbox = self.outbox.copy() if self.outbox else {}
+        new.queues = {lane: queue.copy() if queue else {} for lane, queue in self.queues.items()}
+        new.memory = {name: table.copy() for name, table in self.memory.items()}
+        new.recorder = {name: table.copy() for name, table in self.recorder.items()}
         return new
 
     def dump(self) -> dict[str, Any]:

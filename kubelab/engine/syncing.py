@@ -10,7 +10,7 @@ from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from kubelab.apiserver.request import Options, Origin, Request
+from kubelab.apiserver.request import NO_LIST_OPTIONS, Options, Origin, Request
 from kubelab.engine.component import Later, Tables
 from kubelab.engine.internal_error import broken
 from kubelab.engine.plan import NOTHING, Act, Call, EventDraft, Key, Plan
@@ -32,23 +32,25 @@ def pump(engine: Engine, runner: Runner) -> None:
     """Start syncs while there are keys and free workers; a sync may queue further keys, also in another lane."""
     if not runner.queued or not runner.alive:
         return
-    lanes = runner.lanes
+    lanes, busy, queues = runner.lanes, runner.busy, runner.queues
     started = True
-    while started:
+    while started and runner.queued:
         started = False
-        for lane, queue in runner.queues.items():
+        for lane, queue in queues.items():
+            if not queue:
+                continue
             limit = lanes[lane]
-            while queue and (not limit or runner.busy[lane] < limit):
+            while queue and (not limit or busy[lane] < limit):
                 key = next(iter(queue))
                 cause, wake = queue.pop(key)
-                runner.busy[lane] += 1
+                busy[lane] += 1
                 runner.processing[key] = None
                 try:
                     _round(engine, runner, key, wake, cause)
                 except Exception as error:
                     raise broken(engine, runner, key, error) from error
                 started = len(lanes) > 1
-    runner.queued = any(runner.queues.values())
+        runner.queued = any(queues.values())
 
 
 def _round(engine: Engine, runner: Runner, key: Key, wake: int, cause: int) -> None:
@@ -59,7 +61,7 @@ def _round(engine: Engine, runner: Runner, key: Key, wake: int, cause: int) -> N
         plan = NOTHING if seen is None else runner.component.plan(seen)
         if plan.because or plan.batches:
             runner.stories[key] = plan.because
-        else:
+        elif runner.stories:
             runner.stories.pop(key, None)
         if plan is not NOTHING:
             _at_once(engine, runner, plan, wake, cause, key)
@@ -91,7 +93,8 @@ def _finish(engine: Engine, runner: Runner, key: Key, plan: Plan, error: str, wa
             runner.enqueue(further, cause, wake)
         if plan.again_ns == 0:
             return True
-        runner.failures.pop(key, None)
+        if runner.failures:
+            runner.failures.pop(key, None)
         if plan.again_ns is not None:
             engine.later(runner, key, plan.again_ns, cause)
     else:
@@ -107,7 +110,7 @@ def _finish(engine: Engine, runner: Runner, key: Key, plan: Plan, error: str, wa
             engine.later(runner, key, max(delay_ns, bucket_ns), cause)
     runner.busy[runner.component.lane(key)] -= 1
     runner.processing.pop(key, None)
-    again = runner.dirty.pop(key, None)
+    again = runner.dirty.pop(key, None) if runner.dirty else None
     if again is not None:
         runner.enqueue(key, *again)
     return False
@@ -206,9 +209,9 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
         pending.wake,
         pending.cause,
         _reason_text(runner, pending),
-        wait_ns=pending.sent_ns - pending.asked_ns,
-        latency_ns=engine.now_ns - pending.sent_ns,
-        typed=True,
+        pending.sent_ns - pending.asked_ns,
+        engine.now_ns - pending.sent_ns,
+        True,
     )
     response = engine.handle(
         Request(
@@ -221,9 +224,10 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
             call.body,
             call.patch_type,
             Options(field_manager=call.manager or identity.agent, force=True) if call.patch_type == "apply" else _TYPED,
-            user=runner.user,
-            user_agent=identity.agent,
-            origin=origin,
+            NO_LIST_OPTIONS,
+            runner.user,
+            identity.agent,
+            origin,
         )
     )
     for commit in response.commits:
@@ -312,7 +316,3 @@ def write(memory: Tables, changes: Mapping[str, Mapping[Any, Any]]) -> None:
             else:
                 table[key] = item
 
-
-def deliverable(found: Key | Later) -> tuple[Key, int]:
-    """A key and its delay."""
-    return (found.key, found.after_ns) if type(found) is Later else (found, 0)  # type: ignore[return-value]

@@ -117,7 +117,7 @@ def known(store: Store, reference: str, namespace: str) -> Reference:
     """What is there or was once; where only others of its kind were, the name is mistyped (where there were none, it may still come)."""
     found = references.parse(reference, namespace=namespace)
     key = (found.kind.resource, found.namespace, found.name)
-    if key in store.last or any(commit.key == key for commit in store.log.commits):
+    if store.head.get(*key) is not None or any(commit.key == key for commit in store.log.commits):
         return found
     there = sorted({str(found._replace(name=commit.key[2])) for commit in store.log.commits if commit.key[:2] == key[:2]})
     if not there:

@@ -81,6 +81,7 @@ class Kind:
     ``validate``, ``validate_update``, ``validate_status``: findings in upstream's order, **without** generic metadata errors, which the
     request line adds (``names.validate_metadata``) where upstream does. ``validate_update`` includes what ``validate`` says, if upstream does so.
     ``spec_changed``: whether an update raises metadata.generation (None: this kind has none).
+    ``defaults_replace``: ``default`` sets whole fields of the object and changes nothing inside them.
     ``warnings``: the strategy's warnings for create and update.
     ``resource``: the storage name, ``pods`` or ``deployments.apps``.
     """
@@ -114,6 +115,7 @@ class Kind:
     orphans_by_default: bool = False
     create_on_update: bool = False
     update_needs_resource_version: bool = False
+    defaults_replace: bool = False
     resource: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -126,8 +128,10 @@ class Kind:
 
     @property
     def stored_as_sent(self) -> bool:
-        """Whether neither defaults nor a strategy touch an object (Event, Lease), so that what is stored may share its parts."""
-        return self.default is _nothing and self.prepare_create is _nothing and self.prepare_update is _nothing_update
+        """Whether neither defaults nor a strategy change parts of an object (Event, Lease, slices): what is stored may share them."""
+        if self.prepare_create is not _nothing or self.prepare_update is not _nothing_update:
+            return False
+        return self.default is _nothing or self.defaults_replace
 
     def qualified(self) -> str:
         """The kind as error messages name it: ``Pod``, ``Deployment.apps``."""

@@ -6,10 +6,11 @@ upstream: pkg/kubelet/kubelet_node_status.go, pkg/kubelet/nodestatus/setters.go,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kubelab.engine.component import Scope
-from kubelab.engine.plan import Batch, Call, EventDraft, Plan, Reason
+from kubelab.engine.plan import Batch, Because, Call, EventDraft, Plan, Reason
 from kubelab.kubelet.addresses import node_address, pod_range
 from kubelab.world.clock import SECOND, parse_rfc3339, rfc3339, rfc3339_micro
 
@@ -118,9 +119,15 @@ def observe_lease(scope: Scope, node_name: str) -> LeaseSeen:
     return LeaseSeen(node_name, node["metadata"]["uid"] if node else "", lease, scope.now_ns)
 
 
+@lru_cache(maxsize=8192)
+def _renewal(node: str) -> Because:
+    """Why a node's lease is renewed: each time the same."""
+    return RENEW(f"node/{node}")
+
+
 def plan_lease(seen: LeaseSeen) -> Plan:
     """Renew the lease, or make it; and again in ten seconds."""
-    because = RENEW(f"node/{seen.node}")
+    because = _renewal(seen.node)
     spec = {"holderIdentity": seen.node, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": rfc3339_micro(seen.now_ns)}
     verb, body = "update", seen.lease
     if body is not None:
@@ -141,9 +148,8 @@ _UNKNOWN: tuple[Stamp | None, int] = (None, 0)
 
 
 class StatusSeen(NamedTuple):
-    """The Node object (None: gone), the images on the machine, how often it was booted, and whether it was schedulable at the last look.
-
-    ``stamp`` changes with whatever the report depends on; ``steady``: it is that of a look that found nothing to report until later.
+    """The Node object (None: gone, or nothing to report until later), the images on the machine, how often it was booted, and whether it
+    was schedulable at the last look. ``stamp`` changes with whatever the report depends on.
     """
 
     node: Object | None
@@ -153,7 +159,9 @@ class StatusSeen(NamedTuple):
     starting: bool
     now_ns: int
     stamp: Stamp | None = None
-    steady: bool = False
+
+
+_NOTHING_NEW = StatusSeen(None, [], 0, None, False, 0)
 
 
 def observe_status(scope: Scope, node_name: str) -> StatusSeen:
@@ -162,9 +170,9 @@ def observe_status(scope: Scope, node_name: str) -> StatusSeen:
     boots = int(scope.local.get("boot", _NONE).get("count", 0))
     stamp = _stamp(scope, node, boots) if node is not None else None
     known, until_ns = memory.get("steady", _UNKNOWN)
-    steady = stamp is not None and stamp == known and scope.now_ns < until_ns
-    images = [] if steady else _images(scope)
-    return StatusSeen(node, images, boots, memory.get("unschedulable"), "started" not in memory, scope.now_ns, stamp, steady)
+    if stamp is not None and stamp == known and scope.now_ns < until_ns:
+        return _NOTHING_NEW
+    return StatusSeen(node, _images(scope), boots, memory.get("unschedulable"), "started" not in memory, scope.now_ns, stamp)
 
 
 def _stamp(scope: Scope, node: Object, boots: int) -> Stamp:
@@ -179,7 +187,7 @@ _STEADY = Plan(again_ns=STATUS_NS)
 def plan_status(seen: StatusSeen) -> Plan:
     """Report the node's status if it differs from what the API server has, or every five minutes."""
     node = seen.node
-    if node is None or seen.steady:
+    if node is None:
         return _STEADY
     status = node.get("status") or _NONE
     old = {condition["type"]: condition for condition in status.get("conditions") or ()}

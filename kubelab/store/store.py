@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from kubelab.store.log import CallRecord, Commit, Log, Manager, Object, ObjectKey
+from kubelab.store.log import Commit, Log, Manager, Object, ObjectKey
 from kubelab.store.state import State
 from kubelab.world.clock import MINUTE
 
@@ -17,15 +17,14 @@ WATCH_WINDOW_NS = 10 * MINUTE
 class Store:
     """Commits go in by ``commit``; ``head`` is the state after the newest of them."""
 
-    __slots__ = ("head", "last", "log")
+    __slots__ = ("head", "log")
 
-    def __init__(self, log: Log | None = None, head: State | None = None, last: dict[ObjectKey, int] | None = None) -> None:
+    def __init__(self, log: Log | None = None, head: State | None = None) -> None:
         self.log = Log() if log is None else log
         self.head = State() if head is None else head
-        self.last: dict[ObjectKey, int] = {} if last is None else last
 
     def fork(self) -> Store:
-        return Store(self.log.fork(), self.head.fork(), dict(self.last))
+        return Store(self.log.fork(), self.head.fork())
 
     @property
     def revision(self) -> int:
@@ -33,19 +32,17 @@ class Store:
 
     def commit(self, time_ns: int, type_: str, key: ObjectKey, obj: Object, manager: Manager, call: int) -> Commit:
         """Append one change and apply it. ``obj`` must carry the resourceVersion that it becomes, ``revision + 1``."""
-        revision, previous = self.log.revision + 1, self.last.get(key, 0)
-        old = self.head.get(*key) if previous else None
+        revision, old = self.log.revision + 1, self.head.get(*key)
+        previous = 0 if old is None else int(old["metadata"]["resourceVersion"])
         commit = Commit(revision, time_ns, type_, key, obj, old, previous, call, manager)
         self.log.commits.append(commit)
         self.head.apply(commit)
-        if type_ == "DELETED":
-            self.last.pop(key, None)
-        else:
-            self.last[key] = revision
         return commit
 
-    def record(self, call: CallRecord) -> None:
-        self.log.calls.append(call)
+    def newest(self, key: ObjectKey) -> Commit | None:
+        """The commit that left an object as it is now; None if it is not there."""
+        obj = self.head.get(*key)
+        return None if obj is None else self.log.at(int(obj["metadata"]["resourceVersion"]))
 
     def oldest_watchable(self, now_ns: int) -> int:
         """The oldest revision from which a watch may start: what has happened since is still in the window."""

@@ -63,8 +63,11 @@ class View:
         """The pods of a namespace that carry all ``labels`` (at least one): a selector's candidates, through the rarest label."""
         sets = [self.state.by_label.get((namespace, key, text), _NONE) for key, text in labels.items()]
         table = self.state.all("pods")
-        rarest = min(sets, key=len)
-        found = (table[place] for place in rarest if all(place in other for other in sets))
+        if len(sets) == 1:
+            found = [table[place] for place in sets[0]]
+        else:
+            rarest = min(sets, key=len)
+            found = [table[place] for place in rarest if all(place in other for other in sets)]
         return self._overlaid("pods", found, lambda obj: _carries(obj, namespace, labels))
 
     # -- the overlay -------------------------------------------------------------------------------------------------

@@ -44,13 +44,21 @@ PLUGINS: tuple[Plugin, ...] = (
     DefaultIngressClass(),
     ResourceQuota(),
 )
+ONLY_REFUSING = (NamespaceLifecycle, NodeRestriction)
 
 Step = tuple[str, Callable[[Attributes, Cluster], None]]
 
 
 def changes(work: Work) -> bool:
-    """Whether some plug-in may change this draft."""
-    return bool(_steps(work.operation, _resource(work))[0])
+    """Whether some plug-in may change this draft, or the strategy may that comes after them."""
+    return _may_change(work.operation, _resource(work), work.kind.stored_as_sent)
+
+
+@cache
+def _may_change(operation: str, resource: str, stored_as_sent: bool) -> bool:
+    """Plug-ins that only refuse count where a strategy would: not for what is stored as it was sent."""
+    admitting = (plugin for plugin in _handling(operation, resource) if type(plugin).admit is not nothing)
+    return any(not stored_as_sent or type(plugin) not in ONLY_REFUSING for plugin in admitting)
 
 
 def mutate(work: Work) -> None:
@@ -75,11 +83,15 @@ def _resource(work: Work) -> str:
 @cache
 def _steps(operation: str, resource: str) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
     """Who mutates and who validates this kind of write."""
-    wanted = ((operation, resource), (operation, "*"))
-    plugins = [plugin for plugin in PLUGINS if any(each in wanted for each in plugin.handles)]
+    plugins = _handling(operation, resource)
     admits = tuple((plugin.needs, plugin.admit) for plugin in plugins if type(plugin).admit is not nothing)
     validates = tuple((plugin.needs, plugin.validate) for plugin in plugins if type(plugin).validate is not nothing)
     return admits, validates
+
+
+def _handling(operation: str, resource: str) -> list[Plugin]:
+    wanted = ((operation, resource), (operation, "*"))
+    return [plugin for plugin in PLUGINS if any(each in wanted for each in plugin.handles)]
 
 
 def _run(work: Work, steps: tuple[Step, ...]) -> None:

@@ -165,6 +165,8 @@ def pod_services(change: Change, scope: Scope) -> Iterable[Key]:
     pod, old = change.object, change.old
     meta = pod["metadata"]
     namespace, labels = meta["namespace"], meta.get("labels")
+    if not scope.memory.get(f"{_BUCKETS} {namespace}"):
+        return ()
     if change.type == "MODIFIED" and old is not None:
         changed, moved = _changes(old, pod)
         if not changed and not moved:

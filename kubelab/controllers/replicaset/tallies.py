@@ -33,7 +33,13 @@ class Tally(NamedTuple):
     mismatched: int = 0
 
     def changed(self, by: Tally, sign: int) -> Tally:
-        return Tally(*(mine + sign * theirs for mine, theirs in zip(self, by, strict=True)))
+        active, fully_labelled, ready, mismatched = by
+        return Tally(
+            self.active + sign * active,
+            self.fully_labelled + sign * fully_labelled,
+            self.ready + sign * ready,
+            self.mismatched + sign * mismatched,
+        )
 
 
 ZERO = Tally()

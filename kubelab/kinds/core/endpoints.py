@@ -5,6 +5,8 @@ upstream: pkg/registry/core/endpoint/strategy.go, pkg/apis/core/validation/valid
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from kubelab.kinds.columns import AGE, NAME
 from kubelab.kinds.core.service_validation import validate_not_special_ip
 from kubelab.kinds.field import FieldError, invalid, not_supported, required
@@ -40,11 +42,18 @@ def validate(obj: Object, ctx: Context) -> list[FieldError]:
             errors.append(required(path, "must specify `addresses` or `notReadyAddresses`"))
         for part in ("addresses", "notReadyAddresses"):
             for place, address in enumerate(subset.get(part) or ()):
-                errors += _validate_address(address, f"{path}.{part}[{place}]")
+                if not _is_valid(address.get("ip") or "", address.get("hostname"), address.get("nodeName")):
+                    errors += _validate_address(address, f"{path}.{part}[{place}]")
         ports = subset.get("ports") or []
         for place, port in enumerate(ports):
             errors += _validate_port(port, f"{path}.ports[{place}]", several=len(ports) > 1)
     return errors
+
+
+@lru_cache(maxsize=32768)
+def _is_valid(text: str, host: str | None, node: str | None) -> bool:
+    """Whether an address of these parts has no fault: a service's addresses are looked at again at each change of one of them."""
+    return not _validate_address({"ip": text, "hostname": host, "nodeName": node}, "")
 
 
 def _validate_address(address: Object, path: str) -> list[FieldError]:
@@ -98,6 +107,7 @@ KIND = Kind(
     short_names=("ep",),
     definition="core.v1.Endpoints",
     default=default,
+    defaults_replace=True,
     validate=validate,
     validate_update=validate_update,
     validate_name=name_is_dns_subdomain,

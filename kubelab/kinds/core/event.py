@@ -119,7 +119,7 @@ def _shown(obj: Object, field: str) -> Go | None:
         return None if value is None and field == "related" else struct("core.ObjectReference", **parts)
     if field == "source":
         return struct("core.EventSource", Component=(value or {}).get("component", ""), Host=(value or {}).get("host", ""))
-    return time(value) if field.endswith("Time") or field.endswith("Timestamp") else None
+    return time(value) if field.endswith(("Time", "Timestamp")) else None
 
 
 _INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")

@@ -7,6 +7,7 @@ apimachinery/pkg/util/validation/validation.go, pkg/apis/core/validation/validat
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 from kubelab.kinds.columns import AGE, NAME, at, shortened
 from kubelab.kinds.equality import immutable, same
@@ -67,8 +68,21 @@ def _validate_endpoints(endpoints: list[Object], kind: str) -> list[FieldError]:
         return [too_many("endpoints", len(endpoints), _MAX_ENDPOINTS)]
     errors: list[FieldError] = []
     for index, endpoint in enumerate(endpoints):
-        errors += _validate_endpoint(endpoint, kind, f"endpoints[{index}]")
+        if not _is_plain(endpoint, kind):
+            errors += _validate_endpoint(endpoint, kind, f"endpoints[{index}]")
     return errors
+
+
+def _is_plain(endpoint: Object, kind: str) -> bool:
+    """Whether an endpoint is one of the usual make without fault: a slice's endpoints are looked at again at each change of one of them."""
+    if endpoint.get("deprecatedTopology") or endpoint.get("hints") is not None:
+        return False
+    return _is_valid(tuple(endpoint.get("addresses") or ()), kind, endpoint.get("nodeName"), endpoint.get("hostname"))
+
+
+@lru_cache(maxsize=32768)
+def _is_valid(addresses: tuple[str, ...], kind: str, node: str | None, host: str | None) -> bool:
+    return not _validate_endpoint({"addresses": [*addresses], "nodeName": node, "hostname": host}, kind, "")
 
 
 def _validate_endpoint(endpoint: Object, kind: str, path: str) -> list[FieldError]:
@@ -201,6 +215,7 @@ KIND = Kind(
     plural="endpointslices",
     group="discovery.k8s.io",
     default=default,
+    defaults_replace=True,
     validate=validate,
     validate_update=validate_update,
     validate_name=name_is_dns_subdomain,
