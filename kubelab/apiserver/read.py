@@ -29,7 +29,11 @@ Match = Callable[[Object], bool]
 def get(work: Work) -> Response:
     """One object. ``resourceVersion`` beyond the newest is a Timeout."""
     _not_in_the_future(work, work.request.list_options.resource_version)
-    return work.answer(work.stored())
+    return work.answer(_as_read(work, work.stored()))
+
+
+def _as_read(work: Work, obj: Object) -> Object:
+    return obj if work.kind.as_read is None else work.kind.as_read(obj, work.context)
 
 
 def list_(work: Work) -> Response:
@@ -51,7 +55,7 @@ def list_(work: Work) -> Response:
         meta["continue"] = _make_token(meta["resourceVersion"], more)
         if not options.label_selector and not options.field_selector:
             meta["remainingItemCount"] = remaining
-    return work.answer({"kind": f"{kind.kind}List", "apiVersion": _version(work), "metadata": meta, "items": items})
+    return work.answer({"kind": f"{kind.kind}List", "apiVersion": _version(work), "metadata": meta, "items": [_as_read(work, item) for item in items] if work.kind.as_read else items})
 
 
 def _version(work: Work) -> str:

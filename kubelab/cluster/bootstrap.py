@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from kubelab.apiserver.request import Request, Response, User
 from kubelab.cluster import faults
+from kubelab.cluster.clock import CLOCK
 from kubelab.cluster.errors import ApiError
 from kubelab.controllers import registry as controllers
 from kubelab.engine.engine import Engine
@@ -30,7 +31,7 @@ BOOT_NS = 30 * SECOND  # the cluster has been up for this long when the user get
 
 def start(engine: Engine, nodes: Sequence[Object], storage_class: str | None) -> None:
     """Create the system's objects and nodes, start the components, and let them come to rest."""
-    for obj in (*system_objects(), *rbac.objects(), *([_storage_class(storage_class)] if storage_class else [])):
+    for obj in (*system_objects(), CLOCK, *rbac.objects(), *([_storage_class(storage_class)] if storage_class else [])):
         create(engine, obj)
     for component in (*controllers.components(), *storage.components(), faults.CONTROLLER):
         engine.register(component)

@@ -11,7 +11,7 @@ from typing import Any
 
 from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
-from kubelab.cluster import applying, attaching, bootstrap, draining, explaining, faults, looking, node_door, references, running
+from kubelab.cluster import applying, attaching, bootstrap, clock, draining, explaining, faults, looking, node_door, references, running
 from kubelab.cluster import why_not as reasons
 from kubelab.cluster.errors import ApiError, ApiWarning, ExecError, Unsettled
 from kubelab.cluster.explaining import Explanation
@@ -157,6 +157,7 @@ class Cluster:
         engine = self._engine
         with held_back():
             answer = raw.ask(engine.server, engine.handle, engine.now_ns, method, path, body, content_type, who, headers or {})
+        clock.obey(engine, self._world.start_ns)
         return answer.code, answer.object
 
     def _call(self, verb: str, reference: Reference, **more: Any) -> Response:
@@ -166,6 +167,7 @@ class Cluster:
         request = Request(verb, reference.kind.resource, reference.namespace, reference.name, user=self._user, user_agent=agent, **more)
         with held_back():
             response = self._engine.handle(request)
+        clock.obey(self._engine, self._world.start_ns)
         if response.code >= 400:
             raise ApiError(response.object, place)
         for text in response.warnings:

@@ -82,6 +82,7 @@ class Kind:
     request line adds (``names.validate_metadata``) where upstream does. ``validate_update`` includes what ``validate`` says, if upstream does so.
     ``spec_changed``: whether an update raises metadata.generation (None: this kind has none).
     ``defaults_replace``: ``default`` sets whole fields of the object and changes nothing inside them.
+    ``as_read``: what a read shows where that is not what is stored (a clock's time); it only reads.
     ``warnings``: the strategy's warnings for create and update.
     ``resource``: the storage name, ``pods`` or ``deployments.apps``.
     """
@@ -107,6 +108,7 @@ class Kind:
     validate_name: Callable[[str, bool], list[str]] | None = None
     spec_changed: Callable[[Object, Object], bool] | None = None
     warnings: Callable[[Object, Object | None, Context], Sequence[str]] | None = None
+    as_read: Callable[[Object, Context], Object] | None = None
     selectable: Callable[[Object], dict[str, str]] = _no_fields
     selectable_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()

@@ -317,3 +317,21 @@ def test_a_reference_to_no_kind_names_what_would_work(cluster: kl.Cluster, refer
 def test_tab_completion_offers_what_is_there(cluster: kl.Cluster) -> None:
     cluster.apply([pod("a"), statefulset()])
     assert {"pod/a", "statefulset/db", "node/node-1"} <= set(cluster._ipython_key_completions_())
+
+
+def test_the_clock_object_lets_time_pass_and_tells_it(cluster: kl.Cluster) -> None:
+    assert cluster.get("clock/lab")["status"]["now"] == "2026-01-01T00:00:00Z"
+    cluster.patch("clock/lab", {"spec": {"advance": "90s"}}, type="merge")
+    assert cluster.elapsed == 90
+    clock = cluster.get("clock/lab")
+    assert (clock["status"]["now"], clock["spec"]) == ("2026-01-01T00:01:30Z", {"pace": "paused"})
+    code, _ = cluster.request(
+        "PATCH",
+        "/apis/lab.kubelab.dev/v1/clocks/lab",
+        {"spec": {"advance": "30s"}},
+        content_type="application/merge-patch+json",
+    )
+    assert (code, cluster.elapsed) == (200, 120)
+    assert cluster.list("clocks")[0]["status"]["now"] == "2026-01-01T00:02:00Z"
+    with pytest.raises(kl.ApiError, match="spec.advance"):
+        cluster.patch("clock/lab", {"spec": {"advance": "soon"}}, type="merge")

@@ -1,4 +1,7 @@
-"""Clock: virtual time as an object (DESIGN section 4). There is one, named ``lab``."""
+"""Clock: virtual time as an object. There is one, named ``lab``; ``spec.advance`` lets time pass, ``status.now`` tells it.
+
+``spec.pace`` is for a cluster that is served: from Python time passes by ``run`` alone.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,11 @@ def prepare_update(obj: Object, old: Object, ctx: Context) -> None:
 
 def prepare_status(obj: Object, old: Object, ctx: Context) -> None:
     keep(obj, old, "spec")
+
+
+def as_read(obj: Object, ctx: Context) -> Object:
+    """The time is that of the read, not of the last write."""
+    return {**obj, "status": {**(obj.get("status") or {}), "now": ctx.now}}
 
 
 def validate(obj: Object, ctx: Context) -> list[FieldError]:
@@ -63,6 +71,7 @@ KIND = Kind(
     validate_update=validate_update,
     validate_name=name_is_dns_subdomain,
     spec_changed=spec_changed,
+    as_read=as_read,
     columns=(
         NAME,
         Column("Pace", at("spec", "pace", default=""), description="paused, max or virtual seconds per second"),
