@@ -16,14 +16,15 @@ DEFAULTS_1_28 = {
     "JobPodReplacementPolicy": False,
     "MaxUnavailableStatefulSet": False,
     "PDBUnhealthyPodEvictionPolicy": True,
+    "PodHostIPs": False,
     "SELinuxMountReadWriteOncePod": True,
+    "SidecarContainers": False,
     "StatefulSetAutoDeletePVC": True,
     "StatefulSetStartOrdinal": True,
     "TopologyAwareHints": True,
 }
 
-ALWAYS_OFF_UNLESS_SET = ("PodHostIPs", "SidecarContainers")
-KNOWN = tuple(sorted((*DEFAULTS_1_28, *ALWAYS_OFF_UNLESS_SET)))
+KNOWN = tuple(sorted(DEFAULTS_1_28))
 
 
 def enabled(ctx: Context, name: str) -> bool:

@@ -31,9 +31,6 @@ class Context(NamedTuple):
     gates: Mapping[str, bool] = _NO_GATES
     as_group: str = ""
 
-    def gate(self, name: str) -> bool:
-        return self.gates.get(name, False)
-
 
 def _nothing(obj: Object, ctx: Context) -> None:
     return None

@@ -19,6 +19,7 @@ from kubelab.kinds.intstr import go_int_or_string, validate_at_most_100_percent,
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import name_is_dns_subdomain
 from kubelab.kinds.path_copy import keep, own
+from kubelab.kinds.podspec.disabled import TEMPLATE, drop_disabled_pod_fields
 from kubelab.kinds.selectors import SelectorError, compile_selector, validate_label_selector
 
 TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
@@ -61,11 +62,13 @@ def _set_template_generation(obj: Object, generation: int) -> None:
 
 
 def prepare_create(obj: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, None, ctx, TEMPLATE)
     obj["status"] = dict.fromkeys(_ALWAYS_PRESENT, 0)
     _set_template_generation(obj, max(1, template_generation(obj)))
 
 
 def prepare_update(obj: Object, old: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, old, ctx, TEMPLATE)
     keep(obj, old, "status")
     changed = not same(obj["spec"]["template"], old["spec"]["template"])
     _set_template_generation(obj, template_generation(old) + changed)

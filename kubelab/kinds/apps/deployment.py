@@ -23,6 +23,7 @@ from kubelab.kinds.intstr import (
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import name_is_dns_subdomain
 from kubelab.kinds.path_copy import keep, own
+from kubelab.kinds.podspec.disabled import TEMPLATE, drop_disabled_pod_fields
 from kubelab.kinds.selectors import SelectorError, compile_selector
 
 ROLLBACK_TO = "deprecated.deployment.rollback.to"
@@ -53,10 +54,12 @@ def default(obj: Object, ctx: Context) -> None:
 
 
 def prepare_create(obj: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, None, ctx, TEMPLATE)
     obj["status"] = {}
 
 
 def prepare_update(obj: Object, old: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, old, ctx, TEMPLATE)
     keep(obj, old, "status")
 
 

@@ -16,6 +16,7 @@ from kubelab.kinds.go_values import label_selector
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import name_is_dns_subdomain
 from kubelab.kinds.path_copy import keep, own
+from kubelab.kinds.podspec.disabled import TEMPLATE, drop_disabled_pod_fields
 
 _COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
 
@@ -26,10 +27,12 @@ def default(obj: Object, ctx: Context) -> None:
 
 
 def prepare_create(obj: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, None, ctx, TEMPLATE)
     obj["status"] = {"replicas": 0}
 
 
 def prepare_update(obj: Object, old: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, old, ctx, TEMPLATE)
     keep(obj, old, "status")
 
 

@@ -27,6 +27,7 @@ from kubelab.kinds.intstr import go_int_or_string, validate_at_most_100_percent,
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import name_is_dns_label, validate_annotations, validate_labels
 from kubelab.kinds.path_copy import keep, own
+from kubelab.kinds.podspec.disabled import TEMPLATE, drop_disabled_pod_fields
 from kubelab.kinds.podspec.validation import validate_pod_annotations
 
 _MUTABLE = ("replicas", "template", "updateStrategy", "minReadySeconds", "ordinals", "persistentVolumeClaimRetentionPolicy")
@@ -89,11 +90,13 @@ def _defaulted_claim_template(claim: Object) -> Object:
 
 
 def prepare_create(obj: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, None, ctx, TEMPLATE)
     obj["status"] = {"replicas": 0, "availableReplicas": 0}
     _drop_disabled(own(obj, "spec"), None, ctx)
 
 
 def prepare_update(obj: Object, old: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, old, ctx, TEMPLATE)
     keep(obj, old, "status")
     _drop_disabled(own(obj, "spec"), old["spec"], ctx)
 

@@ -18,6 +18,7 @@ from kubelab.kinds.go_values import label_selector
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import name_is_dns_subdomain
 from kubelab.kinds.path_copy import keep, own
+from kubelab.kinds.podspec.disabled import JOB_TEMPLATE, drop_disabled_pod_fields
 
 _POLICIES = ("Allow", "Forbid", "Replace")
 _ZONE_PART = re.compile(r"[A-Za-z.\-_0-9+]{1,14}")
@@ -35,10 +36,12 @@ def default(obj: Object, ctx: Context) -> None:
 
 
 def prepare_create(obj: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, None, ctx, JOB_TEMPLATE)
     obj["status"] = {}
 
 
 def prepare_update(obj: Object, old: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, old, ctx, JOB_TEMPLATE)
     keep(obj, old, "status")
 
 

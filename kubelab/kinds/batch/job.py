@@ -17,6 +17,7 @@ from kubelab.kinds.go_values import POINTER, label_selector, string_map
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import IMMUTABLE, is_dns1123_label, name_is_dns_subdomain
 from kubelab.kinds.path_copy import keep, own
+from kubelab.kinds.podspec.disabled import TEMPLATE, drop_disabled_pod_fields
 from kubelab.kinds.selectors import SelectorError, compile_selector, matches_selector, validate_label_selector
 from kubelab.world.clock import parse_rfc3339
 
@@ -37,6 +38,7 @@ def default(obj: Object, ctx: Context) -> None:
 
 
 def prepare_create(obj: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, None, ctx, TEMPLATE)
     obj["status"] = {}
     drop_disabled(own(obj, "spec"), None, ctx)
     if not obj["spec"].get("manualSelector"):
@@ -65,6 +67,7 @@ def _generate_selector(obj: Object) -> None:
 
 
 def prepare_update(obj: Object, old: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, old, ctx, TEMPLATE)
     keep(obj, old, "status")
     drop_disabled(own(obj, "spec"), old["spec"], ctx)
 

@@ -15,6 +15,7 @@ from kubelab.kinds.core.pod_validation import validate_pod, validate_pod_status,
 from kubelab.kinds.kind import Context, Kind, Object
 from kubelab.kinds.names import is_dns1123_label, name_is_dns_subdomain
 from kubelab.kinds.podspec.defaults import default_pod
+from kubelab.kinds.podspec.disabled import POD, drop_disabled_pod_fields
 from kubelab.kinds.quantity import parse
 
 _QOS_RESOURCES = ("cpu", "memory")
@@ -75,6 +76,7 @@ def _add_compute(total: dict[str, int], amounts: dict[str, str] | None) -> list[
 
 
 def prepare_create(obj: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, None, ctx, POD)
     spec = obj.get("spec") or {}
     status: Object = {"phase": "Pending", "qosClass": qos_class(spec)}
     if spec.get("schedulingGates"):
@@ -92,6 +94,7 @@ def prepare_create(obj: Object, ctx: Context) -> None:
 
 
 def prepare_update(obj: Object, old: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, old, ctx, POD)
     obj["status"] = old.get("status") or {}
 
 

@@ -14,6 +14,7 @@ from kubelab.kinds.equality import same
 from kubelab.kinds.field import FieldError, Go, forbidden, go_string_map, invalid, not_supported, required
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import NEGATIVE, name_is_dns_subdomain, validate_kube_finalizers
+from kubelab.kinds.podspec.disabled import TEMPLATE, drop_disabled_pod_fields
 from kubelab.kinds.selectors import matches_labels
 
 _COUNTS = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration")
@@ -38,10 +39,12 @@ def default(obj: Object, ctx: Context) -> None:
 
 
 def prepare_create(obj: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, None, ctx, TEMPLATE)
     obj["status"] = {"replicas": 0}
 
 
 def prepare_update(obj: Object, old: Object, ctx: Context) -> None:
+    drop_disabled_pod_fields(obj, old, ctx, TEMPLATE)
     obj["status"] = old.get("status") or {}
 
 

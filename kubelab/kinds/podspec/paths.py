@@ -6,6 +6,7 @@ upstream: pkg/apis/core/validation/validation.go (validateLocalDescendingPath, v
 from __future__ import annotations
 
 from kubelab.kinds.field import FieldError, forbidden, invalid, not_supported, required
+from kubelab.kinds.gates import enabled
 from kubelab.kinds.kind import Context, Object
 from kubelab.kinds.names import is_qualified_name
 from kubelab.kinds.quantity import parse
@@ -72,7 +73,7 @@ def split_subscript(field_path: str) -> tuple[str, str] | None:
 def validate_field_ref(reference: Object, supported: tuple[str, ...], path: str, ctx: Context) -> list[FieldError]:
     """A reference to a field of the pod itself (upstream: validateObjectFieldSelector, validateDownwardAPIHostIPs)."""
     errors = _validate_field_path(reference, supported, path)
-    if reference.get("fieldPath") == "status.hostIPs" and not ctx.gate("PodHostIPs"):
+    if reference.get("fieldPath") == "status.hostIPs" and not enabled(ctx, "PodHostIPs"):
         errors.append(forbidden(path, "may not be set when feature gate 'PodHostIPs' is not enabled"))
     return errors
 
