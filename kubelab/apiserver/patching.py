@@ -55,6 +55,8 @@ def _draft_typed(work: Work, old: Object) -> None:
     result = patched(work, request.patch_type, old, request.body, shape)
     if request.subresource == "status":
         work.object = {**result, "metadata": {**result["metadata"]}}
+        if not (old.get("status") or {}).get("conditions"):  # a patch's new list loses its nulls, which Go writes again
+            work.object = decoding.completed(work, private(work.object))
         return
     obj = work.object = private(result)
     obj["metadata"].pop("managedFields", None)

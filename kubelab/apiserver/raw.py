@@ -62,7 +62,8 @@ def ask(
             answer = _as_event(answer)
         answer = _shaped(request, answer, accept, now_ns, url)
     elif request.verb == "watch" and isinstance(answer, list):
-        answer = private([_watched(server, request, event, as_event=as_event) for event in answer])
+        watched = [_watched(server, request, event, as_event=as_event) for event in answer]
+        answer = private([_shaped_event(request, event, accept, now_ns, url, first=number == 0) for number, event in enumerate(watched)])
     return Answer(response.code, answer, tuple(response.warnings))
 
 
@@ -74,12 +75,22 @@ def _watched(server: ApiServer, request: Request, event: Object, *, as_event: bo
     return {**event, "object": _as_event(obj) if as_event else obj}
 
 
+def _shaped_event(request: Request, event: Object, accept: str, now_ns: int, url: str, *, first: bool) -> Object:
+    """A watch event's object in the form that the client would rather have; only the first Table defines its columns."""
+    if event["type"] == "ERROR":
+        return event
+    obj = _shaped(request, event["object"], accept, now_ns, url)
+    return {**event, "object": obj if first or obj["kind"] != "Table" else {**obj, "columnDefinitions": None}}
+
+
 def _shaped(request: Request, answer: Object, accept: str, now_ns: int, url: str) -> Object:
     """The answer as a Table, or its metadata alone, if the client would rather have that."""
     if "metadata" not in answer or answer.get("kind") == "Status":
         return answer
-    if discovery.is_table(accept) and request.verb in ("get", "list"):
+    if discovery.is_table(accept):
         kind = registry.by_resource(request.resource)
+        if answer.get("kind") not in (kind.kind, f"{kind.kind}List"):
+            return answer
         return table(kind, answer, now_ns, http.parse_path(url).query.get("includeObject", [""])[0])
     wanted = accept.partition(",")[0]
     if "as=PartialObjectMetadata" not in wanted or "g=meta.k8s.io" not in wanted:

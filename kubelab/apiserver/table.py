@@ -17,8 +17,15 @@ def table(kind: Kind, answer: Object, now_ns: int, include: str = "") -> Object:
         {"name": each.name, "type": each.type, "format": each.format, "description": each.description, "priority": each.priority}
         for each in kind.columns
     ]
-    rows = [{"cells": [each.cell(obj, now_ns) for each in kind.columns], **_included(obj, kind, include)} for obj in objects]
+    rows = [_row(obj, kind, now_ns, include) for obj in objects]
     return {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "columnDefinitions": definitions, "rows": rows}
+
+
+def _row(obj: Object, kind: Kind, now_ns: int, include: str) -> Object:
+    row = {"cells": [each.cell(obj, now_ns) for each in kind.columns]}
+    if conditions := kind.row_conditions(obj):
+        row["conditions"] = conditions
+    return {**row, **_included(obj, kind, include)}
 
 
 def _included(obj: Object, kind: Kind, include: str) -> Object:

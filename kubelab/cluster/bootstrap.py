@@ -13,7 +13,7 @@ from kubelab.cluster.clock import CLOCK
 from kubelab.cluster.errors import ApiError
 from kubelab.controllers import registry as controllers
 from kubelab.engine.engine import Engine
-from kubelab.kinds.gates import KNOWN
+from kubelab.kinds.gates import refuse
 from kubelab.kinds.kind import Object
 from kubelab.kinds.rbac import bootstrap as rbac
 from kubelab.kubelet import for_node, node_object
@@ -127,9 +127,8 @@ def engine(seed: int, start_ns: int, timing: str | Timing, release: str, gates: 
         raise ValueError(f"seed={seed!r}: give a whole number")
     if not isinstance(gates or {}, dict) or not all(isinstance(value, bool) for value in (gates or {}).values()):
         raise ValueError(f'feature_gates={gates!r}: give a dict such as {{"Name": True}}')
-    for name in gates or {}:
-        if name not in KNOWN:
-            raise ValueError(f"feature_gates: {name!r} decides nothing here: the gates that do are {', '.join(KNOWN)}")
+    if problem := refuse(gates or {}):
+        raise ValueError(f"feature_gates: {problem}")
     figures = timing if isinstance(timing, Timing) else Timing.preset(timing)
     return Engine(seed=seed, start_ns=start_ns, timing=figures, release=release, gates=dict(gates or {}))
 

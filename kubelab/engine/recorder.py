@@ -71,8 +71,8 @@ def _event(draft: EventDraft, identity: Identity, namespace: str, name: str, at:
         "count": 1,
         "type": draft.type,
         "eventTime": None,
-        "reportingComponent": identity.source,
-        "reportingInstance": identity.host,
+        "reportingComponent": "" if aggregate else identity.source,
+        "reportingInstance": "" if aggregate else identity.host,
     }
 
 

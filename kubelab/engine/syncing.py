@@ -11,7 +11,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver.request import NO_LIST_OPTIONS, Options, Origin, Request
-from kubelab.engine.component import Later, Tables
+from kubelab.engine.component import Tables
 from kubelab.engine.internal_error import broken
 from kubelab.engine.plan import NOTHING, Act, Call, EventDraft, Key, Plan
 from kubelab.engine.recorder import record, remade
@@ -315,4 +315,3 @@ def write(memory: Tables, changes: Mapping[str, Mapping[Any, Any]]) -> None:
                 table.pop(key, None)
             else:
                 table[key] = item
-

@@ -59,6 +59,8 @@ def parse_field_selector(text: str) -> FieldSelector:
         if split is None:
             raise SelectorError(f"invalid selector: '{text}'; can't understand '{part}'")
         field, operator, value = split
+        if not field and not value:
+            continue
         terms.append(FieldTerm(field, _unescape(value), operator != "!="))
     return FieldSelector(tuple(terms))
 

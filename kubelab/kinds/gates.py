@@ -5,6 +5,11 @@ upstream: pkg/features/kube_features.go, 1.28.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
 from kubelab.kinds.kind import Context
 
 DEFAULTS_1_28 = {
@@ -24,7 +29,26 @@ DEFAULTS_1_28 = {
     "TopologyAwareHints": True,
 }
 
-KNOWN = tuple(sorted(DEFAULTS_1_28))
+
+@cache
+def upstream_defaults() -> dict[str, bool]:
+    """All gates of 1.28 with their defaults, also those that decide nothing here (data/gates-1.28.json)."""
+    table = json.loads((Path(__file__).parent / "data" / "gates-1.28.json").read_text(encoding="utf-8"))
+    return {**dict.fromkeys(table["on"], True), **dict.fromkeys(table["off"], False)}
+
+
+def refuse(gates: Mapping[str, bool]) -> str:
+    """Why gates cannot be set so; "" if they can: what decides nothing here may be named at its default."""
+    for name, on in gates.items():
+        if name in DEFAULTS_1_28:
+            continue
+        default = upstream_defaults().get(name)
+        if default is None:
+            return f"unrecognized feature gate: {name}"
+        if default != on:
+            deciding = ", ".join(sorted(DEFAULTS_1_28))
+            return f"{name}={str(on).lower()} decides nothing here: the gates that do are {deciding}"
+    return ""
 
 
 def enabled(ctx: Context, name: str) -> bool:

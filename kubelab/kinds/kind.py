@@ -48,6 +48,10 @@ def _no_update_errors(obj: Object, old: Object, ctx: Context) -> list[FieldError
     return []
 
 
+def _no_conditions(obj: Object) -> list[Object]:
+    return []
+
+
 def _no_fields(obj: Object) -> dict[str, str]:
     return {}
 
@@ -109,6 +113,7 @@ class Kind:
     selectable: Callable[[Object], dict[str, str]] = _no_fields
     selectable_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
+    row_conditions: Callable[[Object], list[Object]] = _no_conditions
     graceful_delete: bool = False
     delete_returns_object: bool = False
     orphans_by_default: bool = False

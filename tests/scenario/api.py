@@ -52,3 +52,10 @@ def warnings(cluster: kl.Cluster, method: str, path: str, body: Any, content_typ
     answer = raw.ask(engine.server, engine.handle, engine.now_ns, method, path, body, content_type, ADMIN, {})
     assert answer.code < 300, answer
     return list(answer.warnings)
+
+
+def ask(cluster: kl.Cluster, method: str, path: str, body: Any = None, content_type: str = "", agent: str = "alpha/1") -> Object:
+    """What must be accepted, by the client ``agent``."""
+    code, answer = cluster.request(method, path, body, content_type=content_type, headers={"User-Agent": agent})
+    assert code < 300, answer
+    return dict(answer)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import kubelab as kl
-from tests.scenario.api import APPS, CORE, Object, config_map, deployment, refusal, warnings
+from tests.scenario.api import APPS, CORE, STRATEGIC, Object, ask, config_map, deployment, pod, refusal, warnings
 
 MAPS = f"{CORE}/configmaps"
 UNREAD = "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: "
@@ -255,3 +255,32 @@ def test_an_owner_named_twice_is_kept_once(cluster: kl.Cluster) -> None:
     ]
     _, answer = cluster.request("POST", f"{MAPS}?dryRun=All", body)
     assert [each["uid"] for each in answer["metadata"]["ownerReferences"]] == ["1", "2"]
+
+
+ADDRESSES = [  # upstream: pkg/apis/core/v1/conversion.go Convert_v1_PodStatus_To_core_PodStatus
+    ({"podIP": "10.0.0.1"}, "10.0.0.1", ["10.0.0.1"]),
+    ({"podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]}, "10.0.0.1", ["10.0.0.1", "fd00::1"]),
+    ({"podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.2"}, {"ip": "fd00::1"}]}, "10.0.0.1", ["10.0.0.1"]),
+]
+
+
+@pytest.mark.parametrize(("status", "first", "all_of_them"), ADDRESSES)
+def test_pod_ip_and_pod_ips_agree(cluster: kl.Cluster, status: Object, first: str, all_of_them: list[str]) -> None:
+    ask(cluster, "POST", f"{CORE}/pods", pod("a"))
+    answer = ask(cluster, "PATCH", f"{CORE}/pods/a/status", {"status": status}, STRATEGIC)["status"]
+    assert (answer["podIP"], [each["ip"] for each in answer["podIPs"]]) == (first, all_of_them)
+
+
+RANGES = [  # upstream: pkg/apis/core/v1/conversion.go Convert_v1_NodeSpec_To_core_NodeSpec
+    ({"podCIDR": "10.1.0.0/24"}, ["10.1.0.0/24"]),
+    ({"podCIDRs": ["10.1.0.0/24"]}, ["10.1.0.0/24"]),
+    ({"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.2.0.0/24", "fd00::/64"]}, ["10.1.0.0/24"]),
+]
+
+
+@pytest.mark.parametrize(("spec", "ranges"), RANGES)
+def test_pod_cidr_and_pod_cidrs_agree(spec: Object, ranges: list[str]) -> None:
+    answer = ask(kl.Cluster(0), "POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "spec": spec})[
+        "spec"
+    ]
+    assert (answer["podCIDR"], answer["podCIDRs"]) == (ranges[0], ranges)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import kubelab as kl
-from tests.scenario.api import APPS, CORE, config_map, deployment, pod, refusal
+from tests.scenario.api import APPS, CORE, Object, ask, config_map, deployment, pod, refusal
 
 MAP = f"{CORE}/configmaps/a"
 READ = "couldn't get version/kind; json parse error: "
@@ -128,3 +128,34 @@ def test_a_pod_is_bound_once_by_either_path(waiting: kl.Cluster, path: str) -> N
     text = 'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "node-2"'
     assert refusal(waiting, "POST", path, body) == (409, "Conflict", text)
     assert waiting.request("GET", f"{CORE}/bindings")[0] == 405, "a binding is not kept"
+
+
+GRACES = [
+    pytest.param({"terminationGracePeriodSeconds": 0, "nodeName": "node-1"}, {}, id="no grace in the pod"),
+    pytest.param({"nodeName": "node-1"}, {"gracePeriodSeconds": 0}, id="no grace in the options"),
+    pytest.param({"nodeSelector": {"no": "node"}}, {}, id="not on a node"),
+]
+
+
+@pytest.mark.parametrize(("spec", "options"), GRACES)
+def test_a_pod_that_goes_at_once_is_marked_first(cluster: kl.Cluster, spec: Object, options: Object) -> None:
+    """upstream: registry/rest/delete.go BeforeDelete; recorded: watch of a StatefulSet's pods, MODIFIED and then DELETED."""
+    ask(cluster, "POST", f"{CORE}/pods", pod("a", **spec))
+    version = ask(cluster, "GET", f"{CORE}/pods")["metadata"]["resourceVersion"]
+    answer = ask(cluster, "DELETE", f"{CORE}/pods/a", options)
+    marks = {"deletionTimestamp": "2026-01-01T00:00:00Z", "deletionGracePeriodSeconds": 0}
+    assert answer["kind"] == "Pod" and answer["metadata"].items() >= marks.items()
+    _, events = cluster.request("GET", f"{CORE}/pods?watch=1&resourceVersion={version}")
+    assert [event["type"] for event in events] == ["MODIFIED", "DELETED"]
+    assert all(event["object"]["metadata"].items() >= marks.items() for event in events)
+
+
+def test_the_kubelet_takes_the_grace_away_before_the_pod_goes(cluster: kl.Cluster) -> None:
+    ask(cluster, "POST", f"{CORE}/pods", pod("a"))
+    cluster.run("20s")
+    version = ask(cluster, "DELETE", f"{CORE}/pods/a")["metadata"]["resourceVersion"]
+    cluster.run("40s")
+    _, events = cluster.request("GET", f"{CORE}/pods?watch=1&resourceVersion={version}")
+    left = [(event["type"], event["object"]["metadata"]["deletionGracePeriodSeconds"]) for event in events]
+    assert left[-2:] == [("MODIFIED", 0), ("DELETED", 0)]
+    assert events[-1]["object"]["metadata"]["deletionTimestamp"] == "2026-01-01T00:00:20Z"

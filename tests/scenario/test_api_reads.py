@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import kubelab as kl
-from tests.scenario.api import APPS, CORE, Object, config_map, deployment, pod, refusal
+from tests.scenario.api import APPS, CORE, STRATEGIC, Object, ask, config_map, deployment, pod, refusal
 
 MAPS = f"{CORE}/configmaps"
 GONE = (404, "NotFound", "the server could not find the requested resource")
@@ -210,6 +210,31 @@ def test_events_of_the_new_group_are_selected_by_its_names(cluster: kl.Cluster) 
     assert found["items"] and all(item["regarding"]["name"] == "p" for item in found["items"])
 
 
+def test_events_of_the_new_group_are_held_to_its_rules(cluster: kl.Cluster) -> None:
+    """upstream: pkg/apis/core/validation/events.go (ValidateEventCreate, ValidateEventUpdate)."""
+    path = "/apis/events.k8s.io/v1/namespaces/default/events"
+    event = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": "e", "namespace": "default"},
+        "eventTime": "2026-01-01T00:00:00.000001Z",
+        "regarding": {"kind": "Pod", "name": "p", "namespace": "default"},
+        "reason": "Tried",
+        "action": "Trying",
+        "type": "Normal",
+        "reportingController": "example.com/c",
+        "reportingInstance": "c-1",
+    }
+    assert refusal(cluster, "POST", path, {**event, "type": "x", "deprecatedCount": 3})[2] == (
+        'Event "e" is invalid: [type: Invalid value: "": has invalid value: x, count: Invalid value: "": needs to be unset]'
+    )
+    assert cluster.request("POST", path, event)[0] == 201
+    assert refusal(cluster, "PUT", f"{path}/e", {**event, "reason": "Failed"})[2] == (
+        'Event "e" is invalid: reason: Invalid value: "Failed": field is immutable'
+    )
+    assert cluster.request("PUT", f"{path}/e", {**event, "series": {"count": 2, "lastObservedTime": event["eventTime"]}})[0] == 200
+
+
 def test_a_watch_sees_what_enters_and_leaves_its_selector(cluster: kl.Cluster) -> None:
     """upstream: storage/cacher/cache_watcher.go convertToWatchEvent."""
     created = cluster.create(config_map("w", metadata={"name": "w", "labels": {"a": "1"}}))
@@ -235,3 +260,46 @@ def test_a_watch_from_too_long_ago_ends_in_an_error_event(cluster: kl.Cluster) -
     assert (code, event["type"]) == (200, "ERROR")
     assert (event["object"]["code"], event["object"]["reason"]) == (410, "Expired")
     assert event["object"]["message"].startswith("too old resource version: 5 (")
+
+
+def test_a_watch_gives_tables_whose_first_defines_the_columns(cluster: kl.Cluster) -> None:
+    """upstream: apiserver/pkg/endpoints/handlers/watch.go (NoHeaders once they are sent), response.go; what ``kubectl get -w`` asks for."""
+    accept = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+    for name in ("a", "b"):
+        cluster.create(config_map(name, data={"k": "v"}))
+    _, events = cluster.request("GET", f"{CORE}/configmaps?watch=1&fieldSelector=metadata.name!%3Dkube-root-ca.crt", headers=accept)
+    tables = [event["object"] for event in events]
+    assert [(event["type"], event["object"]["kind"]) for event in events] == [("ADDED", "Table")] * 2
+    assert [table["rows"][0]["cells"] for table in tables] == [["a", 1, "0s"], ["b", 1, "0s"]]
+    assert [column["name"] for column in tables[0]["columnDefinitions"]] == ["Name", "Data", "Age"]
+    assert tables[1]["columnDefinitions"] is None
+
+
+def test_a_write_answers_as_a_table_where_asked(cluster: kl.Cluster) -> None:
+    """upstream: apiserver/pkg/endpoints/handlers/response.go transformResponseObject serves all verbs."""
+    accept = {"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+    code, table = cluster.request("POST", f"{CORE}/configmaps", config_map("a"), headers=accept)
+    assert (code, table["kind"], table["rows"][0]["cells"]) == (201, "Table", ["a", 0, "0s"])
+    code, refused = cluster.request("POST", f"{CORE}/configmaps", config_map("a"), headers=accept)
+    assert (code, refused["kind"]) == (409, "Status")
+
+
+def test_a_tables_rows_hold_the_whole_metadata(cluster: kl.Cluster) -> None:
+    """upstream: apiserver/pkg/endpoints/handlers/response.go asTable."""
+    ask(cluster, "POST", f"{CORE}/pods", pod("a", nodeName="node-1"))
+    deleted = ask(cluster, "DELETE", f"{CORE}/pods/a")
+    _, table = cluster.request("GET", f"{CORE}/pods", headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"})
+    assert table["rows"][0]["object"]["metadata"] == deleted["metadata"]
+
+
+OVER = [("Running", None), ("Succeeded", "The pod has completed successfully."), ("Failed", "The pod failed.")]
+
+
+@pytest.mark.parametrize(("phase", "message"), OVER)
+def test_a_tables_row_says_that_a_pod_is_over(cluster: kl.Cluster, phase: str, message: str | None) -> None:
+    """upstream: pkg/printers/internalversion/printers_test.go TestPrintPodConditions."""
+    ask(cluster, "POST", f"{CORE}/pods", pod("a"))
+    ask(cluster, "PATCH", f"{CORE}/pods/a/status", {"status": {"phase": phase}}, STRATEGIC)
+    _, table = cluster.request("GET", f"{CORE}/pods/a", headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"})
+    expected = [{"type": "Completed", "status": "True", "reason": phase, "message": message}] if message else None
+    assert table["rows"][0].get("conditions") == expected

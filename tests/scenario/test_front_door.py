@@ -335,3 +335,11 @@ def test_the_clock_object_lets_time_pass_and_tells_it(cluster: kl.Cluster) -> No
     assert cluster.list("clocks")[0]["status"]["now"] == "2026-01-01T00:02:00Z"
     with pytest.raises(kl.ApiError, match="spec.advance"):
         cluster.patch("clock/lab", {"spec": {"advance": "soon"}}, type="merge")
+
+
+def test_feature_gates_that_cannot_be_set_are_named(make: Make) -> None:
+    make(1, feature_gates={"MinDomainsInPodTopologySpread": True, "SidecarContainers": True})
+    with pytest.raises(ValueError, match="unrecognized feature gate: Nope"):
+        kl.Cluster(1, feature_gates={"Nope": True})
+    with pytest.raises(ValueError, match="InPlacePodVerticalScaling=true decides nothing here"):
+        kl.Cluster(1, feature_gates={"InPlacePodVerticalScaling": True})

@@ -131,7 +131,10 @@ def _diff_lists_of_maps(
 
 
 def _by_key(items: list[Any], key: str) -> list[Any]:
-    return sorted(items, key=lambda item: go_value(item[key]))
+    """In the order of the keys; of items with one key the last comes first, as upstream's sort has it (SortableSliceOfMaps)."""
+    last_first = items[::-1]
+    last_first.sort(key=lambda item: str(go_value(item[key])))
+    return last_first
 
 
 def _compared_items(original: list[Any], modified: list[Any], meta: PatchMeta, options: DiffOptions) -> tuple[list[Any], list[Any]]:

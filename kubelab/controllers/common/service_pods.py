@@ -42,18 +42,17 @@ class PodFacts(NamedTuple):
     pod: Object
 
 
-_facts: dict[tuple[str, str], PodFacts] = {}
+_facts: dict[str, PodFacts] = {}  # by uid
 
 
 def facts_of(pod: Object) -> PodFacts:
-    """The facts of one version of a pod, remembered as long as it is that very object: forks of a world share uids and versions."""
-    meta = pod["metadata"]
-    key = (meta["uid"], meta["resourceVersion"])
-    found = _facts.get(key)
+    """The facts of one version of a pod, remembered as long as it is that very object: forks of a world share uids."""
+    uid = pod["metadata"]["uid"]
+    found = _facts.get(uid)
     if found is None or found.pod is not pod:
         if len(_facts) >= _KEEP:
             _facts.clear()
-        found = _facts[key] = _read(pod)
+        found = _facts[uid] = _read(pod)
     return found
 
 

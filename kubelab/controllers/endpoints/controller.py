@@ -93,10 +93,30 @@ def _is_current(seen: Seen) -> bool:
     if HEADLESS in labels:
         labels = {key: text for key, text in labels.items() if key != HEADLESS}
     present = seen.current.get("subsets") or []
-    if labels != (seen.service["metadata"].get("labels") or _NONE) or present != list(seen.subsets):
+    if labels != (seen.service["metadata"].get("labels") or _NONE) or not _same_subsets(present, seen.subsets):
         return False
     count = sum(len(subset.get("addresses") or ()) + len(subset.get("notReadyAddresses") or ()) for subset in present)
     return count <= MAX_CAPACITY and OVER_CAPACITY not in (meta.get("annotations") or _NONE)
+
+
+def _same_subsets(present: list[Object], wanted: tuple[Object, ...]) -> bool:
+    """Whether both say the same, whatever version of its pod an address names (upstream: endpointSubsetsEqualIgnoreResourceVersion)."""
+    if len(present) != len(wanted):
+        return False
+    return present == list(wanted) or [_without_versions(subset) for subset in present] == list(wanted)
+
+
+def _without_versions(subset: Object) -> Object:
+    made = dict(subset)
+    for field in ("addresses", "notReadyAddresses"):
+        listed = subset.get(field)
+        if not listed or "resourceVersion" not in (listed[0].get("targetRef") or _NONE):
+            continue
+        made[field] = [
+            {**each, "targetRef": {key: text for key, text in (each.get("targetRef") or _NONE).items() if key != "resourceVersion"}}
+            for each in listed
+        ]
+    return made
 
 
 def _wanted(seen: Seen, service: Object) -> Object:

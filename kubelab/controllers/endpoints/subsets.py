@@ -14,6 +14,8 @@ from kubelab.controllers.common.service_pods import PodFacts, families_of, find_
 from kubelab.store.log import Object
 
 MAX_CAPACITY = 1000
+_KEEP = 50_000
+_addresses: dict[str, Object] = {}  # by the pod's uid
 
 Port = tuple[str, int, str, str | None]  # name, number, protocol, appProtocol
 
@@ -29,7 +31,9 @@ def subsets_of(service: Object, pods: Sequence[PodFacts]) -> list[Object]:
     for pod in pods:
         if pod.finished or not pod.ips or (pod.terminating and not publish):
             continue
-        address = next((ip for ip in pod.ips if is_v6(ip) == v6), "")
+        address = pod.ips[0]
+        if is_v6(address) != v6:
+            address = next((ip for ip in pod.ips if is_v6(ip) == v6), "")
         if not address:
             continue
         offered = fixed if fixed is not None else _ports_on(pod, ports)
@@ -38,11 +42,25 @@ def subsets_of(service: Object, pods: Sequence[PodFacts]) -> list[Object]:
         group = groups.get(offered)
         if group is None:
             group = groups[offered] = ([], [])
-        shown: Object = {"ip": address, "nodeName": pod.node, "targetRef": pod.target}
-        if pod.hostname and pod.subdomain == meta["name"]:
-            shown = {"ip": address, "hostname": pod.hostname, "nodeName": pod.node, "targetRef": pod.target}
+        named = pod.hostname and pod.subdomain == meta["name"]
+        shown = _address_of(pod, address, pod.hostname if named else "")
         group[0 if publish or pod.ready else 1].append((address, pod.uid, shown))
     return _repacked(groups)
+
+
+def _address_of(pod: PodFacts, address: str, hostname: str) -> Object:
+    """A pod as an address. As long as it says the same it is the same object, which all versions of its Endpoints share."""
+    known = _addresses.get(pod.uid)
+    target = pod.target
+    if known is not None and known["ip"] == address and known["nodeName"] == pod.node and known.get("hostname", "") == hostname:
+        if known["targetRef"] is target or known["targetRef"] == target:
+            return known
+    if len(_addresses) >= _KEEP:
+        _addresses.clear()
+    made: Object = {"ip": address, "hostname": hostname} if hostname else {"ip": address}
+    made.update(nodeName=pod.node, targetRef=target)
+    _addresses[pod.uid] = made
+    return made
 
 
 def _fixed_ports(ports: Sequence[Object]) -> tuple[Port, ...] | None:

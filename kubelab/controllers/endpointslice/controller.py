@@ -76,8 +76,9 @@ def observe(scope: Scope, key: Key) -> Seen | None:
 def _zones(scope: Scope, nodes: Iterable[str]) -> dict[str, str | None]:
     """The zone of each node that is there ("" without one)."""
     zones: dict[str, str | None] = {}
+    known = scope.view.state.all("nodes")  # nodes are never this controller's own writes
     for name in nodes:
-        node = scope.view.get("nodes", "", name) if name else None
+        node = known.get(("", name))
         zones[name] = None if node is None else (node["metadata"].get("labels") or _NONE).get(ZONE, "")
     return zones
 

@@ -42,8 +42,10 @@ def collected_resources() -> tuple[str, ...]:
 
 @cache
 def kind_of(api_version: str, kind: str) -> Kind | None:
-    group = api_version.partition("/")[0] if "/" in api_version else ""
-    return registry.by_kind(kind, group)
+    """The kind that a reference names; None also for a version that is not served (any more)."""
+    group, _, version = api_version.rpartition("/")
+    found = registry.by_kind(kind, group)
+    return found if found is not None and version in found.versions else None
 
 
 def owner_of(view: View, reference: Object, namespace: str) -> Owner:

@@ -22,6 +22,9 @@ TYPE = "kubernetes.io/service-account-token"
 NAME, UID = "kubernetes.io/service-account.name", "kubernetes.io/service-account.uid"
 SECONDS = 100 * YEAR_SECONDS
 
+GONE_SECRET = "secret that is gone"  # no namespace can be called so
+
+UNNAMED = Reason("SecretGone", "{subject} names secret/{secret}, which is gone")
 FILL = Reason("TokenMissing", "{subject} waits for the token of serviceaccount/{account}")
 GONE = Reason("AccountGone", "{subject} holds the token of an account that is gone")
 COMPLETE = Reason("TokenPresent", "{subject} has its token")
@@ -29,12 +32,21 @@ COMPLETE = Reason("TokenPresent", "{subject} has its token")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    secret: Object
+    """``secret`` is None if it is gone; ``name``: how it is called."""
+
+    name: str
+    secret: Object | None
     account: Object | None
     now_ns: int
 
 
 def observe(scope: Scope, key: Key) -> Seen | None:
+    if key[0] == GONE_SECRET:
+        _, namespace, name, account_name, uid = key
+        account = scope.view.get("serviceaccounts", namespace, account_name)
+        if account is None or (uid and account["metadata"]["uid"] != uid):
+            return None
+        return Seen(name, None, account, scope.now_ns)
     secret = scope.view.get("secrets", key[0], key[1])
     if secret is None or secret.get("type") != TYPE or secret["metadata"].get("deletionTimestamp") is not None:
         return None
@@ -42,7 +54,7 @@ def observe(scope: Scope, key: Key) -> Seen | None:
     account = scope.view.get("serviceaccounts", key[0], name)
     if account is not None and uid and account["metadata"]["uid"] != uid:
         account = None
-    return Seen(secret, account, scope.now_ns)
+    return Seen(key[1], secret, account, scope.now_ns)
 
 
 def _wanted(secret: Object) -> tuple[str, str]:
@@ -51,8 +63,11 @@ def _wanted(secret: Object) -> tuple[str, str]:
 
 
 def plan(seen: Seen) -> Plan:
-    secret, account, meta = seen.secret, seen.account, seen.secret["metadata"]
-    subject, name = f"secret/{meta['name']}", _wanted(seen.secret)[0]
+    secret, account = seen.secret, seen.account
+    if secret is None:
+        return _without_reference(seen.name, account)
+    meta = secret["metadata"]
+    subject, name = f"secret/{meta['name']}", _wanted(secret)[0]
     if account is None:
         read = Call("get", "serviceaccounts", meta["namespace"], name, accept=(404,))
         gone = delete("secrets", secret, uid_precondition=True, accept=(404, 409), because=GONE(subject))
@@ -71,13 +86,33 @@ def plan(seen: Seen) -> Plan:
     return Plan((Batch((read,)), Batch((filled,))))
 
 
+def _without_reference(secret: str, account: Object | None) -> Plan:
+    """An account does not name a token secret that is gone."""
+    if account is None:
+        return Plan()
+    meta, listed = account["metadata"], account.get("secrets") or []
+    read = Call("get", "serviceaccounts", meta["namespace"], meta["name"], accept=(404,))
+    kept = [each for each in listed if each.get("name") != secret]
+    if len(kept) == len(listed):
+        return Plan((Batch((read,)),))
+    body = {key: part for key, part in account.items() if key != "secrets"}
+    if kept:
+        body["secrets"] = kept
+    written = update("serviceaccounts", body, accept=(404,), because=UNNAMED(f"serviceaccount/{meta['name']}", secret=secret))
+    return Plan((Batch((read,)), Batch((written,))))
+
+
 def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
 def secret_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     meta = change.object["metadata"]
-    return ((meta["namespace"], meta["name"]),) if change.type != "DELETED" and change.object.get("type") == TYPE else ()
+    if change.object.get("type") != TYPE:
+        return ()
+    if change.type == "DELETED":
+        return ((GONE_SECRET, meta["namespace"], meta["name"], *_wanted(change.object)),)
+    return ((meta["namespace"], meta["name"]),)
 
 
 def account_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:

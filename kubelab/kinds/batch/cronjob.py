@@ -79,7 +79,10 @@ def _validate_schedule(schedule: str, zone: str | None) -> list[FieldError]:
     if not schedule:
         return [required("spec.schedule")]
     errors: list[FieldError] = []
+    named = schedule.partition(" ")[0].partition("=")[2] if schedule.startswith(("TZ=", "CRON_TZ=")) else ""
     try:
+        if named and not _zone_exists(named):
+            raise cron.CronError(f"provided bad location {named}: unknown time zone {named}")
         cron.parse(schedule)
     except cron.CronError as error:
         errors.append(invalid("spec.schedule", schedule, str(error)))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from kubelab.kinds.apps.template_warnings import pod_template_warnings
 from kubelab.kinds.columns import AGE, NAME
-from kubelab.kinds.core.pod_summary import READY, RESTARTS, STATUS, WIDE
+from kubelab.kinds.core.pod_summary import READY, RESTARTS, STATUS, WIDE, row_conditions
 from kubelab.kinds.core.pod_template import default_pod_spec
 from kubelab.kinds.core.pod_validation import validate_pod, validate_pod_status, validate_pod_update
 from kubelab.kinds.kind import Context, Kind, Object
@@ -171,6 +171,7 @@ KIND = Kind(
     selectable=selectable,
     selectable_names=_SELECTABLE,
     columns=(NAME, READY, STATUS, RESTARTS, AGE, *WIDE),
+    row_conditions=row_conditions,
     graceful_delete=True,
     delete_returns_object=True,
 )

@@ -160,3 +160,13 @@ WIDE = (
     Column("Nominated Node", _nominated, priority=1),
     Column("Readiness Gates", _gates, priority=1),
 )
+
+_COMPLETED = {"Succeeded": "The pod has completed successfully.", "Failed": "The pod failed."}
+
+
+def row_conditions(pod: Object) -> list[Object]:
+    """What a table says of a pod that is over (upstream: podSuccessConditions, podFailedConditions)."""
+    phase = (pod.get("status") or {}).get("phase", "")
+    if phase not in _COMPLETED:
+        return []
+    return [{"type": "Completed", "status": "True", "reason": phase, "message": _COMPLETED[phase]}]

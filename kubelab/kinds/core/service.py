@@ -15,7 +15,6 @@ from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import name_is_dns1035_label
 
 _THREE_HOURS = 10800
-_LOAD_BALANCER_WIDTH = 16
 _HINTS = "service.kubernetes.io/topology-aware-hints"
 
 
@@ -93,8 +92,6 @@ def _external_ip(obj: Object, now_ns: int) -> str:
         case "LoadBalancer":
             ingress = ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
             balanced = ",".join(sorted({each.get("ip") or each.get("hostname") or "" for each in ingress} - {""}))
-            if len(balanced) > _LOAD_BALANCER_WIDTH:
-                balanced = f"{balanced[: _LOAD_BALANCER_WIDTH - 3]}..."
             return ",".join(filter(None, (balanced, *addresses))) or "<pending>"
         case "ExternalName":
             return spec.get("externalName") or ""

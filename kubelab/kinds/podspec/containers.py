@@ -319,10 +319,10 @@ def _validate_resize(policies: Sequence[Object], path: str) -> list[FieldError]:
     for index, policy in enumerate(policies):
         name, restart = policy.get("resourceName") or "", policy.get("restartPolicy") or ""
         if name in names:
-            errors.append(duplicate(f"{path}[{index}]", name))
+            errors.append(duplicate(f"{path}[{index}]", Go(name)))
         names.append(name)
         if name not in ("cpu", "memory"):
-            errors += _choice(name, ("cpu", "memory"), path)
+            errors.append(not_supported(path, Go(name), ("cpu", "memory")) if name else required(path))
         if restart not in ("NotRequired", "RestartContainer"):
             errors += _choice(restart, ("NotRequired", "RestartContainer"), path)
     return errors

@@ -239,7 +239,10 @@ def _csi(source: Object, path: str, ctx: Context) -> list[FieldError]:
     return errors
 
 
-_TEMPLATE_METADATA = ("annotations", "labels", "creationTimestamp")
+_NOT_IN_TEMPLATES = (
+    *("name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp"),
+    *("deletionGracePeriodSeconds", "ownerReferences", "finalizers", "managedFields"),
+)
 
 
 def _ephemeral(source: Object, path: str, ctx: Context) -> list[FieldError]:
@@ -249,7 +252,9 @@ def _ephemeral(source: Object, path: str, ctx: Context) -> list[FieldError]:
     meta, at = template.get("metadata") or {}, f"{path}.volumeClaimTemplate"
     errors = validate_annotations(meta.get("annotations") or {}, f"{at}.metadata.annotations")
     errors += validate_labels(meta.get("labels") or {}, f"{at}.metadata.labels")
-    errors += (forbidden(f"{at}.metadata.{name}", "cannot be set") for name in meta if name not in _TEMPLATE_METADATA)
+    set_names = (name for name in _NOT_IN_TEMPLATES if meta.get(name) is not None)
+    # Upstream makes the path from Go's field name, UID.
+    errors += (forbidden(f"{at}.metadata.{'uID' if name == 'uid' else name}", "cannot be set") for name in set_names)
     return errors + validate_claim_spec(template.get("spec") or {}, f"{at}.spec")
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import is_
 from typing import Any
 
 from kubelab.kinds import quantity
@@ -19,6 +20,8 @@ from kubelab.store.view import View
 
 Object = dict[str, Any]
 _NONE: dict[str, Any] = {}
+_KEEP = 1024
+_known: dict[tuple[str, bool], tuple[tuple[Object | None, ...], dict[str, str]]] = {}  # by namespace, and whether its services are in
 _REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
 
@@ -49,8 +52,11 @@ def expand(text: str, env: Mapping[str, str]) -> str:
 
 
 def variables(place: Place, container: Object) -> dict[str, str]:
-    """The environment of a container. Raises ConfigError."""
+    """The environment of a container, to be read only. Raises ConfigError."""
     env = service_variables(place.view, place.pod)
+    if not container.get("envFrom") and not container.get("env"):
+        return env
+    env = dict(env)
     for source in container.get("envFrom") or ():
         env.update(_all_of(place, source))
     for entry in container.get("env") or ():
@@ -183,15 +189,28 @@ def service_variables(view: View, pod: Object) -> dict[str, str]:
 
     A service of the pod's namespace that is named as the API server's hides that one.
 
-    upstream: getServiceEnvVarMap, envvars.FromServices.
+    upstream: getServiceEnvVarMap, envvars.FromServices. As long as these services are the same the result is, and all containers share it.
     """
-    env: dict[str, str] = {}
     master = view.get("services", "default", "kubernetes")
+    namespace, links = pod["metadata"]["namespace"], bool(pod["spec"].get("enableServiceLinks", True))
+    listed = view.list("services", namespace) if links else []
+    services = (master, *listed)
+    known, env = _known.get((namespace, links), ((), {}))
+    if len(known) == len(services) and all(map(is_, known, services)):
+        return env
+    if len(_known) >= _KEEP:
+        _known.clear()
+    env = _variables_of(master, listed)
+    _known[(namespace, links)] = (services, env)
+    return env
+
+
+def _variables_of(master: Object | None, services: Sequence[Object]) -> dict[str, str]:
+    env: dict[str, str] = {}
     is_hidden = False
-    if pod["spec"].get("enableServiceLinks", True):
-        for service in view.list("services", pod["metadata"]["namespace"]):
-            if service is not master and _add_service(env, service):
-                is_hidden = is_hidden or service["metadata"]["name"] == "kubernetes"
+    for service in services:
+        if service is not master and _add_service(env, service):
+            is_hidden = is_hidden or service["metadata"]["name"] == "kubernetes"
     if master is not None and not is_hidden:
         _add_service(env, master)
     return env

@@ -12,6 +12,7 @@ import pytest
 
 from kubelab.apiserver.admission import chain
 from kubelab.apiserver.server import ApiServer
+from kubelab.kinds import registry
 from tests.unit.apiserver_authorization import builders as b
 
 Object = dict[str, Any]
@@ -301,3 +302,13 @@ def test_an_ingress_gets_the_default_class() -> None:
     ingress = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": meta, "spec": {"defaultBackend": backend}}
     server = lab({**made, "spec": {"controller": "example.com/c"}})
     assert b.create(server, ingress)["spec"]["ingressClassName"] == "nginx"
+
+
+def test_what_is_kept_of_a_creation_as_it_was_sent() -> None:
+    """Only where a plug-in, or a strategy after it, may have changed it: managedFields are of what was sent.
+
+    upstream: apiserver/pkg/endpoints/handlers/create.go (the field manager comes before admission).
+    """
+    rows = {"events": False, "leases.coordination.k8s.io": False, "persistentvolumes": True, "pods": True, "services": True}
+    kinds = {resource: registry.by_resource(resource) for resource in rows}
+    assert {resource: chain._may_change("CREATE", resource, kind.stored_as_sent) for resource, kind in kinds.items()} == rows

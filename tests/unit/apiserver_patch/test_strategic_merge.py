@@ -119,6 +119,8 @@ def test_a_custom_resource_takes_no_strategic_patch() -> None:
 
 
 DEPLOYMENT = schema.for_kind("apps", "v1", "Deployment")
+SERVICE = schema.for_kind("", "v1", "Service")
+assert SERVICE is not None
 CONTAINER_PATCHES = [
     # patch of the pod spec; names of containers, then of the environment of "c", after it; recorded: apply-and-patch 10, 11
     (
@@ -156,3 +158,10 @@ def test_what_a_patch_does_not_touch_is_shared() -> None:
     new = strategic_merge.apply(old, {"spec": {"replicas": 2}}, DEPLOYMENT)
     assert new["metadata"] is old["metadata"]
     assert new["spec"]["template"] is old["spec"]["template"]
+
+
+def test_items_that_share_a_merge_key_are_added_last_first() -> None:
+    """upstream: SortableSliceOfMaps.Less, patch.go: it calls equal keys sorted, so an insertion sort turns them round."""
+    http, dns, dns_tcp = {"port": 80}, {"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}
+    patch = strategic_merge.diff({"spec": {"ports": [http]}}, {"spec": {"ports": [http, dns, dns_tcp]}}, SERVICE)
+    assert patch["spec"]["ports"] == [dns_tcp, dns]

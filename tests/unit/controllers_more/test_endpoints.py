@@ -105,6 +105,19 @@ def test_what_is_current_is_not_written_again():
     assert world.because == ["EndpointsCurrent"]
 
 
+def test_the_version_of_a_pod_in_a_reference_does_not_matter():
+    """TestEndpointSubsetsEqualIgnoreResourceVersion, TestSyncEndpointsWithPodResourceVersionUpdateOnly."""
+    world = World(endpoints.CONTROLLER, service("web", port()), pod("a", "1.1.1.1")).sync("default", "web")
+    made = world.get("endpoints", "web")
+    (subset,) = made["subsets"]
+    (address,) = subset["addresses"]
+    versioned = {**address, "targetRef": {**address["targetRef"], "resourceVersion": "4"}}
+    world.put({**made, "subsets": [{**subset, "addresses": [versioned]}]})
+    assert world.sync("default", "web").because == ["EndpointsCurrent"]
+    world.put({**made, "subsets": [{**subset, "addresses": [{**versioned, "ip": "1.1.1.9"}]}]})
+    assert world.sync("default", "web").calls == ["create endpoints web", "update endpoints web"]
+
+
 def test_the_trigger_time_is_that_of_the_first_pod_that_changed():
     """TestComputeEndpointLastChangeTriggerTime: pod updated; the annotation goes when nothing has a newer time."""
     trigger = "endpoints.kubernetes.io/last-change-trigger-time"

@@ -36,6 +36,8 @@ def writes(world: World) -> list[str]:
         ("one living, one dangling", [RS], owned(owner_of(RS), owner_of(GONE)), ["patch pods p"]),
         ("one living, one waiting", [RS, WAITING], owned(owner_of(RS), owner_of(WAITING)), ["patch pods p"]),
         ("owner waits for it", [WAITING], owned(owner_of(WAITING)), ["delete pods p"]),
+        ("absent owner of a version that is not served", [], owned({**owner_of(GONE), "apiVersion": "extensions/v1beta1"}), []),
+        ("living owner of a version that is not served", [RS], owned({**owner_of(RS), "apiVersion": "apps/v1beta2"}), []),
         ("already being deleted", [], owned(owner_of(GONE), going=True), []),
         ("cluster-scoped owner", [thing("Node", "n", namespace="")], owned(owner_of(thing("Node", "n", namespace=""))), []),
     ],

@@ -145,6 +145,27 @@ def test_a_deleted_account_takes_its_tokens_along():
     assert world.queued == [("default", "t")]
 
 
+@pytest.mark.parametrize(
+    ("why", "named", "calls", "left"),
+    [  # TestTokenCreation
+        (
+            "deleted secret with serviceaccount with reference",
+            ["other", "t"],
+            ["get serviceaccounts default", "update serviceaccounts default"],
+            [{"name": "other"}],
+        ),
+        ("deleted secret with serviceaccount without reference", ["other"], ["get serviceaccounts default"], [{"name": "other"}]),
+    ],
+)
+def test_an_account_forgets_a_token_that_is_gone(why, named, calls, left):
+    world = World(serviceaccount.TOKENS, {**ACCOUNT, "secrets": [{"name": each} for each in named]}, secret(name="default"))
+    world.queued = []
+    world.remove("secrets", "default", "t")
+    (key,) = world.queued
+    assert world.sync(*key).calls == calls
+    assert world.get("serviceaccounts", "default")["secrets"] == left
+
+
 # -- the bundle -----------------------------------------------------------------------------------------------------------------------
 def bundle(data: dict) -> dict:
     return {**thing("ConfigMap", "kube-root-ca.crt", namespace="ns"), "data": data}

@@ -106,3 +106,11 @@ def test_a_series_counts_what_it_did_not_write():
     calls = play([scheduling()] * 7, 300)
     assert calls[1].body == {"series": {"count": 2, "lastObservedTime": "2026-01-01T00:05:00.000000Z"}}
     assert calls[6].body["series"]["count"] == 7
+
+
+def test_an_aggregate_names_its_source_alone():
+    """EventAggregate in events_cache.go copies the source, but not who reports."""
+    first, *_, aggregate = play(similar(10), 5)
+    assert (first.body["reportingComponent"], first.body["reportingInstance"]) == ("eventTest", "host")
+    assert (aggregate.body["reportingComponent"], aggregate.body["reportingInstance"]) == ("", "")
+    assert aggregate.body["source"] == {"component": "eventTest", "host": "host"}

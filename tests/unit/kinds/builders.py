@@ -11,7 +11,7 @@ from kubelab.kinds.names import name_is_dns_subdomain, validate_metadata
 from kubelab.kinds.registry import by_kind
 from kubelab.kinds.schema import for_kind
 
-CONTEXT = Context("2026-01-01T00:00:00Z", 1767225600 * 10**9)
+CONTEXT = Context("2026-01-01T00:00:00Z", 1767225600 * 10**9, gates={"SidecarContainers": True})
 
 
 def container(name: str = "c", image: str = "nginx:1", **fields: Any) -> Object:

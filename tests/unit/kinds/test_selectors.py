@@ -156,6 +156,7 @@ FIELDS = [  # fields/selector_test.go TestSelectorMatches, TestSelectorParse
     (r"x=a||y\=b", {"x": "a||y=b"}, True),
     (r"x=a\,b\\", {"x": "a,b\\"}, True),
     ("x=a,", {"x": "a"}, True),
+    ("!=,x=a", {"x": "a"}, True),  # fields/selector.go, hasTerm.Transform: neither field nor value
 ]
 
 

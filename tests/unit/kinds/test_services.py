@@ -174,7 +174,7 @@ def test_a_changed_cluster_ip_takes_the_list_with_it() -> None:
     assert new["spec"]["clusterIPs"] == ["10.0.0.77"]
 
 
-ROWS = [  # printers_test.go TestPrintService
+ROWS = [  # printers_test.go TestPrintService; a server always prints wide (pkg/printers/storage/storage.go)
     ({"type": "ClusterIP", "clusterIPs": ["10.9.8.7"]}, {}, ["x", "ClusterIP", "10.9.8.7", "<none>", "80/TCP", "0s", "<none>"]),
     (
         {"type": "NodePort", "clusterIPs": ["10.9.8.7"], "ports": [{"port": 8888, "nodePort": 9999, "protocol": "TCP"}]},
@@ -186,7 +186,7 @@ ROWS = [  # printers_test.go TestPrintService
     (
         {"type": "LoadBalancer", "selector": {"b": "2", "a": "1"}},
         {"loadBalancer": {"ingress": [{"ip": "2.2.2.2"}, {"hostname": "a.example.com"}]}},
-        ["x", "LoadBalancer", "<none>", "2.2.2.2,a.exa...", "80/TCP", "0s", "a=1,b=2"],
+        ["x", "LoadBalancer", "<none>", "2.2.2.2,a.example.com", "80/TCP", "0s", "a=1,b=2"],
     ),
     ({"type": "ExternalName", "externalName": "e", "ports": []}, {}, ["x", "ExternalName", "<none>", "e", "<none>", "0s", "<none>"]),
 ]

@@ -301,6 +301,10 @@ CRON_JOBS = [
     (cron_job(schedule="error"), ['spec.schedule: Invalid value: "error": expected exactly 5 fields, found 1: [error]']),
     (cron_job(schedule=""), ["spec.schedule: Required value"]),
     (
+        cron_job(schedule="TZ=X/Y 0 0 * * *"),  # robfig/cron v3.0.1, parser.go (Parse)
+        ['spec.schedule: Invalid value: "TZ=X/Y 0 0 * * *": provided bad location X/Y: unknown time zone X/Y'],
+    ),
+    (
         cron_job(schedule="TZ=UTC 0 * * * *", timeZone="UTC"),
         ['spec.schedule: Invalid value: "TZ=UTC 0 * * * *": cannot use both timeZone field and TZ or CRON_TZ in schedule'],
     ),

@@ -178,3 +178,14 @@ def test_keys_that_cannot_name_a_variable_are_skipped_and_told() -> None:
         f"Keys [1234, 1z] from the EnvFrom configMap ns/cm {tail}",
         f"Keys [a k] from the EnvFrom secret ns/s {tail}",
     )
+
+
+def test_a_changed_service_changes_what_later_containers_get_and_own_variables_stay_their_own() -> None:
+    """Containers of a namespace share the services' variables as long as the services are the same (upstream: getServiceEnvVarMap)."""
+    before = service("my-web", "10.96.0.7", {"port": 80})
+    after = service("my-web", "10.96.0.8", {"port": 80})
+    own = {"name": "c", "env": [{"name": "MY_WEB_SERVICE_HOST", "value": "mine"}]}
+    assert env_of(own, before)["MY_WEB_SERVICE_HOST"] == "mine"
+    assert env_of({"name": "c"}, before)["MY_WEB_SERVICE_HOST"] == "10.96.0.7"
+    assert env_of({"name": "c"}, after)["MY_WEB_SERVICE_HOST"] == "10.96.0.8"
+    assert "MY_WEB_SERVICE_HOST" not in env_of({"name": "c"}, before, enableServiceLinks=False)

@@ -220,3 +220,60 @@ def test_a_fork_in_the_middle_of_a_preemption_ends_as_the_original_does():
         ["urgent"],
         ["urgent"],
     ]
+
+
+def pod_body(name, priority, cpu="100m", labels=None, **spec):
+    container = {"name": "c", "image": "nginx", "resources": {"requests": {"cpu": cpu}}}
+    meta = {"name": name, "labels": labels or {}}
+    body = {"priorityClassName": priority, "terminationGracePeriodSeconds": 0, "containers": [container], **spec}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": body}
+
+
+def small_cluster(*nodes):
+    resources = {"cpu": "500m", "memory": "1Gi", "pods": "32"}
+    status = {"capacity": resources, "allocatable": resources}
+    c = kl.Cluster(nodes=[{"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": status} for name in nodes])
+    for name, value in (("low", 100), ("medium", 200), ("high", 300)):
+        c.apply({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name}, "value": value})
+    return c
+
+
+def left(c):
+    return [each["metadata"]["name"] for each in c.list("pods")]
+
+
+def test_pods_under_a_budget_are_spared_if_others_can_go():
+    # upstream: test/integration/scheduler/preemption/preemption_test.go TestPDBInPreemption, 1.28
+    c = small_cluster("n1")
+    c.apply([pod_body("low-1", "low", labels={"foo": "bar"}), pod_body("low-2", "low", labels={"foo": "bar"}), pod_body("mid", "medium")])
+    spec = {"minAvailable": 2, "selector": {"matchLabels": {"foo": "bar"}}}
+    c.apply({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "two"}, "spec": spec})
+    c.run("30s")
+
+    c.apply(pod_body("urgent", "high", "300m"))
+    c.run("10s")
+
+    assert left(c) == ["low-1", "low-2", "urgent"]
+
+
+CLAIM = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: mine-alone}
+spec: {accessModes: [ReadWriteOncePod], resources: {requests: {storage: 1Mi}}}
+"""
+
+
+def test_a_claim_for_one_pod_alone_passes_to_the_urgent_one():
+    # upstream: preemption_test.go TestReadWriteOncePodPreemption, 1.28
+    c = small_cluster("n1")
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "mine-alone"}}]
+    c.apply(CLAIM)
+    c.apply(pod_body("first", "low", volumes=volumes))
+    c.run("30s")
+
+    c.apply(pod_body("urgent", "high", volumes=volumes))
+    c.run("20s")
+
+    assert left(c) == ["urgent"]
+    assert c["pod/urgent"]["spec"]["nodeName"] == "n1"
