@@ -55,7 +55,14 @@ def list_(work: Work) -> Response:
         meta["continue"] = _make_token(meta["resourceVersion"], more)
         if not options.label_selector and not options.field_selector:
             meta["remainingItemCount"] = remaining
-    return work.answer({"kind": f"{kind.kind}List", "apiVersion": _version(work), "metadata": meta, "items": [_as_read(work, item) for item in items] if work.kind.as_read else items})
+    return work.answer(
+        {
+            "kind": f"{kind.kind}List",
+            "apiVersion": _version(work),
+            "metadata": meta,
+            "items": [_as_read(work, item) for item in items] if work.kind.as_read else items,
+        }
+    )
 
 
 def _version(work: Work) -> str:

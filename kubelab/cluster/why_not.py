@@ -12,8 +12,8 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from kubelab.cluster import until
-from kubelab.cluster.explaining import CONTROLLERS, PREFIXES, confirm_readable, newest
 from kubelab.cluster.errors import ApiError
+from kubelab.cluster.explaining import CONTROLLERS, PREFIXES, confirm_readable, newest
 from kubelab.cluster.references import Reference, kind_of
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object

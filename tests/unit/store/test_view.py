@@ -13,7 +13,13 @@ US = Manager("test", "Update", "v1")
 
 
 def pod(name: str, revision: int = 0, *, labels: dict[str, str] | None = None, owner: str = "", node: str = "") -> dict[str, Any]:
-    meta: dict[str, Any] = {"name": name, "namespace": "default", "uid": name, "resourceVersion": str(revision), "labels": labels or {"app": "x"}}
+    meta: dict[str, Any] = {
+        "name": name,
+        "namespace": "default",
+        "uid": name,
+        "resourceVersion": str(revision),
+        "labels": labels or {"app": "x"},
+    }
     if owner:
         meta["ownerReferences"] = [{"uid": owner, "controller": True}]
     return {"kind": "Pod", "metadata": meta, "spec": {"nodeName": node} if node else {}}
