@@ -135,7 +135,9 @@ def what(commit: Commit, call: CallRecord) -> str:
     if commit.type == "DELETED":
         return f"removed {name}"
     if call.verb == "delete":
-        return f"asked {name} to terminate"
+        meta = obj["metadata"]
+        at_once = meta.get("deletionGracePeriodSeconds") == 0 and not meta.get("finalizers")
+        return f"removed {name}" if at_once else f"asked {name} to terminate"
     if call.subresource == "binding":
         return f"bound {name} to {obj['spec'].get('nodeName')}"
     changed = ", ".join(changes(commit.old or {}, obj)[:4])

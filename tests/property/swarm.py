@@ -33,6 +33,8 @@ COMPONENTS = (
     "garbage-collector-controller",
     "persistentvolume-binder",
     "dynamic-provisioner",
+    "node-lifecycle-controller",
+    "taint-eviction-controller",
     "kubelet/node-1",
 )
 RESOURCES = ("pods", "statefulsets.apps", "replicasets.apps", "jobs.batch", "persistentvolumeclaims", "endpointslices.discovery.k8s.io")
