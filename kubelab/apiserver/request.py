@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from kubelab.store.log import Commit, Object
+from kubelab.store.log import Commit
 
 PATCH_TYPES = {
     "application/json-patch+json": "json",
@@ -109,8 +109,3 @@ class Response:
     @property
     def ok(self) -> bool:
         return self.code < 400
-
-
-def status_of(response: Response) -> Object:
-    """The Status of a refusal."""
-    return response.object if isinstance(response.object, dict) else {}

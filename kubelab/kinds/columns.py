@@ -69,7 +69,6 @@ def created_at(obj: Object, now_ns: int) -> str:
 
 NAME = Column("Name", name, format="name")
 AGE = Column("Age", age)
-NAME_AND_AGE = (NAME, AGE)
 DEFAULT_COLUMNS = (NAME, Column("Created At", created_at, type="date"))
 """What the server prints for a kind without a printer of its own (Role, ClusterRole)."""
 

@@ -106,10 +106,6 @@ def invalid(field: str, value: Any, detail: str) -> FieldError:
     return FieldError("FieldValueInvalid", field, value, detail)
 
 
-def type_invalid(field: str, value: Any, detail: str) -> FieldError:
-    return FieldError("FieldValueTypeInvalid", field, value, detail)
-
-
 def not_supported(field: str, value: Any, supported: Iterable[str]) -> FieldError:
     """``supported`` in the order in which upstream prints it (sets sorted, literal lists not)."""
     names = ", ".join(go_quote(name) for name in supported)

@@ -115,11 +115,6 @@ def of(units: int, family: str = DECIMAL_SI) -> str:
     return render(units * NANO, family)
 
 
-def of_milli(thousandths: int, family: str = DECIMAL_SI) -> str:
-    """The canonical text of thousandths (upstream: NewMilliQuantity)."""
-    return render(thousandths * 1_000_000, family)
-
-
 def render(nano: int, family: str) -> str:
     """Nano units in the canonical form of a family (upstream: CanonicalizeBytes)."""
     if nano == 0:

@@ -12,7 +12,6 @@ Object = dict[str, Any]
 
 Kind = Literal["decode", "apply", "too_many", "internal"]
 
-BAD_JSON_DOC = "invalid JSON document"
 NO_LIST_OF_LISTS = "lists of lists are not supported"
 BAD_PRIMITIVE_LIST = "invalid patch format of primitive list"
 BAD_RETAIN_KEYS = "invalid patch format of retainKeys"

@@ -29,10 +29,6 @@ _FULL_COPY_NS = 60 * _SECOND_NS
 _IMAGES = ("kafka", "cp-kafka", "k8skafka")
 _ENTRY = re.compile(r"kafka-server-start|/etc/confluent|entrypoint|run\.sh|/etc/kafka/docker")
 _TERM_EXIT_CODE = 143
-_NOT_ENOUGH = (
-    "org.apache.kafka.common.errors.NotEnoughReplicasException: "
-    "Messages are rejected since there are fewer in-sync replicas than required.\n"
-)
 
 
 @value

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from kubelab.kinds.addresses import validate_not_special_ip
 from kubelab.kinds.columns import AGE, NAME
-from kubelab.kinds.core.service_validation import validate_not_special_ip
 from kubelab.kinds.field import FieldError, invalid, not_supported, required
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.names import (

@@ -5,9 +5,9 @@ upstream: pkg/apis/core/validation/validation.go (ValidateService, ValidateServi
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 
+from kubelab.kinds.addresses import validate_not_special_ip
 from kubelab.kinds.core.service_fields import is_headless, needs_health_check_port, needs_node_port
 from kubelab.kinds.field import FieldError, Go, duplicate, forbidden, go_quote, invalid, not_supported, required
 from kubelab.kinds.kind import Context, Object
@@ -265,28 +265,6 @@ def _validate_traffic(spec: Object) -> list[FieldError]:
     if internal is not None and internal not in _POLICIES:
         errors.append(not_supported("spec.internalTrafficPolicy", internal, _POLICIES))
     return errors
-
-
-def validate_not_special_ip(text: str, path: str) -> list[FieldError]:
-    """No address that means something else (upstream: ValidateNonSpecialIP)."""
-    address = parse_ip(text)
-    if address is None:
-        return [invalid(path, text, "must be a valid IP address")]
-    errors: list[FieldError] = []
-    if address.is_unspecified:
-        errors.append(invalid(path, text, f"may not be unspecified ({text})"))
-    if address.is_loopback:
-        errors.append(invalid(path, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)"))
-    if address.is_link_local:
-        errors.append(invalid(path, text, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"))
-    if _is_link_local_multicast(address):
-        errors.append(invalid(path, text, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"))
-    return errors
-
-
-def _is_link_local_multicast(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    packed = address.packed
-    return packed[:3] == b"\xe0\x00\x00" if address.version == 4 else packed[0] == 0xFF and packed[1] & 0x0F == 2
 
 
 def validate_service_update(obj: Object, old: Object, ctx: Context) -> list[FieldError]:

@@ -6,9 +6,9 @@ apimachinery/pkg/util/validation/validation.go, pkg/apis/core/validation/validat
 
 from __future__ import annotations
 
-import ipaddress
 from functools import lru_cache
 
+from kubelab.kinds.addresses import validate_not_special_ip
 from kubelab.kinds.columns import AGE, NAME, at, shortened
 from kubelab.kinds.equality import immutable, same
 from kubelab.kinds.field import FieldError, duplicate, invalid, not_supported, required, too_many
@@ -115,29 +115,7 @@ def _validate_address(address: str, kind: str, path: str) -> list[FieldError]:
     parsed = parse_ip(address)
     version = 4 if kind == "IPv4" else 6
     errors = [] if parsed and parsed.version == version else [invalid(path, address, f"must be a valid {kind} address")]
-    return errors + validate_non_special_ip(address, path)
-
-
-def validate_non_special_ip(address: str, path: str) -> list[FieldError]:
-    """No address that means the same place everywhere."""
-    parsed = parse_ip(address)
-    if parsed is None:
-        return [invalid(path, address, "must be a valid IP address")]
-    errors: list[FieldError] = []
-    if parsed.is_unspecified:
-        errors.append(invalid(path, address, f"may not be unspecified ({address})"))
-    if parsed.is_loopback:
-        errors.append(invalid(path, address, "may not be in the loopback range (127.0.0.0/8, ::1/128)"))
-    if parsed.is_link_local:
-        errors.append(invalid(path, address, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"))
-    if _is_link_local_multicast(parsed):
-        errors.append(invalid(path, address, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"))
-    return errors
-
-
-def _is_link_local_multicast(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    packed = address.packed
-    return packed[:3] == b"\xe0\x00\x00" if address.version == 4 else packed[0] == 0xFF and packed[1] & 0x0F == 2
+    return errors + validate_not_special_ip(address, path)
 
 
 def _validate_domain_name(name: str, path: str) -> list[FieldError]:
