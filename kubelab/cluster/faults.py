@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 RESOURCE = "faults.lab.kubelab.dev"
 BUILT = ("ApiError", "ComponentCrash", "ImageBroken", "NodeCrash", "WatchLag")
 LISTS = ("components", "images", "nodes", "resources")
-FIELDS = (*LISTS, "selector", "start", "duration", "parameters", "name")
+FIELDS = (*LISTS, "selector", "start", "duration", "name")
 BROKEN_IMAGES = "broken_images"  # a table of the whole world's machine: image → fault
 DEFAULT_LAG_NS = 5 * SECOND
 
 NOT_YET = Reason("FaultNotYet", "{subject} starts later")
 LASTING = Reason("FaultActive", "{subject} is active until its duration is over or it is deleted")
+NOT_BUILT = Reason("FaultNotBuilt", "{subject} is of a type that is not built: nothing happens")
 OVER = Reason("FaultEnded", "{subject} has ended")
 
 
@@ -85,6 +86,11 @@ def plan(seen: Seen) -> Plan:
     subject = f"fault/{seen.name}"
     if seen.fault is None:
         return _end(seen) if seen.active else NOTHING
+    kind = seen.fault["spec"]["type"]
+    if kind not in BUILT:
+        words = f"{kind} is not built, and nothing happens: use one of {', '.join(BUILT)}"
+        told = EventDraft(reference(seen.fault), "Warning", "NotBuilt", words)
+        return Plan(because=(NOT_BUILT(subject),), events=(told,))
     phase = (seen.fault.get("status") or {}).get("phase", "Pending")
     if phase == "Ended":
         return wait(OVER(subject))
@@ -102,7 +108,7 @@ def _begin(seen: Seen, subject: str) -> Plan:
     assert seen.fault is not None
     kind = seen.fault["spec"]["type"]
     active = (kind, seen.targets, seen.now_ns)
-    begin = Act("begin", (seen.name, kind, seen.targets, seen.fault["spec"].get("parameters")))
+    begin = Act("begin", (seen.name, kind, seen.targets))
     again_ns = 0 if seen.end_ns is not None else None
     return Plan(
         (Batch((begin,)), Batch((_phase(seen.fault, "Active"),))),
@@ -214,7 +220,7 @@ class FaultController:
         return NOTHING
 
     def act_on_world(self, engine: Engine, act: Act) -> Plan:
-        name, kind, targets = act.arguments[:3]
+        name, kind, targets = act.arguments
         there = known(engine, kind, targets)
         if there or not targets:
             (begin if act.name == "begin" else end)(engine, name, kind, there)
