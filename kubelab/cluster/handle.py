@@ -11,8 +11,9 @@ from typing import Any
 
 from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
-from kubelab.cluster import applying, attaching, bootstrap, clock, draining, explaining, faults, looking, node_door, references, running
+from kubelab.cluster import applying, attaching, bootstrap, clock, draining, explaining, faults, looking, node_door, node_metrics, references, running
 from kubelab.cluster import why_not as reasons
+from kubelab.cluster.auditing import Auditing
 from kubelab.cluster.errors import ApiError, ApiWarning, ExecError, Unsettled
 from kubelab.cluster.explaining import Explanation
 from kubelab.cluster.interrupts import held_back
@@ -48,11 +49,12 @@ COMPLETED = (
 class World:
     """The engine that a handle and all handles made from it (``as_user``) share."""
 
-    __slots__ = ("engine", "start_ns")
+    __slots__ = ("auditing", "engine", "start_ns")
 
     def __init__(self, engine: Engine, start_ns: int) -> None:
         self.engine = engine
         self.start_ns = start_ns
+        self.auditing = Auditing(engine)
         engine.server.kubelet_door = node_door.Door(engine)
 
 
@@ -67,6 +69,8 @@ class Cluster:
     start: the clock's start, RFC 3339.
     feature_gates: ``{"Name": True}``.
     storage_class: the name of the default StorageClass, or None for none.
+    audit_policy: what the API server records of calls (``audit_events``): a Policy as a file, YAML text or dict, or the name of one level
+        for all calls, such as ``"Metadata"``. None: nothing, as an API server without ``--audit-policy-file``.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Cluster:
         start: str = START,
         feature_gates: dict[str, bool] | None = None,
         storage_class: str | None = "standard",
+        audit_policy: str | Path | Object | None = None,
     ) -> None:
         if release not in RELEASES:
             raise ValueError(f"release={release!r}: use one of {', '.join(RELEASES)}")
@@ -91,6 +96,8 @@ class Cluster:
         running.advance(engine, start_ns)
         looking.introduce((Plan, Explanation, Answer, ApiError, Unsettled))
         self._world = World(engine, start_ns)
+        if audit_policy is not None:
+            self._world.auditing.reload(audit_policy)
         self._user = ADMIN
         self._agent = USER_AGENT
 
@@ -359,6 +366,27 @@ class Cluster:
     def cri(self, node: str) -> Any:
         """A node's container runtime: RPC names in snake_case, plain dicts."""
         return node_door.runtime(self._engine, node)
+
+    def summary(self, node: str, *, only_cpu_and_memory: bool = False) -> Object:
+        """A node's ``/stats/summary``, as its kubelet answers it: usage of the node, its pods, containers and volumes."""
+        return node_metrics.summary(self._engine, node, only_cpu_and_memory=only_cpu_and_memory)
+
+    def prometheus(self, node: str, path: str = "/metrics/resource") -> str:
+        """A page of a node's kubelet in the Prometheus text format: ``/metrics/resource``, ``/metrics/cadvisor``, ``/metrics/probes``, ``/metrics``."""
+        return node_metrics.prometheus(self._engine, node, path)
+
+    @property
+    def audit(self) -> Auditing:
+        """The audit of this cluster: its policy (``reload``), its backends (``log``, ``webhook``), its own metrics."""
+        return self._world.auditing
+
+    def audit_events(self) -> list[Object]:
+        """The audit events recorded so far, oldest first, as ``audit.k8s.io/v1`` dicts under the cluster's audit policy."""
+        return self._world.auditing.events()
+
+    def slis(self) -> Any:
+        """Service level indicators of this cluster beside the official objectives, as a DataFrame."""
+        return looking.slis(self)
 
     def save(self, path: str | Path) -> Path:
         """Keep the whole world, log included, in a file that ``kl.load`` reads."""

@@ -19,6 +19,11 @@ def room(name: str, cluster: Any) -> Any:
     return getattr(import_module(module), cls)(cluster)
 
 
+def slis(cluster: Any) -> Any:
+    """The service level indicators of a cluster: see ``kubelab.auditlog.slis``."""
+    return import_module("kubelab.auditlog.slis").of_cluster(cluster)
+
+
 def html_of(shown: Any, now_ns: int) -> str:
     """Anything that the front door hands out, as HTML for a notebook; ages as of ``now_ns``."""
     return str(import_module(DISPLAY).html_of(shown, now_ns))
