@@ -8,13 +8,16 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from kubelab.apiserver import status
+from kubelab.apiserver import metrics, status
 from kubelab.apiserver.request import Request, Response
 from kubelab.kinds import registry
 from kubelab.kinds.kind import Kind, Object
+
+if TYPE_CHECKING:
+    from kubelab.apiserver.server import ApiServer
 
 VERSION = {
     "major": "1",
@@ -32,15 +35,17 @@ UNSERVED = {("policy", "v1beta1")}  # taken apart where a body still says it, bu
 SERVER_ADDRESS = [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:6443"}]
 
 
-def serve(request: Request) -> Response:
+def serve(server: ApiServer, request: Request) -> Response:
     """A path that is no resource; 404 where nothing is."""
     path = urlsplit(request.uri).path.rstrip("/") or "/"
     if path == "/version":
         return Response(200, dict(VERSION))
+    if path == "/metrics":
+        return Response(200, metrics.text(server))
     if path in HEALTH or path.startswith(tuple(f"{name}/" for name in HEALTH)):
         return Response(200, "ok")
     if path == "/":
-        return Response(200, {"paths": ["/api", "/api/v1", "/apis", *_group_paths(), *HEALTH, "/version"]})
+        return Response(200, {"paths": ["/api", "/api/v1", "/apis", *_group_paths(), *HEALTH, "/metrics", "/version"]})
     if path == "/api":
         return Response(200, {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": SERVER_ADDRESS})
     if path == "/apis":

@@ -41,7 +41,7 @@ def serve(server: ApiServer, request: Request, context: Context) -> Response:
     if refused is not None:
         raise refused
     if not request.resource:
-        return discovery.serve(request)
+        return discovery.serve(server, request)
     work = resolve(server, request, context)
     if special := special_handler(request):
         return special(work)

@@ -1,0 +1,107 @@
+"""The API server's ``/metrics``: what the log of calls says, counted when somebody asks.
+
+upstream: apiserver/pkg/endpoints/metrics/metrics.go (names, labels, buckets), storage/etcd3/metrics/metrics.go, 1.28. A call that authentication
+or authorization refused never reaches the handlers that are counted there; a non-resource path is not counted here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from kubelab.apiserver.exposition import Family, Sample, histogram, page
+from kubelab.kinds import registry
+from kubelab.store.log import CallRecord
+
+if TYPE_CHECKING:
+    from kubelab.apiserver.server import ApiServer
+
+BUCKETS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60)
+SLI_BUCKETS = BUCKETS[2:]
+CONNECTS = ("log", "exec", "portforward", "attach", "proxy")
+HELP_TOTAL = "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code."
+HELP_DURATION = (
+    "Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component."
+)
+HELP_SLI = (
+    "Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in seconds for each verb, "
+    "group, version, resource, subresource, scope and component."
+)
+
+_METHODS = {"get": "GET", "list": "LIST", "watch": "WATCH", "create": "POST", "update": "PUT", "patch": "PATCH", "delete": "DELETE"}
+Route = tuple[str, str, str, str, str, str, str]  # verb, dry run, group, version, resource, subresource, scope
+
+
+def text(server: ApiServer) -> str:
+    """The page, as of now."""
+    totals: dict[tuple[Route, int], int] = {}
+    times: dict[Route, list[int]] = {}
+    for call in server.store.log.calls:
+        if not call.resource or refused_at_the_gate(call):
+            continue
+        route = route_of(call)
+        key = (route, call.code)
+        totals[key] = totals.get(key, 0) + 1
+        times.setdefault(route, []).append(call.latency_ns)
+    objects = {resource: len(server.store.head.all(resource)) for resource in (kind.resource for kind in registry.all_kinds())}
+    return page(
+        (
+            Family("apiserver_request_total", "counter", "STABLE", HELP_TOTAL, _totals(totals)),
+            Family("apiserver_request_duration_seconds", "histogram", "STABLE", HELP_DURATION, _durations(times, BUCKETS)),
+            Family("apiserver_request_sli_duration_seconds", "histogram", "ALPHA", HELP_SLI, _durations(times, SLI_BUCKETS)),
+            Family(
+                "apiserver_storage_objects",
+                "gauge",
+                "STABLE",
+                "Number of stored objects at the time of last check split by kind.",
+                tuple(Sample({"resource": name}, count) for name, count in sorted(objects.items()) if count),
+            ),
+        )
+    )
+
+
+def refused_at_the_gate(call: CallRecord) -> bool:
+    """Whether authentication or authorization refused a call: such a one never comes to its handler."""
+    return call.code == 401 or (call.code == 403 and f'User "{call.user}" cannot ' in call.message)
+
+
+def route_of(call: CallRecord) -> Route:
+    """The labels of a call.
+
+    upstream: metrics.go CleanScope, CleanVerb, cleanDryRun.
+    """
+    plural, _, group = call.resource.partition(".")
+    named = bool(call.name) and call.verb not in ("list", "watch", "deletecollection")
+    scope = "resource" if named or call.verb == "create" else "namespace" if call.namespace else "cluster"
+    verb = "CONNECT" if call.subresource in CONNECTS else _METHODS.get(call.verb, call.verb.upper())
+    path = urlsplit(call.uri).path.split("/") if call.uri else []
+    query = parse_qs(urlsplit(call.uri).query) if "dryRun" in call.uri else {}
+    version = path[3 if path[1] == "apis" else 2] if len(path) > 3 else _storage_version(call.resource)
+    return (verb, ",".join(sorted(set(query.get("dryRun", ())))), group, version, plural, call.subresource, scope)
+
+
+def _storage_version(resource: str) -> str:
+    try:
+        return registry.by_resource(resource).versions[0]
+    except KeyError:
+        return ""
+
+
+def _labels(route: Route, *, dry_run: bool) -> dict[str, str]:
+    verb, dry, group, version, resource, subresource, scope = route
+    labels = {"verb": verb, "group": group, "version": version, "resource": resource, "subresource": subresource, "scope": scope}
+    return {**labels, "component": "apiserver", **({"dry_run": dry} if dry_run else {})}
+
+
+def _totals(totals: dict[tuple[Route, int], int]) -> tuple[Sample, ...]:
+    return tuple(Sample({**_labels(route, dry_run=True), "code": str(code)}, count) for (route, code), count in sorted(totals.items()))
+
+
+def _durations(times: dict[Route, list[int]], bounds: tuple[float, ...]) -> tuple[Sample, ...]:
+    samples: list[Sample] = []
+    for route, found in sorted(times.items()):
+        counts = [0] * (len(bounds) + 1)
+        for latency_ns in found:
+            counts[next((number for number, bound in enumerate(bounds) if latency_ns <= bound * 1e9), len(bounds))] += 1
+        samples += histogram(_labels(route, dry_run=bounds is BUCKETS), bounds, counts, sum(found) / 1e9)
+    return tuple(samples)
