@@ -19,6 +19,7 @@ _WHERE = {
     "ApiError": "kubelab.cluster.errors",
     "ApiWarning": "kubelab.cluster.errors",
     "ArchiveError": "kubelab.cluster.archive",
+    "AuditWarning": "kubelab.cluster.auditing.options",
     "Cluster": "kubelab.cluster.handle",
     "DrainError": "kubelab.cluster.draining",
     "ExecError": "kubelab.cluster.errors",
@@ -29,6 +30,7 @@ _WHERE = {
     "Timing": "kubelab.world.timing",
     "UnknownReference": "kubelab.cluster.errors",
     "Unsettled": "kubelab.cluster.errors",
+    "auditlog": "kubelab.auditlog",
     "load": "kubelab.cluster.archive",
     "programs": "kubelab.cri.programs",
     "widget": "kubelab.widget",
@@ -36,9 +38,11 @@ _WHERE = {
 __all__ = [*sorted(_WHERE), "__version__"]  # noqa: PLE0604
 
 if TYPE_CHECKING:
+    from kubelab import auditlog as auditlog
     from kubelab import widget as widget
     from kubelab.cluster.archive import ArchiveError as ArchiveError
     from kubelab.cluster.archive import load as load
+    from kubelab.cluster.auditing.options import AuditWarning as AuditWarning
     from kubelab.cluster.draining import DrainError as DrainError
     from kubelab.cluster.errors import ApiError as ApiError
     from kubelab.cluster.errors import ApiWarning as ApiWarning

@@ -299,13 +299,18 @@ def plan(week: Week) -> None:
     week.at(6 * DAY + 8.1 * HOUR, week.put_back)
 
 
+def directly(event: dict[str, Any]) -> dict[str, Any]:
+    """An event as if its client had come without a proxy: the address that it named is the one that the server saw."""
+    return {**event, "sourceIPs": event["sourceIPs"][:1]}
+
+
 def main() -> None:
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "data" / "audit" / "week.jsonl.gz"
     week = Week()
     week.set_up()
     plan(week)
     week.run()
-    lines = (json.dumps(event, separators=(",", ":"), ensure_ascii=False) for event in week.cluster.audit_events())
+    lines = (json.dumps(directly(event), separators=(",", ":"), ensure_ascii=False) for event in week.cluster.audit_events())
     text = "".join(f"{line}\n" for line in lines).encode()
     count = text.count(b"\n")
     target.parent.mkdir(parents=True, exist_ok=True)

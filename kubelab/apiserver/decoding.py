@@ -26,6 +26,8 @@ def body(work: Work) -> Object:
             obj = private(request.body)
         kind.default(obj, work.context)
         obj["metadata"].pop("managedFields", None)
+        if work.server.recording is not None:
+            work.server.recording.decoded(request.body, typed=True)
         return obj
     obj = parse(request.body, kind)
     match_version(work, obj)
@@ -34,7 +36,10 @@ def body(work: Work) -> Object:
         obj = reading.plain(obj)
     obj["apiVersion"] = kind.api_version
     kind.default(obj, work.context)
-    return completed(work, obj)
+    completed(work, obj)
+    if work.server.recording is not None:
+        work.server.recording.decoded(obj, typed=False)
+    return obj
 
 
 def completed(work: Work, obj: Object) -> Object:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from kubelab.apiserver import metrics, status
+from kubelab.apiserver.metrics_api import COMPUTED
 from kubelab.apiserver.request import Request, Response
 from kubelab.kinds import registry
 from kubelab.kinds.kind import Kind, Object
@@ -98,7 +99,7 @@ def _api_version(group: str) -> Object:
 
 
 def _rows(kind: Kind) -> list[Object]:
-    singular = kind.singular or kind.kind.lower()
+    singular = "" if kind.resource in COMPUTED else kind.singular or kind.kind.lower()
     row: Object = {
         "name": kind.plural,
         "singularName": singular,
@@ -110,7 +111,7 @@ def _rows(kind: Kind) -> list[Object]:
         row["shortNames"] = list(kind.short_names)
     if kind.categories:
         row["categories"] = list(kind.categories)
-    if "get" in kind.verbs:
+    if "get" in kind.verbs and kind.resource not in COMPUTED:
         row["storageVersionHash"] = storage_version_hash(kind)
     return [row, *(_subresource(kind, name) for name in kind.subresources)]
 

@@ -71,7 +71,7 @@ def parse_path(url: str) -> Path:
     if not rest:
         return bare
     plural, name = rest[0], rest[1] if len(rest) > 1 else ""
-    subresource = "/".join(rest[2:])
+    subresource = "proxy" if rest[2:3] == ["proxy"] else "/".join(rest[2:])
     if plural == "namespaces":
         namespace = name
     return Path(group, version, namespace, plural, name, subresource, query, split.path)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kubelab.apiserver import create, delete, discovery, read, status, update
 from kubelab.apiserver.admission import chain
 from kubelab.apiserver.authorization import check
+from kubelab.apiserver.metrics_api import COMPUTED
 from kubelab.apiserver.request import Request, Response
 from kubelab.apiserver.reviews import REVIEWS
 from kubelab.apiserver.subresources import SUBRESOURCES
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from kubelab.apiserver.server import ApiServer
 
 READS = {"get": read.get, "list": read.list_, "watch": read.watch}
+SENT = ("patch", "delete", "deletecollection")  # verbs whose body is not the object itself
 WRITES = {"create": create, "update": update, "patch": update, "delete": delete}
 
 CHANGED, CREATED = ("get", "update", "patch"), ("create",)
@@ -35,14 +37,19 @@ VERBS_OF = {"status": CHANGED, "scale": CHANGED, "finalize": ("update",), "bindi
 def serve(server: ApiServer, request: Request, context: Context) -> Response:
     """One call from its authorization to its answer; raises ``ApiFailure`` for a refusal."""
     refused = request.refused
-    if isinstance(refused, status.ApiFailure) and refused.code == 403:
+    if isinstance(refused, status.ApiFailure) and refused.code in (401, 403):
         raise refused
-    check.authorize(server, request)
+    reason = check.authorize(server, request)
+    recording = server.recording
+    if recording is not None:
+        recording.authorized(reason)
     if refused is not None:
         raise refused
     if not request.resource:
         return discovery.serve(server, request)
     work = resolve(server, request, context)
+    if recording is not None and request.verb in SENT:
+        recording.sent(request)
     if special := special_handler(request):
         return special(work)
     if request.verb in READS:
@@ -83,9 +90,9 @@ _EVENTS_PATH = f"/apis/{events.GROUP}/"
 
 
 def special_handler(request: Request) -> Callable[[Work], Response] | None:
-    """Subresources other than status, and kinds that are asked and not stored (reviews), have their own handlers."""
+    """Subresources other than status, and kinds that are asked and not stored (reviews, metrics), have their own handlers."""
     if request.subresource:
         return SUBRESOURCES.get((request.resource, request.subresource)) or SUBRESOURCES.get(("*", request.subresource))
     if request.verb != "create":
-        return None
+        return COMPUTED.get(request.resource)
     return REVIEWS.get(request.resource) or SUBRESOURCES.get((request.resource, ""))

@@ -6,6 +6,9 @@ or authorization refused never reaches the handlers that are counted there; a no
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 BUCKETS = (0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60)
 SLI_BUCKETS = BUCKETS[2:]
+_BOUNDS_NS = [round(bound * 1e9) for bound in BUCKETS]
 CONNECTS = ("log", "exec", "portforward", "attach", "proxy")
 HELP_TOTAL = "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code."
 HELP_DURATION = (
@@ -32,23 +36,43 @@ _METHODS = {"get": "GET", "list": "LIST", "watch": "WATCH", "create": "POST", "u
 Route = tuple[str, str, str, str, str, str, str]  # verb, dry run, group, version, resource, subresource, scope
 
 
+class Counters:
+    """What has been counted of a log so far, so that a page counts only what is new. It follows from the log and is never truth."""
+
+    __slots__ = ("durations", "seen", "sums_ns", "totals")
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.totals: dict[tuple[Route, int], int] = {}
+        self.durations: dict[Route, list[int]] = {}
+        self.sums_ns: dict[Route, int] = {}
+
+    def catch_up(self, calls: list[CallRecord]) -> None:
+        """Count the calls that have come since."""
+        for call in islice(calls, self.seen, None):
+            if not call.resource or refused_at_the_gate(call):
+                continue
+            route = route_of(call)
+            key = (route, call.code)
+            self.totals[key] = self.totals.get(key, 0) + 1
+            if route not in self.durations:
+                self.durations[route] = [0] * (len(BUCKETS) + 1)
+                self.sums_ns[route] = 0
+            self.durations[route][bisect_left(_BOUNDS_NS, call.latency_ns)] += 1
+            self.sums_ns[route] += call.latency_ns
+        self.seen = len(calls)
+
+
 def text(server: ApiServer) -> str:
     """The page, as of now."""
-    totals: dict[tuple[Route, int], int] = {}
-    times: dict[Route, list[int]] = {}
-    for call in server.store.log.calls:
-        if not call.resource or refused_at_the_gate(call):
-            continue
-        route = route_of(call)
-        key = (route, call.code)
-        totals[key] = totals.get(key, 0) + 1
-        times.setdefault(route, []).append(call.latency_ns)
-    objects = {resource: len(server.store.head.all(resource)) for resource in (kind.resource for kind in registry.all_kinds())}
+    counters = server.counters
+    counters.catch_up(server.store.log.calls)
+    objects = {kind.resource: len(server.store.head.all(kind.resource)) for kind in registry.all_kinds()}
     return page(
         (
-            Family("apiserver_request_total", "counter", "STABLE", HELP_TOTAL, _totals(totals)),
-            Family("apiserver_request_duration_seconds", "histogram", "STABLE", HELP_DURATION, _durations(times, BUCKETS)),
-            Family("apiserver_request_sli_duration_seconds", "histogram", "ALPHA", HELP_SLI, _durations(times, SLI_BUCKETS)),
+            Family("apiserver_request_total", "counter", "STABLE", HELP_TOTAL, _totals(counters.totals)),
+            Family("apiserver_request_duration_seconds", "histogram", "STABLE", HELP_DURATION, _durations(counters, BUCKETS)),
+            Family("apiserver_request_sli_duration_seconds", "histogram", "ALPHA", HELP_SLI, _durations(counters, SLI_BUCKETS)),
             Family(
                 "apiserver_storage_objects",
                 "gauge",
@@ -80,6 +104,7 @@ def route_of(call: CallRecord) -> Route:
     return (verb, ",".join(sorted(set(query.get("dryRun", ())))), group, version, plural, call.subresource, scope)
 
 
+@cache
 def _storage_version(resource: str) -> str:
     try:
         return registry.by_resource(resource).versions[0]
@@ -97,11 +122,10 @@ def _totals(totals: dict[tuple[Route, int], int]) -> tuple[Sample, ...]:
     return tuple(Sample({**_labels(route, dry_run=True), "code": str(code)}, count) for (route, code), count in sorted(totals.items()))
 
 
-def _durations(times: dict[Route, list[int]], bounds: tuple[float, ...]) -> tuple[Sample, ...]:
+def _durations(counters: Counters, bounds: tuple[float, ...]) -> tuple[Sample, ...]:
     samples: list[Sample] = []
-    for route, found in sorted(times.items()):
-        counts = [0] * (len(bounds) + 1)
-        for latency_ns in found:
-            counts[next((number for number, bound in enumerate(bounds) if latency_ns <= bound * 1e9), len(bounds))] += 1
-        samples += histogram(_labels(route, dry_run=bounds is BUCKETS), bounds, counts, sum(found) / 1e9)
+    finer = len(BUCKETS) - len(bounds)  # the first buckets that these bounds do not have, taken together
+    for route, found in sorted(counters.durations.items()):
+        counts = [sum(found[: finer + 1]), *found[finer + 1 :]]
+        samples += histogram(_labels(route, dry_run=bounds is BUCKETS), bounds, counts, counters.sums_ns[route] / 1e9)
     return tuple(samples)

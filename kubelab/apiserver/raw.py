@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 from kubelab.apiserver import discovery, http, reading, status
+from kubelab.apiserver.audit import doors
 from kubelab.apiserver.authorization import impersonation
 from kubelab.apiserver.copying import private
 from kubelab.apiserver.request import Request, Response, User
@@ -24,11 +25,12 @@ JSON_TYPES = ("*/*", "application/*", "application/json", "application/yaml", "a
 
 
 class Answer(NamedTuple):
-    """An HTTP answer: code, object (or text), and its warnings (RFC 7234 texts)."""
+    """An HTTP answer: code, object (or text), its warnings (RFC 7234 texts), and the ID under which the audit knows it."""
 
     code: int
     object: Any
     warnings: tuple[str, ...] = ()
+    audit_id: str = ""
 
 
 def ask(
@@ -42,29 +44,40 @@ def ask(
     user: User,
     headers: Mapping[str, str],
 ) -> Answer:
-    """One HTTP request. ``handle`` runs a Request through the world's line."""
+    """One HTTP request by a user (``NOBODY``: whom nobody could authenticate). ``handle`` runs a Request through the world's line."""
     accept = headers.get("Accept", "")
     if body is not None and not isinstance(body, (str, bytes)):
         body = reading.json_copy(body)
     as_event = http.parse_path(url).group == events.GROUP
+    caller = user
     try:
+        if not user.name:
+            raise status.unauthorized()
         user = impersonation.impersonated(server, user, headers)
         _check_accept(accept, url)
         at, sent = _as_core(url, body) if as_event else (url, body)
         request = http.request_of(method, at, sent, content_type, user, headers)._replace(uri=url)
     except status.ApiFailure as refusal:
         request = http.refused(method, url, user, headers, refusal)
+    audit_id = doors.audit_id(headers, server.streams.seed, len(server.store.log.calls))
+    if server.audit is not None:
+        request = request._replace(door=doors.door(method.upper(), headers, audit_id, caller if user is not caller else None, body))
     response = handle(request)
     answer = private(server.present(response.object))
     if response.code < 400 and isinstance(answer, dict) and request.resource:
-        answer = _versioned(request, answer)
-        if as_event:
-            answer = _as_event(answer)
-        answer = _shaped(request, answer, accept, now_ns, url)
+        answer = shown(request, answer, accept, now_ns, url)
     elif request.verb == "watch" and isinstance(answer, list):
         watched = [_watched(server, request, event, as_event=as_event) for event in answer]
         answer = private([_shaped_event(request, event, accept, now_ns, url, first=number == 0) for number, event in enumerate(watched)])
-    return Answer(response.code, answer, tuple(response.warnings))
+    return Answer(response.code, answer, tuple(response.warnings), audit_id)
+
+
+def shown(request: Request, answer: Object, accept: str, now_ns: int, url: str) -> Object:
+    """An object that has its managedFields, in the version, the group and the form in which the client wants it."""
+    answer = _versioned(request, answer)
+    if request.resource == "events" and http.parse_path(url).group == events.GROUP:
+        answer = _as_event(answer)
+    return _shaped(request, answer, accept, now_ns, url)
 
 
 def _watched(server: ApiServer, request: Request, event: Object, *, as_event: bool) -> Object:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from kubelab.store.log import Commit
+from kubelab.world.codec import value
 
 PATCH_TYPES = {
     "application/json-patch+json": "json",
@@ -18,6 +19,7 @@ PATCH_TYPES = {
 }
 
 
+@value
 class User(NamedTuple):
     """Who calls: name, groups, extra (upstream: user.Info)."""
 
@@ -75,6 +77,20 @@ class Origin(NamedTuple):
 USER_ORIGIN = Origin()
 
 
+class Door(NamedTuple):
+    """What only the audit wants to know of an HTTP request. ``caller``: who was authenticated, if the request acts as somebody else;
+    ``options_version``: apiVersion of the DeleteOptions that a DELETE brought as its body ("": it brought none)."""
+
+    caller: User | None = None
+    audit_id: str = ""
+    source_ips: tuple[str, ...] = ()
+    accept: str = ""
+    options_version: str = ""
+
+
+NOBODY = User("")  # not authenticated
+
+
 class Request(NamedTuple):
     """One call. ``version`` "" means the storage version; ``uri`` is kept for the record, if the call came as HTTP."""
 
@@ -94,6 +110,7 @@ class Request(NamedTuple):
     uri: str = ""
     repeats: tuple[str, ...] = ()  # keys that stood twice in a YAML body
     refused: Exception | None = None  # what the door found wrong; said once the caller is authorized
+    door: Door | None = None
 
 
 @dataclass(slots=True)

@@ -5,13 +5,17 @@ upstream: staging/src/k8s.io/apiserver/pkg/server, 1.28.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from kubelab.apiserver import faults, line, status
 from kubelab.apiserver.allocate import Allocations
+from kubelab.apiserver.audit.recording import Audit, Recording
 from kubelab.apiserver.authorization.check import Decisions
 from kubelab.apiserver.faults import ApiFault
 from kubelab.apiserver.managed import ManagedFields
+from kubelab.apiserver.metrics import Counters
+from kubelab.apiserver.metrics_api import MetricsDoor
 from kubelab.apiserver.request import Request, Response
 from kubelab.apiserver.subresources.kubelet import KubeletDoor
 from kubelab.kinds.kind import Context
@@ -19,6 +23,8 @@ from kubelab.store.log import CallRecord, Object
 from kubelab.store.store import Store
 from kubelab.world.clock import rfc3339
 from kubelab.world.streams import Streams
+
+Gate = Callable[["ApiServer", Request, Recording, int], status.ApiFailure | None]
 
 
 def _name_in(body: Any) -> str:
@@ -29,7 +35,12 @@ def _name_in(body: Any) -> str:
 
 
 class ApiServer:
-    """``handle`` is the one door. ``faults`` (by name) refuse calls on purpose: see ``faults.py``."""
+    """``handle`` is the one door. ``faults`` (by name) refuse calls on purpose: see ``faults.py``.
+
+    ``audit`` decides what is recorded of calls (None: without a policy nothing is), ``recording`` is the call's at work. ``gate``, if somebody
+    has set it, is told of each recorded call before it is served, and refuses it by returning a failure; it is no part of the world; nor is
+    ``follower``, which is called now and then within a long run, to read on in the log.
+    """
 
     def __init__(self, store: Store, streams: Streams, *, release: str, gates: dict[str, bool]) -> None:
         self.store = store
@@ -40,7 +51,13 @@ class ApiServer:
         self.decisions = Decisions()
         self.allocations = Allocations()
         self.faults: dict[str, ApiFault] = {}
+        self.counters = Counters()
         self.kubelet_door: KubeletDoor | None = None
+        self.audit: Audit | None = None
+        self.recording: Recording | None = None
+        self.gate: Gate | None = None
+        self.follower: Callable[[], None] | None = None
+        self.metrics_door: MetricsDoor | None = None
         self._context = Context("", -1)
 
     def fork(self, store: Store, streams: Streams) -> ApiServer:
@@ -49,6 +66,7 @@ class ApiServer:
         new.decisions = self.decisions.fork()
         new.allocations = self.allocations.fork()
         new.faults = dict(self.faults)
+        new.audit = self.audit.fork() if self.audit else None
         return new
 
     def context(self, now_ns: int) -> Context:
@@ -61,7 +79,13 @@ class ApiServer:
         """One call: its answer, and its record. A refused call leaves the world as it was."""
         reason = message = ""
         name = request.name
+        recording = None
+        if self.audit is not None:
+            recording = self.recording = self.audit.begin(request)
         try:
+            if recording is not None and self.gate is not None and (closed := self.gate(self, request, recording, now_ns)) is not None:
+                recording = self.recording = None
+                raise closed
             if self.faults:
                 faults.strike(self, request)
             response = line.serve(self, request, self.context(now_ns))
@@ -71,6 +95,19 @@ class ApiServer:
             response = Response(refusal.code, refusal.status)
             reason, message = refusal.reason, refusal.message
             name = name or _name_in(request.body)
+        except Exception as error:
+            if self.audit is not None and recording is not None:
+                self.audit.broke(recording)
+                panic = status.failure(500, "InternalError", f"APIServer panic'd: {error}")
+                self._record(request, name, Response(500, panic.status), panic.reason, panic.message, recording, now_ns)
+            raise
+        self._record(request, name, response, reason, message, recording, now_ns)
+        return response
+
+    def _record(
+        self, request: Request, name: str, response: Response, reason: str, message: str, recording: Recording | None, now_ns: int
+    ) -> None:
+        """Put a call on record."""
         commits, origin = response.commits, request.origin
         self.store.log.calls.append(
             CallRecord(
@@ -94,9 +131,9 @@ class ApiServer:
                 origin.because,
                 commits[-1].revision if commits else 0,
                 request.uri,
+                None if recording is None else recording.note(request, response),
             )
         )
-        return response
 
     def present(self, obj: Any) -> Any:
         """An object, or a list of them (whose items carry neither kind nor version), as it leaves by the raw door: with managedFields."""

@@ -138,6 +138,11 @@ def forbidden(kind: Kind, name: str, why: str) -> ApiFailure:
     return failure(403, "Forbidden", f"{head}: {why}", details_of(kind, name))
 
 
+def unauthorized() -> ApiFailure:
+    """Nobody could be authenticated."""
+    return failure(401, "Unauthorized", "Unauthorized")
+
+
 def bad_request(message: str) -> ApiFailure:
     return failure(400, "BadRequest", message)
 

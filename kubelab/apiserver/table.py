@@ -12,7 +12,8 @@ def table(kind: Kind, answer: Object, now_ns: int, include: str = "") -> Object:
     """An object or a list as a Table. ``include``: the query's includeObject: Metadata (default), None, Object."""
     listed = answer.get("kind") == f"{kind.kind}List"
     objects = answer["items"] if listed else [answer]
-    meta = dict(answer["metadata"]) if listed else {"resourceVersion": answer["metadata"]["resourceVersion"]}
+    meta = answer["metadata"]
+    meta = dict(meta) if listed else {"resourceVersion": meta["resourceVersion"]} if "resourceVersion" in meta else {}
     definitions = [
         {"name": each.name, "type": each.type, "format": each.format, "description": each.description, "priority": each.priority}
         for each in kind.columns

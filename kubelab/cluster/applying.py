@@ -114,6 +114,8 @@ def _try(cluster: Cluster, documents: list[Document], one: Any) -> None:
         except ApiError as error:
             if calls[-1].code == error.code:
                 cluster._engine.store.log.calls.append(calls[-1]._replace(revision=0))
+                if calls[-1].audit is not None and cluster._engine.server.audit is not None:
+                    cluster._engine.server.audit.count(calls[-1].audit.treatment)
             raise
 
 

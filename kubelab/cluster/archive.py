@@ -21,6 +21,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kubelab.apiserver.audit.recording import Audit
 from kubelab.cluster import faults
 from kubelab.controllers import registry as controllers
 from kubelab.engine.engine import Engine
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
 
 FORMAT, VERSION = "kubelab-world", 1
+_PLAIN = len(CallRecord._fields)  # where in a call's line its audit note stands, if it has one
 
 
 class ArchiveError(ValueError):
@@ -77,12 +79,13 @@ def _lines(cluster: Cluster) -> Iterator[Any]:
         "lagging": {name: state.revision for name, state in engine.lagging.items()},
         "timing": asdict(engine.timing),
         "faults": encode(engine.server.faults),
+        **({"audit": encode(audit.state())} if (audit := engine.server.audit) is not None else {}),
     }
     for commit in engine.store.log.commits:
         manager = list(commit.manager)
         yield ["c", commit.time_ns, commit.type, *commit.key, commit.object, commit.previous, commit.call, manager]
     for call in engine.store.log.calls:
-        yield ["k", *call]
+        yield ["k", *call[:-1]] if call.audit is None else ["k", *call[:-1], encode(call.audit)]
     for name, tables in engine.machines.items():
         yield ["m", name, encode(tables)]
     for name, runner in engine.runners.items():
@@ -153,6 +156,8 @@ def _restored(header: dict[str, Any], lines: list[Any]) -> Cluster:
     engine.streams.state.update(header["streams"])
     engine.now_ns, engine.moving, engine.wake = header["now_ns"], header["moving"], header["wake"]
     engine.server.faults = decode(header["faults"])
+    if "audit" in header:
+        engine.server.audit = Audit.restored(decode(header["audit"]), header["release"])
     _restore_log(engine, header, lines)
     _restore_parts(engine, lines)
     engine.server.allocations.rebuild(list(engine.store.head.all("services").values()))
@@ -175,7 +180,7 @@ def _restore_log(engine: Engine, header: dict[str, Any], lines: list[Any]) -> No
                 if commit.revision <= revision:
                     states[component].apply(commit)
         elif line[0] == "k":
-            store.log.calls.append(CallRecord(*line[1:]))
+            store.log.calls.append(CallRecord(*line[1:_PLAIN], *map(decode, line[_PLAIN:])))
     engine.lagging = states
 
 

@@ -14,10 +14,12 @@ from kubelab.apiserver.apply.last_applied import ANNOTATION as LAST_APPLIED
 from kubelab.apiserver.authorization import check
 from kubelab.apiserver.request import Request
 from kubelab.apiserver.status import ApiFailure
+from kubelab.cluster import node_door
 from kubelab.cluster.errors import ApiError
 from kubelab.cluster.references import Reference
 from kubelab.engine.engine import Engine
 from kubelab.engine.plan import NOTHING, Key, Plan
+from kubelab.engine.syncing import write
 from kubelab.scheduler.memory import attend_only
 from kubelab.store.log import CallRecord, Commit, Object
 
@@ -36,10 +38,11 @@ CONTROLLERS = {
     "PodDisruptionBudget": "disruption-controller",
     "Namespace": "namespace-controller",
     "PersistentVolumeClaim": "persistentvolume-binder",
+    "HorizontalPodAutoscaler": "horizontal-pod-autoscaler",
 }
 UNTOLD = ("metadata.resourceVersion", "metadata.managedFields", f"metadata.annotations.{LAST_APPLIED}")
 SHOWN = 80  # letters of a value
-PREFIXES = {"CronJob": ("cronjob",)}  # what the keys of their controllers begin with
+PREFIXES = {"CronJob": ("cronjob",), "HorizontalPodAutoscaler": ("autoscale",)}  # what the keys of their controllers begin with
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +187,21 @@ def _shown(value: object) -> str:
 # -- plan -----------------------------------------------------------------------------------------------------------------
 def plan(cluster: Cluster, reference: Reference) -> Plan:
     """What the component in charge would do next, and because of what. Nothing happens: it is asked in a fork, as if its watches had just
-    brought it everything."""
+    brought it everything; what it must ask the API server before it can decide is asked there too."""
     obj = dict(cluster._call("get", reference).object)
     engine = cluster._engine.fork()
+    node_door.connect(engine)
     engine.catch_up()
     name, key = _in_charge(engine, reference, obj)
     runner = engine.runners[name]
-    scope = engine.scope(runner, key)
-    seen = runner.component.observe(scope, key)
-    return NOTHING if seen is None else runner.component.plan(seen)
+    while True:
+        seen = runner.component.observe(engine.scope(runner, key), key)
+        planned = NOTHING if seen is None else runner.component.plan(seen)
+        questions = getattr(runner.component, "act_on_world", None) if planned.again_ns == 0 else None
+        if questions is None:
+            return planned
+        for act in planned.calls:
+            write(runner.memory, questions(engine, act).note)
 
 
 def _in_charge(engine: Engine, reference: Reference, obj: Object) -> tuple[str, Key]:

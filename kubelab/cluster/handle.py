@@ -11,7 +11,20 @@ from typing import Any
 
 from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
-from kubelab.cluster import applying, attaching, bootstrap, clock, draining, explaining, faults, looking, node_door, node_metrics, references, running
+from kubelab.cluster import (
+    applying,
+    attaching,
+    bootstrap,
+    clock,
+    draining,
+    explaining,
+    faults,
+    looking,
+    node_door,
+    node_metrics,
+    references,
+    running,
+)
 from kubelab.cluster import why_not as reasons
 from kubelab.cluster.auditing import Auditing
 from kubelab.cluster.errors import ApiError, ApiWarning, ExecError, Unsettled
@@ -55,7 +68,7 @@ class World:
         self.engine = engine
         self.start_ns = start_ns
         self.auditing = Auditing(engine)
-        engine.server.kubelet_door = node_door.Door(engine)
+        node_door.connect(engine)
 
 
 class Cluster:
@@ -134,17 +147,20 @@ class Cluster:
 
         Conditions: ``REF ready``, ``REF gone``, ``REF condition=NAME[=VALUE]``, ``REF .path=value``, or a function of the cluster.
         """
-        running.run(self, duration, until, timeout, namespace)
+        with self._world.auditing.followed():
+            running.run(self, duration, until, timeout, namespace)
         return self
 
     def settle(self, timeout: str | float = "1h") -> Cluster:
         """Run until nothing moves any more but heartbeats and probes; ``Unsettled`` says what still does."""
-        running.settle(self, timeout)
+        with self._world.auditing.followed():
+            running.settle(self, timeout)
         return self
 
     def step(self, count: int = 1) -> Cluster:
         """Process the next wake (or ``count`` of them)."""
-        running.step(self, count)
+        with self._world.auditing.followed():
+            running.step(self, count)
         return self
 
     # -- calls -----------------------------------------------------------------------------------------------------------
@@ -165,6 +181,7 @@ class Cluster:
         with held_back():
             answer = raw.ask(engine.server, engine.handle, engine.now_ns, method, path, body, content_type, who, headers or {})
         clock.obey(engine, self._world.start_ns)
+        self._world.auditing.ship()
         return answer.code, answer.object
 
     def _call(self, verb: str, reference: Reference, **more: Any) -> Response:
@@ -175,6 +192,7 @@ class Cluster:
         with held_back():
             response = self._engine.handle(request)
         clock.obey(self._engine, self._world.start_ns)
+        self._world.auditing.ship()
         if response.code >= 400:
             raise ApiError(response.object, place)
         for text in response.warnings:
@@ -303,7 +321,8 @@ class Cluster:
     ) -> str:
         """Cordon a node and evict its pods, as ``kubectl drain``: time passes until they are gone. ``DrainError`` if that cannot be."""
         flags = draining.Flags(force, ignore_daemonsets, delete_emptydir_data, disable_eviction, grace_period, pod_selector, timeout)
-        return draining.drain(self, node, flags)
+        with self._world.auditing.followed():
+            return draining.drain(self, node, flags)
 
     def as_user(self, name: str, groups: Sequence[str] | None = None) -> Cluster:
         """The same cluster under another identity."""
@@ -374,6 +393,10 @@ class Cluster:
     def prometheus(self, node: str, path: str = "/metrics/resource") -> str:
         """A page of a node's kubelet in the Prometheus text format: ``/metrics/resource``, ``/metrics/cadvisor``, ``/metrics/probes``, ``/metrics``."""
         return node_metrics.prometheus(self._engine, node, path)
+
+    def top(self, what: str = "pods", *, namespace: str | None = "default", selector: str = "", containers: bool = False) -> str:
+        """Usage of pods or nodes as ``kubectl top`` prints it, from metrics.k8s.io; ``MetricsUnavailable`` while there is none."""
+        return looking.top(self, what, namespace, selector, containers=containers)
 
     @property
     def audit(self) -> Auditing:

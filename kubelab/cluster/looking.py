@@ -24,6 +24,11 @@ def slis(cluster: Any) -> Any:
     return import_module("kubelab.auditlog.slis").of_cluster(cluster)
 
 
+def top(cluster: Any, what: str, namespace: str | None, selector: str, *, containers: bool) -> str:
+    """``kubectl top``."""
+    return str(import_module("kubelab.cluster.top").top(cluster, what, namespace, selector, containers=containers))
+
+
 def html_of(shown: Any, now_ns: int) -> str:
     """Anything that the front door hands out, as HTML for a notebook; ages as of ``now_ns``."""
     return str(import_module(DISPLAY).html_of(shown, now_ns))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kubelab.apiserver import status
 from kubelab.apiserver.subresources.kubelet import KubeletUnreachable
+from kubelab.cluster import metrics_server, node_metrics
 from kubelab.cri.api import CriError
 from kubelab.engine.component import Scope
 from kubelab.engine.engine import Engine
@@ -82,3 +84,16 @@ class Door:
 
     def port_forward(self, namespace: str, name: str, options: Object) -> Any:
         raise status.method_not_allowed()
+
+    def page(self, node: str, verb: str, path: str, query: Mapping[str, list[str]]) -> tuple[int, Any]:
+        """One of a kubelet's own pages."""
+        runner = self._engine.runners.get(f"kubelet/{node}")
+        if runner is None or not runner.alive:
+            raise KubeletUnreachable(node)
+        return node_metrics.answer(self._engine, node, verb, path, query)
+
+
+def connect(engine: Engine) -> None:
+    """Give the API server its ways to the kubelets and to metrics-server."""
+    engine.server.kubelet_door = Door(engine)
+    engine.server.metrics_door = metrics_server.Door(engine)

@@ -35,7 +35,7 @@ def drive(engine: Engine, limit_ns: int, done: Callable[[], bool] | None, start_
     A run of more than a second of real time shows a bar, where somebody can see it (``start_ns``: the cluster's start). Ctrl-C ends it between
     two wakes.
     """
-    heap, run_one = engine.wakes.heap, engine.run_one
+    heap, run_one, server = engine.wakes.heap, engine.run_one, engine.server
     began, from_ns, count, bar = time.monotonic(), engine.now_ns, 0, None
     try:
         with interrupts.held_back() as asked, held_off():
@@ -44,7 +44,11 @@ def drive(engine: Engine, limit_ns: int, done: Callable[[], bool] | None, start_
                 if done is not None and done():
                     return True
                 count += 1
-                if count % WAKES_BETWEEN_LOOKS == 0 and start_ns is not None and time.monotonic() - began > BAR_AFTER_SECONDS:
+                if count % WAKES_BETWEEN_LOOKS:
+                    continue
+                if server.follower is not None:
+                    server.follower()
+                if start_ns is not None and time.monotonic() - began > BAR_AFTER_SECONDS:
                     if bar is None:
                         end = (limit_ns - start_ns) / 1e9 if known_end else None
                         bar = looking.progress((from_ns - start_ns) / 1e9, end)

@@ -17,6 +17,7 @@ from kubelab.controllers import (
     job,
     namespace,
     nodelifecycle,
+    podautoscaler,
     podgc,
     replicaset,
     replicationcontroller,
@@ -52,4 +53,5 @@ def components() -> tuple[Component, ...]:
         serviceaccount.TOKENS,
         nodelifecycle.CONTROLLER,
         tainteviction.CONTROLLER,
+        podautoscaler.CONTROLLER,
     )

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kubelab.cri.effects import Answer, Effect, ExecResult, HttpAnswer, PeerView
 from kubelab.world.codec import value
+
+if TYPE_CHECKING:
+    from kubelab.cri.usage.machine import Capacity
 
 CREATED, RUNNING, EXITED, UNKNOWN = "CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED", "CONTAINER_UNKNOWN"
 READY, NOTREADY = "SANDBOX_READY", "SANDBOX_NOTREADY"
@@ -40,6 +43,21 @@ class Mount:
 
 @value
 @dataclass(frozen=True, slots=True)
+class LinuxResources:
+    """LinuxContainerResources: CPU weight and quota in microseconds per period, memory limit in bytes (0: none), the OOM killer's bias."""
+
+    cpu_shares: int = 2
+    cpu_quota: int = 0
+    cpu_period: int = 100_000
+    memory_limit: int = 0
+    oom_score_adj: int = 0
+
+
+NO_RESOURCES = LinuxResources()
+
+
+@value
+@dataclass(frozen=True, slots=True)
 class ContainerSpec:
     """ContainerConfig of the CRI, with what the lab's programs need besides: declared ports and the pod's names.
 
@@ -63,12 +81,16 @@ class ContainerSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     log_path: str = ""
+    linux: LinuxResources = NO_RESOURCES
 
 
 @value
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
-    """PodSandboxConfig; `ip` is what the network plug-in allotted (the CNI result in a real runtime)."""
+    """PodSandboxConfig; `ip` is what the network plug-in allotted (the CNI result in a real runtime).
+
+    `linux` holds the whole pod's resources; `cpu_request_milli` is what its QoS class's cgroup adds up.
+    """
 
     name: str
     namespace: str
@@ -79,6 +101,9 @@ class SandboxConfig:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     log_directory: str = ""
+    linux: LinuxResources = NO_RESOURCES
+    cgroup_parent: str = ""
+    cpu_request_milli: int = 0
 
 
 @value
@@ -90,6 +115,7 @@ class Sandbox:
     config: SandboxConfig
     state: str
     created_ns: int
+    stopped_ns: int = 0
 
 
 @value
@@ -139,6 +165,9 @@ class Surroundings(Protocol):
 
     def rand(self, name: str) -> float:
         """Next number in [0, 1) of the named random stream."""
+
+    def capacity(self) -> Capacity:
+        """How large the machine is."""
 
     def changed(self, group: str, now_ns: int) -> None:
         """Members of the group have something new to look at: `poke` them."""
@@ -208,6 +237,9 @@ class Program(Protocol):
 
     def describe(self, spec: ContainerSpec, state: Any, now_ns: int, world: World) -> dict[str, Any]:
         """What there is to show of it: role, leader, in-sync replicas, memory; plain values."""
+
+    def demands(self, spec: ContainerSpec, world: World) -> Mapping[str, Any]:
+        """What it uses, by resource (cpu, memory, disk, network): curves as ``Usage`` objects write them. Empty: as at rest."""
 
     def group(self, spec: ContainerSpec) -> str:
         """Name under which this container finds its peers, empty if it has none."""

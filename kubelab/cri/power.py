@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from kubelab.cri.api import CREATED, EXITED, NOTREADY, RUNNING
+from kubelab.cri.usage import ledger
 
 EXIT_UNKNOWN = 255  # upstream: containerd internal/cri/server/helpers.go unknownExitCode
 
@@ -20,6 +21,8 @@ def power_cut(tables: dict[str, dict[Any, Any]], now_ns: int) -> None:
         if container.state in (RUNNING, CREATED):
             containers[name] = replace(container, state=EXITED, finished_ns=now_ns, exit_code=EXIT_UNKNOWN, reason="Unknown")
     for name, sandbox in sandboxes.items():
-        sandboxes[name] = replace(sandbox, state=NOTREADY)
-    for table in ("states", "wakes", "kills", "groups", "addresses"):
+        sandboxes[name] = replace(sandbox, state=NOTREADY, stopped_ns=sandbox.stopped_ns or now_ns)
+    if tables.get("accounts"):
+        ledger.turn(tables, now_ns)
+    for table in ("states", "wakes", "kills", "groups", "addresses", "ooms"):
         tables.get(table, {}).clear()

@@ -7,6 +7,7 @@ no interesting program costs nothing after its start.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -21,15 +22,19 @@ from kubelab.cri.api import (
     Container,
     ContainerSpec,
     CriError,
+    LinuxResources,
     Sandbox,
     SandboxConfig,
     Surroundings,
 )
 from kubelab.cri.effects import Changed, Effect, ExecResult, Exit, Log, Signal, WriteFile
 from kubelab.cri.images import ImageService
+from kubelab.cri.usage import ledger, oom
+from kubelab.cri.usage.demand import Asked, Run, runs_of
 from kubelab.cri.window import Window
 
-TABLES = ("sandboxes", "containers", "members", "addresses", "images", "image_refs", "states", "wakes", "kills", "groups", "logs", "exits")
+_TABLES = ("sandboxes", "containers", "members", "addresses", "images", "image_refs", "states", "wakes", "kills", "groups", "logs", "exits")
+TABLES = (*_TABLES, *ledger.TABLES)
 KILLED = 137
 START_ERROR = 128
 LOG_ENTRIES_KEPT = 20_000
@@ -85,6 +90,8 @@ class SimulatedRuntime(ImageService, Window):
         self._members[sandbox_id] = ()
         if config.ip:
             self._addresses[config.ip] = (*self._addresses.get(config.ip, ()), sandbox_id)
+        if self.tables["accounts"]:
+            ledger.turn(self.tables, now_ns)
         return sandbox_id
 
     def stop_pod_sandbox(self, sandbox_id: str, now_ns: int) -> None:
@@ -94,7 +101,9 @@ class SimulatedRuntime(ImageService, Window):
             return
         for container_id in self._members[sandbox_id]:
             self._kill(container_id, now_ns)
-        self._sandboxes[sandbox_id] = replace(sandbox, state=NOTREADY)
+        self._sandboxes[sandbox_id] = replace(sandbox, state=NOTREADY, stopped_ns=now_ns)
+        if self.tables["accounts"]:
+            ledger.turn(self.tables, now_ns)
         others = tuple(item for item in self._addresses.get(sandbox.config.ip, ()) if item != sandbox_id)
         if others:
             self._addresses[sandbox.config.ip] = others
@@ -107,7 +116,9 @@ class SimulatedRuntime(ImageService, Window):
         for container_id in self._members.get(sandbox_id, ()):
             self.remove_container(container_id, now_ns)
         self._members.pop(sandbox_id, None)
-        self._sandboxes.pop(sandbox_id, None)
+        sandbox = self._sandboxes.pop(sandbox_id, None)
+        if sandbox is not None:
+            ledger.bury_sandbox(self.tables, sandbox)
 
     def pod_sandbox_status(self, sandbox_id: str) -> Sandbox:
         """PodSandboxStatus; NotFound for an unknown id."""
@@ -154,6 +165,7 @@ class SimulatedRuntime(ImageService, Window):
         self._containers[container_id] = Container(
             container_id, container.sandbox_id, spec, container.image_ref, container.program, RUNNING, container.created_ns, now_ns
         )
+        self._begin_usage(container_id, now_ns)
         if state is None:
             return
         self._states[container_id] = state
@@ -182,6 +194,7 @@ class SimulatedRuntime(ImageService, Window):
         if container is None:
             return
         self._kill(container_id, now_ns)
+        ledger.bury(self.tables, self._containers[container_id], now_ns)
         siblings = self._members.get(container.sandbox_id, ())
         self._members[container.sandbox_id] = tuple(item for item in siblings if item != container_id)
         for table in (self._containers, self._states, self._logs, self._exits):
@@ -218,16 +231,44 @@ class SimulatedRuntime(ImageService, Window):
             raise CriError("DeadlineExceeded", f'command "{command}" timed out')
         return result
 
+    def update_container_resources(self, container_id: str, linux: LinuxResources, now_ns: int) -> None:
+        """UpdateContainerResources: new weight, quota and memory limit of a container that has not ended."""
+        container = self._container(container_id)
+        if container.state not in (CREATED, RUNNING):
+            raise CriError("Unknown", f"not update: container is in {container.state} state")
+        spec = replace(container.spec, linux=linux, memory_limit_bytes=linux.memory_limit)
+        changed = self._containers[container_id] = replace(container, spec=spec)
+        if container.state == RUNNING:
+            ledger.limits_changed(self.tables, container, changed, self.around.capacity(), now_ns)
+
     # What the kubelet asks beside the CRI
+
+    def set_usage(self, container_id: str, asked: Mapping[str, Asked], now_ns: int) -> None:
+        """What ``Usage`` objects say that a container uses, by resource; what they leave out is its program's affair."""
+        container = self._containers.get(container_id)
+        table = self.tables["asked"]
+        if container is None or table.get(container_id, {}) == asked:
+            return
+        if asked:
+            table[container_id] = dict(asked)
+        else:
+            del table[container_id]
+        if container.state == RUNNING:
+            ledger.begin(self.tables, container, self._curves(container), self.around.capacity(), now_ns)
 
     def tick(self, now_ns: int) -> tuple[Container, ...]:
         """Runs what is due up to `now_ns`; answers the containers that have exited since the last tick, in order."""
+        ooms: dict[str, int] = self.tables["ooms"]
         for _ in range(ROUNDS_PER_TICK):
             due = [(at, item) for item, at in self._wakes.items() if at <= now_ns]
             due += [(at, item) for item, at in self._kills.items() if at <= now_ns]
+            due += [(at, item) for item, at in ooms.items() if at <= now_ns]
             if not due:
                 break
             at, container_id = min(due)
+            if ooms.get(container_id, at + 1) <= at:
+                self._out_of_memory(container_id, at)
+                continue
             self._wakes.pop(container_id, None)
             if self._kills.get(container_id, at + 1) <= at:
                 self._kill(container_id, at)
@@ -244,9 +285,7 @@ class SimulatedRuntime(ImageService, Window):
 
     def next_wake_ns(self) -> int | None:
         """When `tick` has something to do next."""
-        if not self._wakes and not self._kills:
-            return None
-        return min([*self._wakes.values(), *self._kills.values()])
+        return min([*self._wakes.values(), *self._kills.values(), *self.tables["ooms"].values()], default=None)
 
     def poke(self, group: str, now_ns: int) -> None:
         """Lets the group's members on this node look at their peers now."""
@@ -317,6 +356,30 @@ class SimulatedRuntime(ImageService, Window):
             contents[effect.path] = effect.text
         self.volumes[effect.volume] = contents
 
+    def _begin_usage(self, container_id: str, now_ns: int) -> None:
+        """A container has started: on a machine without curves there is nothing to write down."""
+        container = self._containers[container_id]
+        curves = self._curves(container)
+        if curves:
+            ledger.begin(self.tables, container, curves, self.around.capacity(), now_ns, fresh=True)
+        elif self.tables["accounts"]:
+            ledger.turn(self.tables, now_ns)
+
+    def _curves(self, container: Container) -> dict[str, Run]:
+        own = programs.get(container.program).demands(container.spec, self._site(container, container.started_ns))
+        asked = self.tables["asked"].get(container.id)
+        return runs_of(own, asked, container.started_ns) if own or asked else {}
+
+    def _out_of_memory(self, container_id: str, now_ns: int) -> None:
+        """A container has reached its limit, or (id "") the machine is full and the kernel chooses."""
+        chosen: str | None = container_id
+        if container_id == oom.MACHINE:
+            chosen = oom.victim(self.tables, now_ns)
+        if chosen is not None:
+            self._finish(chosen, KILLED, "OOMKilled", now_ns)
+        else:
+            oom.foresee(self.tables, now_ns)
+
     def _kill(self, container_id: str, now_ns: int) -> None:
         self._finish(container_id, KILLED, "", now_ns)
 
@@ -330,6 +393,8 @@ class SimulatedRuntime(ImageService, Window):
         self._wakes.pop(container_id, None)
         self._kills.pop(container_id, None)
         self._exits[container_id] = now_ns
+        if self.tables["accounts"]:
+            ledger.turn(self.tables, now_ns)
         group = self._groups.pop(container_id, "")
         if group:
             self.around.changed(group, now_ns)

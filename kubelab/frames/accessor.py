@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from kubelab.cluster import references
+from kubelab.cluster import node_metrics, references
 from kubelab.cluster.references import Reference
-from kubelab.frames import breakdown, calls, changes, events, nodes, ownership, pods, quorum, rollouts
+from kubelab.frames import audit, breakdown, calls, changes, events, images, nodes, ownership, pods, quorum, rollouts, stats, summary, usage
 from kubelab.frames.lives import lives, of_workload
+from kubelab.kubelet.stats.cgroups import Machine
 from kubelab.store.store import Store
 
 if TYPE_CHECKING:
@@ -32,10 +33,12 @@ class Frames:
     rows stand in the order in which things happened. Each method's docstring names its columns."""
 
     def __init__(self, cluster: Cluster) -> None:
+        self._engine = cluster._engine
         self._store = cluster._engine.store
         self._log = self._store.log
         self._start_ns = cluster._world.start_ns
         self._now_ns = cluster._engine.now_ns
+        self._auditing = cluster._world.auditing
 
     def __repr__(self) -> str:
         names = [name for name in dir(self) if not name.startswith("_")]
@@ -49,6 +52,9 @@ class Frames:
 
     def calls(self) -> pd.DataFrame:
         return calls.calls(self._log, self._start_ns)
+
+    def audit(self) -> pd.DataFrame:
+        return audit.audit(self._auditing, self._start_ns)
 
     def revisions(self) -> pd.DataFrame:
         return calls.revisions(self._log, self._start_ns)
@@ -86,6 +92,41 @@ class Frames:
         found = known(self._store, reference, namespace)
         return changes.changes(self._log, (found.kind.resource, found.namespace, found.name), self._start_ns)
 
+    def stats(self) -> pd.DataFrame:
+        return stats.stats(self._machines(), self._now_ns, self._start_ns)
+
+    def summary(self) -> pd.DataFrame:
+        return summary.summary(self._machines(), self._now_ns)
+
+    def usage(self, reference: str | None = None, *, namespace: str = "default", since: float = 0, every: float = 5) -> pd.DataFrame:
+        uids = None if reference is None else self._uids(reference, namespace)
+        return usage.usage(self._machines(), self._instants(since, every), self._start_ns, uids)
+
+    def node_usage(self, *, since: float = 0, every: float = 15) -> pd.DataFrame:
+        return usage.node_usage(self._machines(), self._instants(since, every), self._start_ns)
+
+    def image_filesystem(self) -> pd.DataFrame:
+        now = {machine.name: usage.image_bytes(machine, self._now_ns) for machine in self._machines()}
+        return images.image_filesystem(self._log, now, self._start_ns, self._now_ns)
+
+    def _machines(self) -> list[Machine]:
+        """The nodes that are there, in their order."""
+        there = self._store.head.all("nodes")
+        return [node_metrics.machine_of(self._engine, name) for name in self._engine.machines if ("", name) in there]
+
+    def _instants(self, since: float, every: float) -> list[int]:
+        if every <= 0:
+            raise ValueError(f"every={every!r}: give seconds, more than 0")
+        return usage.grid(self._now_ns, self._start_ns + round(since * 1e9), max(1, round(every * 1e9)))
+
+    def _uids(self, reference: str, namespace: str) -> frozenset[str]:
+        """The pods that a reference means: one, or all of a workload."""
+        found = known(self._store, reference, namespace)
+        if found.kind.kind == "Pod":
+            return frozenset(life.uid for life in lives(self._log) if (life.namespace, life.name) == (found.namespace, found.name))
+        workload, where = self._workload(reference, namespace)
+        return frozenset(life.uid for life in of_workload(lives(self._log), workload, where))
+
     def _workload(self, reference: str | None, namespace: str) -> tuple[str | None, str | None]:
         """A reference as the frames name it, and its namespace; without one, all."""
         if reference is None:
@@ -100,6 +141,7 @@ for _name, _made in (
     ("pods", pods.pods),
     ("transitions", pods.transitions),
     ("calls", calls.calls),
+    ("audit", audit.audit),
     ("revisions", calls.revisions),
     ("events", events.events),
     ("nodes", nodes.nodes),
@@ -109,6 +151,11 @@ for _name, _made in (
     ("quorum", quorum.quorum),
     ("owners", ownership.owners),
     ("changes", changes.changes),
+    ("stats", stats.stats),
+    ("summary", summary.summary),
+    ("usage", usage.usage),
+    ("node_usage", usage.node_usage),
+    ("image_filesystem", images.image_filesystem),
 ):
     getattr(Frames, _name).__doc__ = _made.__doc__
 

@@ -21,6 +21,7 @@ DEFAULTS_1_28 = {
     "JobPodReplacementPolicy": False,
     "MaxUnavailableStatefulSet": False,
     "PDBUnhealthyPodEvictionPolicy": True,
+    "PodAndContainerStatsFromCRI": False,
     "PodHostIPs": False,
     "SELinuxMountReadWriteOncePod": True,
     "SidecarContainers": False,

@@ -1,15 +1,15 @@
 """What every field of every kind is: type, Go type, list type, merge key. Facts from ``data/schema-1.28.json``, read when first asked for.
 
 ``tools/make_schema.py`` writes that file. A row has short keys: ``t`` type, ``r`` struct, ``i`` item, ``g`` Go type, ``p`` pointer, ``z`` written
-even if zero, ``q`` required, ``k`` merge key, ``s`` patch strategy, ``l`` list type, ``m`` map keys, ``a`` map type. The lab's own kinds add
-theirs in the same form as ``kubelab.kinds.lab.schema.SCHEMA = {"kinds": {"group/version/Kind": struct}, "structs": {struct: {field: row}}}``.
+even if zero, ``q`` required, ``k`` merge key, ``s`` patch strategy, ``l`` list type, ``m`` map keys, ``a`` map type. The lab's own kinds, and
+metrics.k8s.io, add theirs in the same form: ``kubelab.kinds.lab.schema.SCHEMA = {"kinds": {"group/version/Kind": struct}, "structs":
+{struct: {field: row}}}``.
 
 upstream: staging/src/k8s.io/api/*/v*/types.go, api/openapi-spec/swagger.json, 1.28.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +20,7 @@ from typing import Any
 _GO = {"string": "string", "integer": "int32", "boolean": "bool", "number": "float64", "bytes": "[]uint8"}
 _ZEROS = {"string": "", "integer": 0, "number": 0, "boolean": False, "int-or-string": 0}
 _OLD_VERSIONS = {"policy/v1beta1": "policy/v1", "batch/v1beta1": "batch/v1", "discovery.k8s.io/v1beta1": "discovery.k8s.io/v1"}
-_LAB = "kubelab.kinds.lab.schema"
+_OWN = ("kubelab.kinds.lab.schema", "kubelab.kinds.metrics.schema", "kubelab.kinds.audit.schema")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ def for_kind(group: str, version: str, kind: str) -> Struct | None:
 @cache
 def _facts() -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(files("kubelab.kinds").joinpath("data/schema-1.28.json").read_text())
-    if importlib.util.find_spec(_LAB):
-        own = import_module(_LAB).SCHEMA
+    for name in _OWN:
+        own = import_module(name).SCHEMA
         loaded = {part: {**loaded[part], **own[part]} for part in ("kinds", "structs")}
     return loaded
 

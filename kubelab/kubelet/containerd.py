@@ -51,7 +51,7 @@ class Containerd:
 
     def start(self, scope: Scope) -> Iterable[Key | Later]:
         """Programs that were running go on."""
-        return (("tick",),) if scope.local.get("wakes") or scope.local.get("kills") or scope.local.get("exits") else ()
+        return (("tick",),) if any(scope.local.get(table) for table in ("wakes", "kills", "exits", "ooms")) else ()
 
     def observe(self, scope: Scope, key: Key) -> Key:
         return key
@@ -82,6 +82,7 @@ class Containerd:
         wakes, kills, finite = scope.local["wakes"], scope.local["kills"], scope.local.get("finite", _NONE)
         moving = [*kills.values(), *(at for container, at in wakes.items() if container in finite or container in kills)]
         idle = [at for container, at in wakes.items() if container not in finite and container not in kills]
+        idle += scope.local["ooms"].values()
         out = [Nudge(self.name, ("tick",), max(0, min(moving) - scope.now_ns))] if moving else []
         return [*out, Nudge(self.name, ("idle-tick",), max(0, min(idle) - scope.now_ns))] if idle else out
 

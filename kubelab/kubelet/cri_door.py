@@ -7,9 +7,11 @@ programs; ``nudges`` then holds what the engine has to pass on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from kubelab.cri.api import Container, CriError, Sandbox
+from kubelab.cri import metrics, stats
+from kubelab.cri.api import Container, CriError, LinuxResources, Sandbox
 from kubelab.cri.effects import ExecResult
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
@@ -99,11 +101,71 @@ class CriDoor:
         result = runtime.exec_sync(container_id, argv, scope.now_ns, timeout * SECOND)
         woken = (*tick_nudges(scope, runtime, container_id), *self._around.pokes())
         woken += taken_up_again(scope, container_id) if steady else ()
+        self._tell(woken)
+        return result
+
+    # -- stats ---------------------------------------------------------------------------------------------------------------
+    def runtime_config(self) -> Object:
+        """RuntimeConfig: who makes cgroups."""
+        return {"linux": {"cgroupDriver": "CGROUPFS"}}
+
+    def container_stats(self, container_id: str) -> Object:
+        return stats.container_stats(self.runtime.tables, container_id, self._look().now_ns)
+
+    def list_container_stats(self, *, id: str = "", pod_sandbox_id: str = "", labels: dict[str, str] | None = None) -> list[Object]:
+        now_ns = self._look().now_ns
+        return stats.list_container_stats(self.runtime.tables, now_ns, id=id, pod_sandbox_id=pod_sandbox_id, labels=labels)
+
+    def pod_sandbox_stats(self, pod_sandbox_id: str) -> Object:
+        return stats.pod_sandbox_stats(self.runtime.tables, pod_sandbox_id, self._look().now_ns)
+
+    def list_pod_sandbox_stats(self, *, id: str = "", labels: dict[str, str] | None = None) -> list[Object]:
+        return stats.list_pod_sandbox_stats(self.runtime.tables, self._look().now_ns, id=id, labels=labels)
+
+    def image_fs_info(self) -> Object:
+        return stats.image_fs_info(self.runtime.tables, self._look().now_ns)
+
+    def list_metric_descriptors(self) -> list[Object]:
+        return metrics.list_metric_descriptors()
+
+    def list_pod_sandbox_metrics(self) -> list[Object]:
+        runtime = self.runtime
+        return metrics.list_pod_sandbox_metrics(runtime.tables, self._around.capacity(), self._look().now_ns)
+
+    def update_container_resources(self, container_id: str, linux: Object) -> None:
+        """UpdateContainerResources: ``linux`` has the proto's names (cpuShares, cpuQuota, cpuPeriod, memoryLimitInBytes, oomScoreAdj);
+        what it leaves out stays.
+        """
+        scope = self._look()
+        self._around = Around(scope)
+        runtime = self._around.runtime(scope.local)
+        known = runtime.container_status(container_id).spec.linux
+        runtime.update_container_resources(container_id, _linux(known, linux), scope.now_ns)
+        self._tell(tick_nudges(scope, runtime, container_id))
+
+    def _tell(self, woken: tuple[Nudge, ...]) -> None:
         self._woken += woken
         if self._pass_on is not None:
             for nudge in woken:
                 self._pass_on(nudge)
-        return result
+
+
+LINUX_FIELDS = {
+    "cpuShares": "cpu_shares",
+    "cpuQuota": "cpu_quota",
+    "cpuPeriod": "cpu_period",
+    "memoryLimitInBytes": "memory_limit",
+    "oomScoreAdj": "oom_score_adj",
+}
+
+
+def _linux(known: LinuxResources, given: Object) -> LinuxResources:
+    for name, amount in given.items():
+        if name not in LINUX_FIELDS:
+            raise CriError("InvalidArgument", f"linux.{name} is no field of the lab's runtime: use {', '.join(LINUX_FIELDS)}")
+        if isinstance(amount, bool) or not isinstance(amount, int) or (amount < 0 and name not in ("oomScoreAdj", "cpuQuota")):
+            raise CriError("InvalidArgument", f"linux.{name}: {amount!r} is not a whole number of at least 0")
+    return replace(known, **{LINUX_FIELDS[name]: amount for name, amount in given.items()})
 
 
 def _sandbox(sandbox: Sandbox) -> Object:
@@ -128,13 +190,8 @@ def _container(container: Container) -> Object:
         "imageRef": container.image_ref,
         "state": container.state,
         "createdAt": container.created_ns,
-        "labels": {
-            "io.kubernetes.container.name": spec.name,
-            "io.kubernetes.pod.name": spec.pod_name,
-            "io.kubernetes.pod.namespace": spec.namespace,
-            "io.kubernetes.pod.uid": spec.pod_uid,
-        },
-        "annotations": {"io.kubernetes.container.restartCount": str(spec.attempt)},
+        "labels": stats.labels_of(spec),
+        "annotations": stats.annotations_of(spec),
     }
 
 

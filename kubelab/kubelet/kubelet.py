@@ -3,7 +3,7 @@
 upstream: pkg/kubelet/kubelet.go, pkg/kubelet/pod_workers.go, 1.28; spec/scheduler-kubelet.md sections 6 to 9. Keys:
 ``("pod", uid, namespace, name)`` a pod's worker; ``("pull", …)`` an image pull; ``("first-probe" | "probe", …)`` a probe that has not, or has,
 succeeded; ``("refresh", …)`` a pod's ConfigMaps and Secrets; ``("post-start", …)``, ``("term", …)`` the ends of hooks; ``("kill", …)`` a
-container whose hook failed; ``("lease",)``; ``("node-status",)``.
+container whose hook failed; ``("lease",)``; ``("node-status",)``; ``("evict",)`` the eviction manager.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any, ClassVar
 
 from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch
 from kubelab.engine.plan import NOTHING, Act, Key, Plan, step
-from kubelab.kubelet import node
+from kubelab.kubelet import node, usages
+from kubelab.kubelet.eviction import manager as eviction
+from kubelab.kubelet.eviction.watching import EVICT
 from kubelab.kubelet.network_world import local
 from kubelab.kubelet.pod import admission, ending, hooks, probing, pulling, starting, stopping, sync
 from kubelab.kubelet.pod.seen import PodSeen, observe, orphan_keys, pod_event, pod_key
@@ -39,6 +41,8 @@ def _pod_changed(change: Change, scope: Scope) -> Iterable[Key]:
         return (pod_key(pod),)
     if old is not None and not _concerns(scope, old, pod):
         return ()
+    if old is not None and scope.memory.get("usages") and old["metadata"].get("labels") != pod["metadata"].get("labels"):
+        return (pod_key(pod), usages.KEY)
     return (pod_key(pod),)
 
 
@@ -63,11 +67,11 @@ class Kubelet:
     name: str
     machine: str
     identity: Identity
-    watches: ClassVar[tuple[Watch, ...]] = (Watch("pods", _pod_changed),)
+    watches: ClassVar[tuple[Watch, ...]] = (Watch("pods", _pod_changed), Watch(usages.RESOURCE, usages.changed))
     lanes: ClassVar[dict[str, int]] = {"pod": 0, "pull": 1, "node": 1}
     max_retries: ClassVar[int | None] = None
     backoff: ClassVar[tuple[int, int]] = (10 * SECOND, 10 * SECOND)
-    background: ClassVar[frozenset[str]] = frozenset(("lease", "node-status", "probe", "refresh"))
+    background: ClassVar[frozenset[str]] = frozenset(("lease", "node-status", "evict", "probe", "refresh"))
 
     @staticmethod
     def of(node_name: str) -> Kubelet:
@@ -78,7 +82,7 @@ class Kubelet:
         return Client(timing.kubelet_qps, timing.kubelet_burst)
 
     def lane(self, key: Key) -> str:
-        return "pull" if key[0] == "pull" else "node" if key[0] in ("lease", "node-status") else "pod"
+        return "pull" if key[0] == "pull" else "node" if key[0] in ("lease", "node-status", "evict", "usage") else "pod"
 
     def start(self, scope: Scope) -> Iterable[Key | Later]:
         """Heartbeats, each node at its own phase, and the pods whose containers are here though their object is gone."""
@@ -88,7 +92,8 @@ class Kubelet:
             period_ns = scope.timing.relist_ns
             table["phase"] = scope.now_ns + (scope.streams.below(self.name, period_ns) if period_ns else 0)
         status = Later(scope.streams.below(self.name, node.STATUS_NS), ("node-status",))
-        return [("lease",), status, *orphan_keys(scope)]
+        asked = (usages.KEY,) if scope.local.get("asked") else ()
+        return [("lease",), status, *orphan_keys(scope), *asked]
 
     def observe(self, scope: Scope, key: Key) -> Any:
         kind = key[0]
@@ -102,6 +107,8 @@ class Kubelet:
             return node.observe_lease(scope, self.machine)
         if kind == "node-status":
             return node.observe_status(scope, self.machine)
+        if key == EVICT:
+            return eviction.observe(scope, self.machine)
         return Due(kind, key)
 
     def plan(self, seen: Any) -> Plan:
@@ -176,6 +183,8 @@ def _tear_down(scope: Scope, uid: str) -> Plan:
 
 def _forget(scope: Scope, pod: Object) -> Plan:
     admission.release(scope, pod["metadata"]["uid"])
+    if "evicted" in scope.memory:
+        scope.memory["evicted"].pop(pod["metadata"]["uid"], None)
     return stopping.forget(scope, pod)
 
 
@@ -186,6 +195,8 @@ _ACTS: dict[str, Callable[..., Plan]] = {
     "stop": _stop,
     "tear-down": _tear_down,
     "forget": _forget,
+    "reclaim": eviction.reclaim,
+    "collect-images": eviction.collect_images,
 }
 _KEYED: dict[str, Callable[[Scope, Key], Plan]] = {
     "mount": starting.mount,
@@ -195,6 +206,7 @@ _KEYED: dict[str, Callable[[Scope, Key], Plan]] = {
     "post-start": hooks.post_start_ended,
     "term": _hook_ended,
     "kill": _kill,
+    "usage": usages.apply,
 }
 _PLANS: dict[type, Callable[[Any], Plan]] = {
     PodSeen: plan_pod,
@@ -202,5 +214,6 @@ _PLANS: dict[type, Callable[[Any], Plan]] = {
     probing.ProbeSeen: probing.plan,
     node.LeaseSeen: node.plan_lease,
     node.StatusSeen: node.plan_status,
+    eviction.EvictSeen: eviction.plan,
     Due: _plan_due,
 }

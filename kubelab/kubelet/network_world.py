@@ -10,6 +10,7 @@ from typing import Any
 
 from kubelab.cri.effects import HttpAnswer, PeerView
 from kubelab.cri.runtime import TABLES, SimulatedRuntime
+from kubelab.cri.usage.machine import Capacity
 from kubelab.engine.component import Scope, Tables
 from kubelab.engine.plan import Nudge
 
@@ -119,6 +120,9 @@ class Around:
             if name and tables.get("groups"):
                 out.extend(peer for _, peer in self.runtime(tables).members(group))
         return tuple(out)
+
+    def capacity(self) -> Capacity:
+        return Capacity.of(self.scope.view.get("nodes", "", self.scope.name.partition("/")[2]))
 
     def changed(self, group: str, now_ns: int) -> None:
         self.poked[group] = None

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Batch, Because, Call, EventDraft, Plan, Reason
 from kubelab.kubelet.addresses import node_address, pod_range
+from kubelab.kubelet.eviction.watching import EVICT, under_pressure, watchful
 from kubelab.world.clock import SECOND, parse_rfc3339, rfc3339, rfc3339_micro
 
 Object = dict[str, Any]
@@ -35,6 +36,14 @@ HEALTHY = (
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
 )
+UNDER_PRESSURE = {
+    row[0]: row
+    for row in (
+        ("MemoryPressure", "True", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+        ("DiskPressure", "True", "KubeletHasDiskPressure", "kubelet has disk pressure"),
+        ("PIDPressure", "True", "KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+    )
+}
 
 
 def node_object(
@@ -143,7 +152,7 @@ def plan_lease(seen: LeaseSeen) -> Plan:
 
 
 # -- the status ---------------------------------------------------------------------------------------------------------------
-Stamp = tuple[str, int, int, int, str]  # the node's resourceVersion, boots, images, their names, the newest image
+Stamp = tuple[str, int, int, int, str, tuple[str, ...]]  # resourceVersion, boots, images, their names, the newest image, pressures
 _UNKNOWN: tuple[Stamp | None, int] = (None, 0)
 
 
@@ -159,9 +168,12 @@ class StatusSeen(NamedTuple):
     starting: bool
     now_ns: int
     stamp: Stamp | None = None
+    pressures: tuple[str, ...] = ()
+    watchful: bool = False
 
 
 _NOTHING_NEW = StatusSeen(None, [], 0, None, False, 0)
+_NOTHING_NEW_BUT_LOOK = _NOTHING_NEW._replace(watchful=True)
 
 
 def observe_status(scope: Scope, node_name: str) -> StatusSeen:
@@ -170,25 +182,34 @@ def observe_status(scope: Scope, node_name: str) -> StatusSeen:
     boots = int(scope.local.get("boot", _NONE).get("count", 0))
     stamp = _stamp(scope, node, boots) if node is not None else None
     known, until_ns = memory.get("steady", _UNKNOWN)
+    look = node is not None and watchful(scope, node, stamp)
     if stamp is not None and stamp == known and scope.now_ns < until_ns:
-        return _NOTHING_NEW
-    return StatusSeen(node, _images(scope), boots, memory.get("unschedulable"), "started" not in memory, scope.now_ns, stamp)
+        return _NOTHING_NEW_BUT_LOOK if look else _NOTHING_NEW
+    starting, pressures = "started" not in memory, under_pressure(scope)
+    return StatusSeen(node, _images(scope), boots, memory.get("unschedulable"), starting, scope.now_ns, stamp, pressures, look)
 
 
 def _stamp(scope: Scope, node: Object, boots: int) -> Stamp:
     images = scope.local.get("images", _NONE)
     newest = next(reversed(images)) if images else ""
-    return (node["metadata"]["resourceVersion"], boots, len(images), len(scope.local.get("image_refs", _NONE)), newest)
+    names = len(scope.local.get("image_refs", _NONE))
+    return (node["metadata"]["resourceVersion"], boots, len(images), names, newest, under_pressure(scope))
 
 
 _STEADY = Plan(again_ns=STATUS_NS)
+_STEADY_BUT_LOOK = Plan(again_ns=STATUS_NS, follow_up=(EVICT,))
 
 
 def plan_status(seen: StatusSeen) -> Plan:
     """Report the node's status if it differs from what the API server has, or every five minutes."""
     node = seen.node
     if node is None:
-        return _STEADY
+        return _STEADY_BUT_LOOK if seen.watchful else _STEADY
+    planned = _report(seen, node)
+    return planned._replace(follow_up=(EVICT,)) if seen.watchful else planned
+
+
+def _report(seen: StatusSeen, node: Object) -> Plan:
     status = node.get("status") or _NONE
     old = {condition["type"]: condition for condition in status.get("conditions") or ()}
     body: Object = {}
@@ -200,12 +221,13 @@ def plan_status(seen: StatusSeen) -> Plan:
     if boot_id:
         body["nodeInfo"] = {"bootID": boot_id}
     note, events = _remembered(seen, node)
-    changed = body or any(old.get(kind, _NONE).get("status") != healthy for kind, healthy, _, _ in HEALTHY)
+    now = now_conditions(seen.pressures)
+    changed = body or any(old.get(kind, _NONE).get("status") != status for kind, status, _, _ in now)
     until_ns = _reported_ns(old) + REPORT_NS
     if not changed and seen.now_ns < until_ns:
         note = {"node": {**note.get("node", _NONE), "steady": (seen.stamp, until_ns)}}
         return Plan(again_ns=STATUS_NS, events=tuple(events), note=note)
-    conditions, changes = _conditions(node, old, rfc3339(seen.now_ns))
+    conditions, changes = _conditions(node, old, now, rfc3339(seen.now_ns))
     events += changes
     if boot_id:
         events.append(node_event(node, "Warning", "Rebooted", f"Node {node['metadata']['name']} has been rebooted, boot id: {boot_id}"))
@@ -242,10 +264,17 @@ def _reported_ns(conditions: Mapping[str, Object]) -> int:
     return parse_rfc3339(heartbeat) if heartbeat else 0
 
 
-def _conditions(node: Object, old: Mapping[str, Object], now: str) -> tuple[list[Object], list[EventDraft]]:
+def now_conditions(pressures: tuple[str, ...]) -> tuple[tuple[str, str, str, str], ...]:
+    """The conditions of a node under these pressures: type, status, reason, message."""
+    return tuple(UNDER_PRESSURE[row[0]] if row[0] in pressures else row for row in HEALTHY) if pressures else HEALTHY
+
+
+def _conditions(
+    node: Object, old: Mapping[str, Object], wanted: tuple[tuple[str, str, str, str], ...], now: str
+) -> tuple[list[Object], list[EventDraft]]:
     """The four conditions; an event for each change of one that was there before."""
     out, events = [], []
-    for kind, status, reason, message in HEALTHY:
+    for kind, status, reason, message in wanted:
         before = old.get(kind)
         same = before is not None and before["status"] == status
         out.append(_condition(kind, status, reason, message, before["lastTransitionTime"] if before is not None and same else now, now))

@@ -56,7 +56,8 @@ class Stop:
 class ProbeState:
     """A probe of one container instance: the standing result, the run of equal results since, whether it waits for a new container.
 
-    ``result`` is "success", "failure" or "" (none yet); ``base_ns`` is the phase of its ticks.
+    ``result`` is "success", "failure" or "" (none yet); ``base_ns`` is the phase of its ticks. ``successes`` and ``failures`` count the
+    answers of all the pod's containers of the name, ``asked_ns`` is when the last one came.
     """
 
     container: str
@@ -65,6 +66,9 @@ class ProbeState:
     last: str = ""
     run: int = 0
     on_hold: bool = False
+    successes: int = 0
+    failures: int = 0
+    asked_ns: int = 0
 
 
 @value
@@ -104,7 +108,8 @@ class Worker(NamedTuple):
     goes on where it was; ``pulled``: for this container. ``mounts``: (failed attempts at mounting, time of the first, what was missing at
     the last). ``grace_s``: grace of the termination under way (0: none).
     ``images``, ``crashes``: back-offs by image and by container. ``probes``: by container and kind. ``reported``: the digest
-    of the status last reported. ``done``: all is stopped and taken down.
+    of the status last reported. ``done``: all is stopped and taken down. ``disruption``: message of the DisruptionTarget condition that its
+    last status carries.
     """
 
     pod: Object
@@ -124,3 +129,4 @@ class Worker(NamedTuple):
     probes: Mapping[tuple[str, str], ProbeState] = _NONE
     reported: tuple[str, ...] = ()
     done: bool = False
+    disruption: str = ""

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from kubelab.cluster import references
 from kubelab.frames import Frames
 from kubelab.frames.accessor import known
-from kubelab.plot import breakdown, calls, ownership, placement, quorum, rollout, timeline
+from kubelab.plot import breakdown, calls, image_filesystem, ownership, placement, quorum, rollout, saturation, throttling, timeline, usage
 
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
@@ -75,3 +75,33 @@ class Plot:
         found = references.parse(reference, namespace=namespace)
         steps = quorum.tidy(self._frames.quorum(reference, namespace=namespace), self._elapsed)
         return quorum.draw(str(found), quorum.cut(steps, since), ax)
+
+    def usage(
+        self,
+        reference: str | None = None,
+        *,
+        resource: str = "cpu",
+        namespace: str = "default",
+        since: float = 0,
+        every: float = 2,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """CPU or memory of a pod's or workload's containers against requests and limits; memory up to the OOM kill. Ten minutes back at most."""
+        frame = self._frames.usage(reference, namespace=namespace, since=since, every=every)
+        return usage.draw(usage.tidy(reference or "all containers", frame, resource), ax)
+
+    def throttling(
+        self, reference: str | None = None, *, namespace: str = "default", since: float = 0, every: float = 5, ax: Axes | None = None
+    ) -> Axes:
+        """Where CPU quotas hold containers back, beside how much of their limit they use. Ten minutes back at most."""
+        frame = self._frames.usage(reference, namespace=namespace, since=since, every=every)
+        return throttling.draw(throttling.tidy(reference or "all containers", frame), ax)
+
+    def image_filesystem(self, node: str | None = None, *, ax: Axes | None = None) -> Axes:
+        """What images take on one node, or all, against the thresholds of garbage collection."""
+        return image_filesystem.draw(image_filesystem.tidy(self._frames.image_filesystem(), node), ax)
+
+    def saturation(self, *, resource: str = "cpu", since: float = 0, every: float = 15, ax: Axes | None = None) -> Axes:
+        """How full each node is over time (``resource``: cpu, memory, filesystem), as a heat map. Ten minutes back at most."""
+        shares = saturation.tidy(self._frames.node_usage(since=since, every=every), resource)
+        return saturation.draw(shares, resource, ax)

@@ -123,6 +123,20 @@ def title(ax: Axes, words: str, *, above_key: bool = False) -> None:
     ax.set_title("\n".join(lines), pad=24 if above_key else SHEET["axes.titlepad"])
 
 
+def apart(ends: Sequence[tuple[float, str, str]], least: float) -> list[tuple[float, str, str]]:
+    """Labels (height, words, colour) at the ends of lines, moved up where they would cover each other."""
+    placed: list[tuple[float, str, str]] = []
+    for height, words, colour in sorted(ends):
+        placed.append((max(height, placed[-1][0] + least) if placed else height, words, colour))
+    return placed
+
+
+def beside(ax: Axes, height: float, words: str, colour: str) -> None:
+    """A label right of the picture, at a height of its y axis."""
+    place = ("axes fraction", "data")
+    ax.annotate(words, (1.005, height), xycoords=place, va="center", fontsize=8.5, color=colour, annotation_clip=False)
+
+
 def time_axis(ax: Axes, start: float, end: float) -> None:
     """Seconds since the cluster's start, from the first thing shown to the last."""
     ax.set_xlim(start, end if end > start else start + 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from kubelab.store.note import AuditNote
 from kubelab.world.codec import value
 
 Object = dict[str, Any]
@@ -45,7 +46,7 @@ class CallRecord(NamedTuple):
 
     Times in nanoseconds: ``time_ns`` when the server answered; ``wait_ns`` in the client's own queue before sending;
     ``latency_ns`` from sending to the answer. ``component`` is the caller's component ("" for users), ``wake`` the sequence of the wake and
-    ``cause`` the revision that made it call (0: none).
+    ``cause`` the revision that made it call (0: none). ``audit`` is there for calls that the audit policy records.
     """
 
     time_ns: int
@@ -68,6 +69,7 @@ class CallRecord(NamedTuple):
     because: str
     revision: int  # of the commit, 0 if nothing was written
     uri: str
+    audit: AuditNote | None = None
 
 
 value(Manager)

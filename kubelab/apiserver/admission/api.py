@@ -21,7 +21,8 @@ from kubelab.world.streams import Streams
 class Attributes:
     """One write under admission. ``object`` belongs to the request (plug-ins change it in place); ``old`` is shared and must not change.
 
-    ``name`` is the name that the request gives, "" while a generated one does not exist yet. ``warnings`` go into the answer's headers.
+    ``name`` is the name that the request gives, "" while a generated one does not exist yet. ``warnings`` go into the answer's headers,
+    ``annotations`` into the audit (None: the call is not recorded).
     """
 
     operation: str  # CREATE, UPDATE, DELETE
@@ -35,6 +36,7 @@ class Attributes:
     options: Options
     context: Context
     warnings: list[str] = field(default_factory=list)
+    annotations: dict[str, str] | None = None
 
 
 class Cluster(NamedTuple):

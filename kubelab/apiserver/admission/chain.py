@@ -122,6 +122,7 @@ def _attributes(work: Work) -> Attributes:
         request.options,
         work.context,
         work.warnings,
+        None if work.server.recording is None else work.server.recording.annotated(),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from kubelab.apiserver import status
 from kubelab.apiserver.admission.api import Attributes, Cluster, forbidden, named, nothing
 from kubelab.apiserver.admission.pod_security_checks import LATEST, detailed, findings
+from kubelab.apiserver.authorization import rbac
 from kubelab.kinds.field import FieldError, go_quote, invalid
 from kubelab.store.log import Object
 
@@ -47,11 +48,12 @@ class Standard:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a namespace enforces and warns of. Audit annotations have no reader here."""
+    """What a namespace enforces, warns of, and has put into the audit."""
 
     enforce: Standard
     warn: Standard
     errors: tuple[FieldError, ...] = ()
+    audit: Standard = Standard()
 
 
 PRIVILEGED = Policy(Standard(), Standard())
@@ -88,7 +90,7 @@ def _policy(labels: tuple[tuple[str, str], ...]) -> Policy:
     enforce, warn = modes["enforce"], modes["warn"]
     if "warn" not in given and given.get("enforce") in ("baseline", "restricted"):
         warn = Standard(enforce.level, warn.minor if "warn-version" in given else enforce.minor)
-    return Policy(enforce, warn, tuple(errors))
+    return Policy(enforce, warn, tuple(errors), modes["audit"])
 
 
 def _wrong(label: str, value: str, detail: str) -> FieldError:
@@ -112,7 +114,9 @@ class PodSecurity:
             return
         namespace = cluster.state.get("namespaces", "", attributes.namespace)
         policy = PRIVILEGED if namespace is None else policy_of(namespace)
-        if policy is PRIVILEGED:
+        if not policy.errors and policy.enforce.level == policy.warn.level == policy.audit.level == "privileged":
+            if attributes.annotations is not None and attributes.kind.resource == "pods":
+                attributes.annotations[f"{PREFIX}enforce-policy"] = str(PRIVILEGED.enforce)
             return
         if attributes.kind.resource == "pods":
             if attributes.old is None or _significant(obj, attributes.old):
@@ -131,6 +135,8 @@ def _template(obj: Object) -> Object | None:
 
 
 def _evaluate(attributes: Attributes, policy: Policy, meta: Object, spec: Object, *, enforce: bool) -> None:
+    if attributes.annotations is not None:
+        attributes.annotations.update(_annotations(policy, meta, spec, enforce=enforce))
     if enforce:
         found = findings(policy.enforce.level, policy.enforce.minor, meta, spec)
         if found:
@@ -138,6 +144,18 @@ def _evaluate(attributes: Attributes, policy: Policy, meta: Object, spec: Object
     found = findings(policy.warn.level, policy.warn.minor, meta, spec)
     if found:
         attributes.warnings.append(f'would violate PodSecurity "{policy.warn}": {detailed(found)}')
+
+
+def _annotations(policy: Policy, meta: Object, spec: Object, *, enforce: bool) -> dict[str, str]:
+    """What the audit is told (upstream: EvaluatePod, response.AuditAnnotations)."""
+    notes: dict[str, str] = {}
+    if policy.errors:
+        notes["error"] = f"Failed to parse policy: {rbac.aggregate(tuple(error.text() for error in policy.errors))}"
+    if enforce:
+        notes["enforce-policy"] = str(policy.enforce)
+    if found := findings(policy.audit.level, policy.audit.minor, meta, spec):
+        notes["audit-violations"] = f'would violate PodSecurity "{policy.audit}": {detailed(found)}'
+    return {f"{PREFIX}{name}": text for name, text in notes.items()}
 
 
 def _significant(pod: Object, old: Object) -> bool:

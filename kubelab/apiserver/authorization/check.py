@@ -14,6 +14,7 @@ from kubelab.apiserver.authorization import node, rbac, rules
 from kubelab.apiserver.request import Request, User
 from kubelab.kinds.field import go_quote
 from kubelab.kinds.field_selectors import parse_field_selector
+from kubelab.kinds.names import is_path_segment_name
 from kubelab.kinds.selectors import SelectorError
 from kubelab.store.log import Object
 from kubelab.store.state import State
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 MASTERS = "system:masters"
 _KEEP = 100_000
-_LISTS = ("list", "watch", "deletecollection")
+_LISTS = ("list", "watch")
 Candidate = tuple["tuple[str, ...] | None", str]  # the names it is for (None: any), and why
 
 
@@ -86,28 +87,36 @@ class Decisions:
         return found
 
 
-def authorize(server: ApiServer, request: Request) -> None:
-    """Raise Forbidden unless some authorizer allows the request."""
+def authorize(server: ApiServer, request: Request) -> str:
+    """Raise Forbidden unless some authorizer allows the request; its reason."""
     user = request.user
     if MASTERS in user.groups:
-        return
+        return ""
     resource = request.resource
     if not resource:
         path = urlsplit(request.uri).path
         decision = can_path(server, user, request.verb, path)
         if not decision.allowed:
+            _put_on_record(server, decision)
             raise _refused(f"cannot {request.verb} path {go_quote(path)}", user, "", "", decision.reason)
-        return
+        return decision.reason
     namespace = request.namespace if resource != "namespaces" else request.name
     decisions = server.decisions
     decisions.refresh(server.store.head)
     known = decisions.candidates.get((user.name, user.groups, request.verb, resource, request.subresource, namespace))
     if known and known[0][0] is None:
-        return
-    name = _name(request)
+        return known[0][1]
+    name = asked_name(request)
     decision = can(server, user, request.verb, resource, request.subresource, namespace, name)
     if not decision.allowed:
+        _put_on_record(server, decision)
         raise refusal(user, request.verb, resource, request.subresource, namespace, name, decision.reason)
+    return decision.reason
+
+
+def _put_on_record(server: ApiServer, refused: Decision) -> None:
+    if server.recording is not None:
+        server.recording.refused(refused.reason)
 
 
 def authorize_creation(server: ApiServer, request: Request) -> None:
@@ -183,14 +192,20 @@ def rules_for(server: ApiServer, user: User, namespace: str) -> tuple[list[Objec
     return resources, paths, incomplete, rbac.aggregate(tuple(errors)) if errors else ""
 
 
-def _name(request: Request) -> str:
+def asked_name(request: Request) -> str:
     """The one object that a request is about; a list names it by a field selector."""
     if request.verb in _LISTS and not request.name and request.list_options.field_selector:
-        try:
-            return parse_field_selector(request.list_options.field_selector).exact("metadata.name") or ""
-        except SelectorError:
-            return ""
+        return selected_name(request.list_options.field_selector)
     return request.name if request.verb != "create" or request.subresource else ""
+
+
+def selected_name(field_selector: str) -> str:
+    """The name that a field selector asks for, "" if it leaves a choice."""
+    try:
+        name = parse_field_selector(field_selector).exact("metadata.name") or ""
+    except SelectorError:
+        return ""
+    return "" if is_path_segment_name(name) else name
 
 
 def refusal(user: User, verb: str, resource: str, subresource: str, namespace: str, name: str, reason: str) -> status.ApiFailure:

@@ -18,6 +18,8 @@ from kubelab.store.log import Object
 def bind(work: Work) -> Response:
     """Set spec.nodeName and PodScheduled=True in one change."""
     binding = work.request.body if work.request.origin.typed else _body(work)
+    if work.request.origin.typed and work.server.recording is not None:
+        work.server.recording.decoded(binding, typed=True)
     target = binding.get("target") or {}
     if errors := KIND.validate(binding, work.context):
         texts = [error.text() for error in errors]

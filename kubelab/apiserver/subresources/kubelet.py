@@ -8,14 +8,15 @@ pkg/apis/core/validation/validation.go (ValidatePodLogOptions), 1.28.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from kubelab.apiserver import status
 from kubelab.apiserver.request import Response
 from kubelab.apiserver.work import Work
 from kubelab.kinds import registry
-from kubelab.kinds.field import FieldError, forbidden, invalid
+from kubelab.kinds.field import FieldError, forbidden, go_quote, invalid
 from kubelab.kinds.kind import Kind
 from kubelab.store.log import Object
 
@@ -43,6 +44,9 @@ class KubeletDoor(Protocol):
 
     def port_forward(self, namespace: str, name: str, options: Object) -> Any:
         """Forward ``options["ports"]`` to a pod."""
+
+    def page(self, node: str, verb: str, path: str, query: Mapping[str, list[str]]) -> tuple[int, Any]:
+        """What a kubelet answers on one of its own paths: code, and object or text."""
 
 
 def log(work: Work) -> Response:
@@ -73,8 +77,42 @@ def port_forward(work: Work) -> Response:
 
 
 def proxy(work: Work) -> Response:
-    """Not served."""
-    raise status.method_not_allowed()
+    """Of nodes: what the kubelet itself answers on the path behind ``proxy``. Pods and Services are not proxied.
+
+    upstream: pkg/registry/core/node/{rest/proxy.go, strategy.go ResourceLocation}.
+    """
+    request = work.request
+    if request.resource != "nodes":
+        raise status.method_not_allowed()
+    name, port = _node_and_port(request.name)
+    node = work.server.store.head.get("nodes", "", name)
+    if node is None:
+        raise status.not_found(work.kind, name)
+    split = urlsplit(request.uri)
+    path = "/" + unquote(split.path).partition(f"/nodes/{request.name}/proxy")[2].lstrip("/")
+    where = _kubelet_at(node)
+    door: KubeletDoor | None = getattr(work.server, "kubelet_door", None)
+    try:
+        if door is None or port not in ("", where.rpartition(":")[2]):
+            raise KubeletUnreachable(name)
+        code, found = door.page(name, request.verb, path, parse_qs(split.query, keep_blank_values=True))
+    except KubeletUnreachable:
+        address = where if port == "" else f"{where.rpartition(':')[0]}:{port}"
+        words = f"error trying to reach service: dial tcp {address}: connect: connection refused"
+        raise status.failure(503, "ServiceUnavailable", words, {}) from None
+    return work.answer(found, code)
+
+
+def _node_and_port(text: str) -> tuple[str, str]:
+    """``name``, ``name:port`` or ``scheme:name:port``. upstream: apimachinery/pkg/util/net/port_split.go."""
+    parts = text.split(":")
+    if len(parts) == 1:
+        return text, ""
+    if len(parts) == 2:
+        return parts[0], parts[1]
+    if len(parts) == 3 and parts[0] in ("http", "https", ""):
+        return parts[1], parts[2]
+    raise status.bad_request(f"invalid node request {go_quote(text)}")
 
 
 def _stream(work: Work, method: str) -> Response:
@@ -159,11 +197,16 @@ def _passed_on(work: Work, pod: Object, method: str, options: Object) -> Respons
 
 def _unreachable(work: Work, node: Object, options: Object) -> status.ApiFailure:
     """Go's words for a connection that nobody answers, which upstream passes on as they are."""
-    addresses = (node.get("status") or {}).get("addresses") or ()
-    host = next((each["address"] for each in addresses if each["type"] == "InternalIP"), node["metadata"]["name"])
-    port = (((node.get("status") or {}).get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port", 10250)
     path = f"{_PATHS[work.request.subresource]}/{work.request.namespace}/{work.request.name}"
     if options.get("container"):
         path = f"{path}/{options['container']}"
-    where = f"{host}:{port}"
+    where = _kubelet_at(node)
     return status.plain_error(f'Get "https://{where}/{path}": dial tcp {where}: connect: connection refused')
+
+
+def _kubelet_at(node: Object) -> str:
+    """Host and port of a node's kubelet."""
+    addresses = (node.get("status") or {}).get("addresses") or ()
+    host = next((each["address"] for each in addresses if each["type"] == "InternalIP"), node["metadata"]["name"])
+    port = (((node.get("status") or {}).get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port", 10250)
+    return f"{host}:{port}"

@@ -11,6 +11,7 @@ from typing import Any
 
 from kubelab.controllers.common.conditions import find_condition
 from kubelab.controllers.common.pod_facts import is_ready, is_terminating, phase
+from kubelab.controllers.common.selector_text import selector_text
 from kubelab.controllers.disruption.scale import Expected, expected
 from kubelab.engine.component import Change, Controller, Later, Scope, Watch, service_account
 from kubelab.engine.plan import NOTHING, Call, EventDraft, Key, Plan, Reason, reference, step, update_status
@@ -179,19 +180,10 @@ def _failed(seen: Budget, events: list[EventDraft], error: str) -> Plan:
 
 def _unmanaged_words(selector: Object) -> str:
     return (
-        f"Pods selected by this PodDisruptionBudget (selector: {_go_selector(selector)}) were found to be unmanaged. As a result, the status "
+        f"Pods selected by this PodDisruptionBudget (selector: {selector_text(selector)}) were found to be unmanaged. As a result, the status "
         "of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set "
         '".spec.minAvailable" field of the PDB to an integer value.'
     )
-
-
-def _go_selector(selector: Object) -> str:
-    labels = "".join(f"{key}: {text}," for key, text in sorted((selector.get("matchLabels") or _NONE).items()))
-    expressions = "".join(
-        f"LabelSelectorRequirement{{Key:{each['key']},Operator:{each['operator']},Values:[{' '.join(each.get('values') or ())}],}},"
-        for each in selector.get("matchExpressions") or ()
-    )
-    return f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
 
 
 # -- a pod ------------------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from kubelab.cri.programs.pages import read_container_file
 from kubelab.cri.site import Inside
 from kubelab.world.codec import value
 
+NO_CURVES: Mapping[str, Any] = {}
 EXEC_HORIZON_NS = 3600 * 1_000_000_000
 
 
@@ -85,6 +86,9 @@ class Base:
 
     def describe(self, spec: ContainerSpec, state: Any, now_ns: int, world: World) -> dict[str, Any]:
         return {}
+
+    def demands(self, spec: ContainerSpec, world: World) -> Mapping[str, Any]:
+        return NO_CURVES
 
     def group(self, spec: ContainerSpec) -> str:
         return ""

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +82,13 @@ class Program(Base):
         """(seconds after the start, exit code) of a process that ends by itself; asked at the start. None: it runs for ever."""
         return None
 
+    def usage(self, life: Life) -> Mapping[str, Any]:
+        """What it uses, asked at the start: ``{"cpu": {"constant": "250m"}, "memory": {"ramp": {"from": "50Mi", "to": "1Gi", "over": "10m"}}}``.
+
+        Resources and curves are those of ``Usage.spec``; a resource left out is used as by a container at rest. A ``Usage`` object goes first.
+        """
+        return {}
+
     def says(self, life: Life) -> str:
         """What it prints when it starts."""
         return ""
@@ -107,6 +115,9 @@ class Program(Base):
     def next_wake_ns(self, state: Memory) -> int | None:
         over = state.own[1]
         return None if over is None else int(over[0])
+
+    def demands(self, spec: ContainerSpec, world: World) -> Mapping[str, Any]:
+        return self.usage(Life(spec, 0, 0, world))
 
     def probe_tcp(self, spec: ContainerSpec, state: Memory, port: int, now_ns: int, world: World) -> bool:
         return self.listens(Life(spec, state.own[0], now_ns, world), port)

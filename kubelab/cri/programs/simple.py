@@ -17,10 +17,12 @@ from kubelab.cri.programs import tools
 from kubelab.cri.programs.base import Base, Memory
 from kubelab.cri.programs.settings import command_text, decimal, number
 from kubelab.cri.programs.tools import matches, tag_of
+from kubelab.cri.usage.curves import Curve
 
 _SECOND_NS = 1_000_000_000
 _HEALTH_PATHS = ("/healthz", "/health", "/livez", "/readyz", "/ready")
 _MIB = 1 << 20
+_MONTH_SECONDS = 30 * 86_400
 
 
 class Web(Base):
@@ -108,27 +110,17 @@ class Leak(Base):
         )
 
     def init(self, spec: ContainerSpec, now_ns: int, world: World) -> Memory:
-        return Memory(own=(now_ns, self._full_ns(spec, now_ns)))
+        return Memory(own=now_ns)
 
-    def _full_ns(self, spec: ContainerSpec, now_ns: int) -> int | None:
+    def demands(self, spec: ContainerSpec, world: World) -> dict[str, Curve]:
+        """Memory that grows until the limit (the runtime kills it there), or for a month."""
         first, growth = self.rate(spec)
-        if not spec.memory_limit_bytes or growth <= 0:
-            return None
-        return now_ns + max(0, round((spec.memory_limit_bytes / _MIB - first) / growth * _SECOND_NS))
-
-    def advance(self, spec: ContainerSpec, state: Any, now_ns: int, world: World) -> tuple[Any, tuple[Effect, ...]]:
-        full_ns = state.own[1]
-        if state.ending or full_ns is None or now_ns < full_ns:
-            return super().advance(spec, state, now_ns, world)
-        return state, (Exit(137, now_ns, "OOMKilled"),)
-
-    def next_wake_ns(self, state: Memory) -> int | None:
-        wake: int | None = state.own[1]
-        return wake
+        grown = round((first + growth * _MONTH_SECONDS) * _MIB)
+        return {"memory": Curve("ramp", (round(first * _MIB), grown, _MONTH_SECONDS * _SECOND_NS))}
 
     def describe(self, spec: ContainerSpec, state: Memory, now_ns: int, world: World) -> dict[str, Any]:
         first, growth = self.rate(spec)
-        used = int((first + growth * (now_ns - state.own[0]) / _SECOND_NS) * _MIB)
+        used = int((first + growth * (now_ns - state.own) / _SECOND_NS) * _MIB)
         return {"role": "leaking", "memory_bytes": min(used, spec.memory_limit_bytes or used)}
 
 
@@ -143,15 +135,13 @@ class Stress(Leak):
         size = int(found[1]) * {"": 1 / _MIB, "K": 1 / 1024, "M": 1.0, "G": 1024.0}[found[2]] if found else 0.0
         return 0.0, size
 
-    def _full_ns(self, spec: ContainerSpec, now_ns: int) -> int | None:
-        _, size = self.rate(spec)
-        if not spec.memory_limit_bytes or size * _MIB <= spec.memory_limit_bytes:
-            return None
-        return super()._full_ns(spec, now_ns)
+    def demands(self, spec: ContainerSpec, world: World) -> dict[str, Curve]:
+        """All that it wants, taken within a second."""
+        return {"memory": Curve("ramp", (0, round(self.rate(spec)[1] * _MIB), _SECOND_NS))}
 
     def describe(self, spec: ContainerSpec, state: Memory, now_ns: int, world: World) -> dict[str, Any]:
         _, size = self.rate(spec)
-        grown = min(1.0, (now_ns - state.own[0]) / _SECOND_NS)
+        grown = min(1.0, (now_ns - state.own) / _SECOND_NS)
         return {"role": "stress", "memory_bytes": int(size * grown * _MIB)}
 
 

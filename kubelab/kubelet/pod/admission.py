@@ -11,7 +11,9 @@ from typing import Any
 from kubelab.engine.component import Scope
 from kubelab.kinds import quantity
 from kubelab.kinds.core.node_selectors import matches_required, untolerated
+from kubelab.kinds.core.pod import qos_class
 from kubelab.kinds.core.resources import Request, pod_request
+from kubelab.kubelet.eviction.ranking import is_critical
 from kubelab.kubelet.pod.status import TERMINAL
 
 Object = dict[str, Any]
@@ -26,6 +28,7 @@ SAFE_SYSCTLS = (
     "net.ipv4.ip_unprivileged_port_start",
     "net.ipv4.ip_local_reserved_ports",
 )
+_MEMORY_PRESSURE = ({"key": "node.kubernetes.io/memory-pressure", "effect": "NoSchedule"},)
 _NONE: dict[str, Any] = {}
 
 
@@ -41,7 +44,11 @@ def judge(scope: Scope, pod: Object, *, known: bool) -> Verdict | None:
     if node is None:
         return None
     request = pod_request(pod)
-    verdict = None if known else _sysctls(pod["spec"]) or _resources(scope, node, request) or _placement(scope, node, pod)
+    verdict = (
+        None
+        if known
+        else _pressure(scope, pod) or _sysctls(pod["spec"]) or _resources(scope, node, request) or _placement(scope, node, pod)
+    )
     if verdict is None:
         count(scope, uid, request)
     return verdict
@@ -61,6 +68,19 @@ def release(scope: Scope, uid: str) -> None:
     if amount is not None:
         sums = scope.table("sums")
         sums[""] = tuple(total - part for total, part in zip(sums.get("", EMPTY), amount, strict=True))
+
+
+def _pressure(scope: Scope, pod: Object) -> Verdict | None:
+    """upstream: pkg/kubelet/eviction/eviction_manager.go Admit."""
+    state = scope.memory.get("eviction", _NONE).get("state")
+    if state is None or not state.conditions or is_critical(pod):
+        return None
+    if state.conditions == ("MemoryPressure",):
+        spec = pod["spec"]
+        tolerated = untolerated(_MEMORY_PRESSURE, spec.get("tolerations") or (), ("NoSchedule",)) is None
+        if tolerated or ((pod.get("status") or _NONE).get("qosClass") or qos_class(spec)) != "BestEffort":
+            return None
+    return ("Evicted", f"The node had condition: [{' '.join(state.conditions)}]. ")
 
 
 def _resources(scope: Scope, node: Object, request: Request) -> Verdict | None:

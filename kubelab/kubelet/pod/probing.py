@@ -58,7 +58,9 @@ def _start(seen: PodSeen, draft: Draft, container: Object, current: Container) -
         known = draft.worker.probes.get((name, kind))
         if known is not None and known.container == current.id:
             continue
-        state = ProbeState(current.id, draft.worker.started_ns, "", known.last if known else "", known.run if known else 0)
+        state = ProbeState(current.id, draft.worker.started_ns)
+        if known is not None:
+            state = replace(state, last=known.last, run=known.run, successes=known.successes, failures=known.failures)
         draft.worker = draft.worker._replace(probes={**draft.worker.probes, (name, kind): state})
         key = ("first-probe", seen.key[1], seen.key[2], seen.key[3], name, kind)
         due_ns = (
@@ -149,7 +151,8 @@ def probe(scope: Scope, key: Key) -> Plan:
             events = (container_event(pod, name, "Warning", "Unhealthy", f"{title} probe failed: {output}"),)
         elif verdict == "warning":
             events = (container_event(pod, name, "Warning", "ProbeWarning", f"{title} probe warning: {output}"),)
-        after = weigh(state, kind, spec, "success" if verdict == "warning" else verdict)
+        verdict = "success" if verdict == "warning" else verdict
+        after = counted(weigh(state, kind, spec, verdict), state, spec, verdict, scope.now_ns)
     note = {"workers": {uid: worker._replace(probes={**worker.probes, (name, kind): after})}} if after is not state else {}
     if after.result != state.result:
         nudges.append(pod_nudge(scope, ("pod", uid, namespace, pod_name)))
@@ -167,6 +170,19 @@ def weigh(state: ProbeState, kind: str, spec: Object, verdict: str) -> ProbeStat
         return replace(state, last=verdict, run=run)
     hold = kind != "readiness" and verdict == "failure"
     return replace(state, last=verdict, run=0 if hold else min(run, threshold), result=verdict, on_hold=hold)
+
+
+def counted(after: ProbeState, before: ProbeState, spec: Object, verdict: str, now_ns: int) -> ProbeState:
+    """One more answer, and those that nobody asked for before it (upstream: ProberResults)."""
+    successes = before.successes + max(0, unasked(before, spec, now_ns) - 1) + (verdict == "success")
+    return replace(after, successes=successes, failures=before.failures + (verdict == "failure"), asked_ns=now_ns)
+
+
+def unasked(state: ProbeState, spec: Object, now_ns: int) -> int:
+    """The ticks since the last answer of a probe whose answer cannot change: each would have been a success."""
+    if not state.asked_ns or not state.result == "success" == state.last:
+        return 0
+    return (now_ns - state.asked_ns) // (max(1, int(spec.get("periodSeconds") or 10)) * SECOND)
 
 
 def _again(scope: Scope, key: Key, spec: Object, state: ProbeState, current: Container) -> Nudge | None:

@@ -72,7 +72,7 @@ def pull(scope: Scope, uid: str, namespace: str, pod_name: str, name: str, image
     error = _broken(shared(scope, "broken_images"), image)
     if not error:
         try:
-            runtime.pull_image(image, scope.now_ns)
+            scope.table("pulled")[runtime.pull_image(image, scope.now_ns)] = scope.now_ns
         except CriError as refusal:
             error = refusal.message
     found = wanted(scope, key)

@@ -79,6 +79,10 @@ def observe(scope: Scope, key: Key, verdict_of: Any) -> PodSeen | None:
         verdict = verdict_of(scope, pod, known=record is not NO_RECORD) if present else None
         started = (pod.get("status") or _NONE).get("startTime") or rfc3339(scope.now_ns)
         worker = Worker(pod, scope.now_ns, started)
+    evicted = scope.memory.get("evicted")
+    if evicted and uid in evicted and worker.verdict is None:
+        message, disruption, grace_s = evicted[uid]
+        worker = worker._replace(verdict=("Evicted", message), disruption=disruption, grace_s=grace_s)
     failed = worker.reasons or worker.crashes or worker.images
     retry_ns = int(RETRY_NS * (1 + scope.streams.uniform(scope.name) / 2)) if failed else 0
     return PodSeen(

@@ -13,10 +13,9 @@ from kubelab.cri.api import ContainerSpec, CriError, SandboxConfig
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import EventDraft, Key, Nudge, Plan
-from kubelab.kinds import quantity
 from kubelab.kubelet.addresses import NoAddress, allocate
 from kubelab.kubelet.network_world import Around, local, shared
-from kubelab.kubelet.pod import hooks
+from kubelab.kubelet.pod import hooks, resources, usages
 from kubelab.kubelet.pod.environment import ConfigError, Place, expand, skipped, variables
 from kubelab.kubelet.pod.identity import verify_non_root
 from kubelab.kubelet.pod.seen import NO_RECORD, RETRY_NS, container_event, host_ip, pod_event, pod_nudge, relist_in_ns, spec_of
@@ -56,6 +55,8 @@ def mount(scope: Scope, key: Key) -> Plan:
         mount_all(place, shared(scope, "disks"), pod["spec"]["nodeName"])
     except Unmountable as error:
         return _unmounted(scope, key, pod, worker, error)
+    if any("sizeLimit" in (volume.get("emptyDir") or _NONE) for volume in pod["spec"].get("volumes") or ()):
+        local(scope, "bounded")[key[1]] = True
     nudges = (refresh_nudge(key, pod, scope.now_ns),) if is_refreshed(pod) else ()
     return Plan(note={"workers": {key[1]: worker._replace(mounted=True, mounts=(0, 0, ""))}}, nudge=nudges)
 
@@ -128,7 +129,11 @@ def sandbox(scope: Scope, key: Key) -> Plan:
             return Plan(
                 error=str(error), events=(pod_event(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}"),)
             )
-    config = SandboxConfig(meta["name"], meta["namespace"], uid, attempt, hostname_of(pod), ip, meta.get("labels") or _NONE)
+    linux, cgroup_parent, request_milli = resources.of_pod(pod)
+    config = SandboxConfig(
+        meta["name"], meta["namespace"], uid, attempt, hostname_of(pod), ip, meta.get("labels") or _NONE, linux=linux,
+        cgroup_parent=cgroup_parent, cpu_request_milli=request_milli,
+    )  # fmt: skip
     sandbox_id = runtime.run_pod_sandbox(config, scope.now_ns)
     records[uid] = PodRecord(sandbox_id, ip, attempt, record.containers)
     return Plan(nudge=around.pokes()) if around.poked else Plan()
@@ -166,6 +171,8 @@ def run(scope: Scope, key: Key, name: str, pulled: bool) -> Plan:
     except CriError as error:
         text = f"rpc error: code = {error.code} desc = {error.message}"
         return _failed(scope, key, pod, worker, name, events, "CreateContainerError", text)
+    if scope.memory.get("usages"):
+        runtime.set_usage(container_id, usages.asked_of(scope.memory["usages"].values(), pod, name), scope.now_ns)
     _remember_instance(scope, runtime, key[1], record, name, Instances(container_id, before.current if before else "", restarts))
     events.append(container_event(pod, name, "Normal", "Created", f"Created container {name}"))
     try:
@@ -209,11 +216,13 @@ def tick_nudges(scope: Scope, runtime: SimulatedRuntime, container_id: str) -> t
     tables, node = scope.local, scope.name.partition("/")[2]
     if container_id in tables["exits"]:
         return (Nudge(f"containerd/{node}", ("tick",)),)
+    ooms = tables["ooms"].values()
+    full: tuple[Nudge, ...] = (Nudge(f"containerd/{node}", ("idle-tick",), max(0, min(ooms) - scope.now_ns)),) if ooms else ()
     due_ns = min(tables["wakes"].get(container_id, -1), tables["kills"].get(container_id, -1), key=lambda at: (at < 0, at))
     if due_ns < 0:
-        return ()
+        return full
     key: Key = ("tick",) if container_id in tables.get("finite", _NONE) or container_id in tables["kills"] else ("idle-tick",)
-    return (Nudge(f"containerd/{node}", key, max(0, due_ns - scope.now_ns)),)
+    return (Nudge(f"containerd/{node}", key, max(0, due_ns - scope.now_ns)), *full)
 
 
 def _failed(scope: Scope, key: Key, pod: Object, worker: Worker, name: str, events: list[EventDraft], reason: str, message: str) -> Plan:
@@ -236,7 +245,7 @@ def container_spec(scope: Scope, pod: Object, container: Object, record: PodReco
     mounted = mounts(scope.view, pod, container, node_name, env, expand)
     if mounted:
         prepare(pod, record.ip, hostname_of(pod), mounted, shared(scope, "disks"))
-    limit = ((container.get("resources") or _NONE).get("limits") or _NONE).get("memory")
+    linux = resources.of_container(pod, container, place.node)
     return ContainerSpec(
         container["name"],
         container["image"],
@@ -251,7 +260,9 @@ def container_spec(scope: Scope, pod: Object, container: Object, record: PodReco
         meta["uid"],
         hostname_of(pod),
         attempt,
-        quantity.value(limit) if limit else 0,
+        linux.memory_limit,
         meta.get("labels") or _NONE,
         meta.get("annotations") or _NONE,
+        "",
+        linux,
     )

@@ -17,6 +17,7 @@ from kubelab.world.clock import rfc3339
 Object = dict[str, Any]
 OWN_CONDITIONS = ("Initialized", "Ready", "ContainersReady", "PodScheduled")
 TERMINAL = ("Succeeded", "Failed")
+DISRUPTION = "DisruptionTarget"
 _NONE: dict[str, Any] = {}
 
 
@@ -49,6 +50,8 @@ def generate(
     out: Object = {"phase": phase, "conditions": _conditions(pod, inits, mains, phase, rfc3339(now_ns))}
     if ended:
         _terminate(out, pod, inits, mains)
+        if worker.disruption and old.get("phase") not in TERMINAL:
+            out["conditions"] = _with_disruption(out["conditions"], worker.disruption, rfc3339(now_ns))
     if message:
         out["message"] = message
     if reason:
@@ -65,6 +68,13 @@ def generate(
         out["initContainerStatuses"] = inits
     out["containerStatuses"] = mains
     return out
+
+
+def _with_disruption(conditions: list[Object], message: str, now: str) -> list[Object]:
+    """Why the kubelet ended the pod: said once all has stopped (upstream: mergePodStatus)."""
+    before = next((condition for condition in conditions if condition["type"] == DISRUPTION), None)
+    target = _condition(before, DISRUPTION, "True", "TerminationByKubelet", message, now)
+    return [*(condition for condition in conditions if condition["type"] != DISRUPTION), target]
 
 
 def _terminate(out: Object, pod: Object, inits: list[Object], mains: list[Object]) -> None:

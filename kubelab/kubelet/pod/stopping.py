@@ -124,4 +124,5 @@ def forget(scope: Scope, pod: Object) -> Plan:
         release(scope, uid)
     if pod["spec"].get("volumes"):
         discard(pod, shared(scope, "disks"))
+        scope.local.get("bounded", _NONE).pop(uid, None)
     return Plan(nudge=around.pokes()) if around.poked else Plan()

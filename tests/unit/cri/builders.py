@@ -9,6 +9,7 @@ from kubelab.cri import shell
 from kubelab.cri.api import ContainerSpec, Mount, SandboxConfig
 from kubelab.cri.effects import Answer, Exit, HttpAnswer, Log, PeerView
 from kubelab.cri.runtime import SimulatedRuntime, empty_tables
+from kubelab.cri.usage.machine import Capacity
 from kubelab.world import codec
 
 SECOND = 1_000_000_000
@@ -123,6 +124,9 @@ class Fabric:
 
     def rand(self, name: str) -> float:
         return self._rand(name)
+
+    def capacity(self) -> Capacity:
+        return Capacity.of(None)
 
     def changed(self, group: str, now_ns: int) -> None:
         """Every member of the group looks again; what that changes in turn is looked at afterwards, not in between."""

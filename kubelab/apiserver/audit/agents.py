@@ -1,0 +1,38 @@
+"""User agents as clients send them, from the short names that call records (and managedFields) have; and where a call comes from.
+
+upstream: client-go/rest/config.go (buildUserAgent, AddUserAgent), cmd/kube-controller-manager/app/controllermanager.go,
+cmd/kube-scheduler/app/options/options.go, 1.28; recorded ones: `kube-scheduler/v1.20.2 (linux/amd64) kubernetes/none/scheduler`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+VERSION = "v1.28.0"
+COMMIT = "855e7c4"  # the first seven of discovery's gitCommit
+KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")
+MAX_LENGTH, TRUNCATED = 1024, "...TRUNCATED"
+
+
+@lru_cache(maxsize=4096)
+def full(agent: str, user: str) -> str:
+    """The user agent of a component or of the Python handle.
+
+    >>> full("kube-controller-manager", "system:serviceaccount:kube-system:job-controller")
+    'kube-controller-manager/v1.28.0 (linux/amd64) kubernetes/855e7c4/system:serviceaccount:kube-system:job-controller'
+    """
+    command = "kubectl" if agent.startswith("kubectl-") else agent
+    if command not in KUBERNETES:
+        return agent
+    text = f"{command}/{VERSION} (linux/amd64) kubernetes/{COMMIT}"
+    if command == "kube-scheduler":
+        return f"{text}/scheduler"
+    if command == "kube-controller-manager":
+        return f"{text}/{user}" if user.startswith("system:serviceaccount:") else f"{text}/{command}"
+    return text
+
+
+def cut(agent: str) -> str:
+    """Upstream keeps 1,024 bytes."""
+    data = agent.encode()
+    return agent if len(data) <= MAX_LENGTH else data[:MAX_LENGTH].decode("utf-8", "replace") + TRUNCATED

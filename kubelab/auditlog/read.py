@@ -1,0 +1,99 @@
+"""``read`` and ``scan``: a log, whatever its source, as an :class:`AuditLog`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from kubelab.auditlog import files, intake, plain
+from kubelab.auditlog.collapse import collapse
+from kubelab.auditlog.log import AuditLog
+from kubelab.auditlog.taking import take
+
+#: What DuckDB may use in ``scan``, beside Python and the buffers of its reader.
+MEMORY = "300MB"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Files and event dicts."""
+
+    paths: list[Path]
+    dicts: list[dict[str, Any]]
+
+
+def read(source: Any) -> AuditLog:
+    """A log in memory.
+
+    ``source``: a path, a folder or a pattern, a list of these, a list of event dicts, or a Cluster (its recorded events). Raises ``SourceError``
+    for what cannot be read at all; damaged lines are in ``.problems``.
+    """
+    return _taken(duckdb.connect(":memory:"), source_of(source), None)
+
+
+def scan(source: Any, *, client: Any = None, memory: str = MEMORY) -> AuditLog:
+    """A log of any size: its calls are kept in a temporary database on disk, and DuckDB works within ``memory``. Everything else as ``read``.
+
+    ``client``: a ``distributed.Client``, whose workers then read the files; they must see them under the same paths.
+    """
+    folder = tempfile.mkdtemp(prefix="kubelab-auditlog-")
+    try:
+        found = source_of(source)
+        con = duckdb.connect(os.path.join(folder, "calls.duckdb"))
+        con.execute(f"SET memory_limit = '{memory}'; SET temp_directory = '{folder}/spill'")
+        return _taken(con, found, folder, client)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _taken(con: duckdb.DuckDBPyConnection, source: Source, folder: str | None, client: Any = None) -> AuditLog:
+    intake.prepare(con)
+    tally = intake.Tally()
+    if client is None:
+        by_duckdb = take(con, source.paths, source.dicts, tally)
+    else:
+        from kubelab.auditlog.spread import take_spread
+
+        by_duckdb = take_spread(con, source.paths, tally, client)
+        take(con, [], source.dicts, tally)
+    others = [path for path in source.paths if path not in by_duckdb]
+    duplicates = collapse(con)
+
+    def again(audit_ids: list[str], names: list[str]) -> Iterator[intake.Event]:
+        wanted = set(audit_ids)
+        yield from plain.bodies(con, [path for path in by_duckdb if str(path) in names], audit_ids)
+        asked = [path for path in others if str(path) in names]
+        slowly = chain(*(intake.of_file(path, intake.Tally()) for path in asked), intake.of_dicts(source.dicts, intake.Tally()))
+        yield from (each for each in slowly if each.event.get("auditID") in wanted)
+
+    return AuditLog(con, tally, duplicates, again, folder)
+
+
+def source_of(source: Any) -> Source:
+    """A source as files and event dicts."""
+    if isinstance(source, str | os.PathLike):
+        return Source(files.files_of(source), [])
+    if hasattr(source, "audit_events"):
+        return Source([], source.audit_events())
+    if isinstance(source, dict):
+        return Source([], [source])
+    if not isinstance(source, Iterable):
+        raise files.SourceError(f"audit log from {type(source).__name__}: a path, a list of paths or of event dicts, or a Cluster would do")
+    paths: list[Path] = []
+    dicts: list[dict[str, Any]] = []
+    for each in source:
+        if not isinstance(each, str | os.PathLike | dict):
+            raise files.SourceError(f"audit log from a list with {type(each).__name__}: paths or event dicts would do")
+        found = source_of(each)
+        paths += [path for path in found.paths if path not in paths]
+        dicts += found.dicts
+    return Source(paths, dicts)

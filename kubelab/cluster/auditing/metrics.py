@@ -1,0 +1,32 @@
+"""The API server's metrics of its audit, in the Prometheus text format.
+
+upstream: apiserver/pkg/audit/metrics.go, 1.28.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubelab.apiserver import exposition
+from kubelab.apiserver.exposition import Family, Sample
+
+HELP = {
+    "apiserver_audit_error_total": (
+        "plugin",
+        "Counter of audit events that failed to be audited properly. Plugin identifies the plugin affected by the error.",
+    ),
+    "apiserver_audit_event_total": ("", "Counter of audit events generated and sent to the audit backend."),
+    "apiserver_audit_level_total": ("level", "Counter of policy levels for audit events (1 per request)."),
+    "apiserver_audit_requests_rejected_total": ("", "Counter of apiserver requests rejected due to an error in audit logging backend."),
+}
+
+
+def page(found: dict[str, Any]) -> str:
+    """``found``: numbers, or numbers by label. A label's value that never occurred has no line."""
+    return exposition.page(Family(name, "counter", "ALPHA", words, _samples(label, found[name])) for name, (label, words) in HELP.items())
+
+
+def _samples(label: str, found: Any) -> tuple[Sample, ...]:
+    if not label:
+        return (Sample({}, found),)
+    return tuple(Sample({label: key}, count) for key, count in found.items() if count)

@@ -1,0 +1,5 @@
+"""The HorizontalPodAutoscaler controller."""
+
+from kubelab.controllers.podautoscaler.controller import CONTROLLER
+
+__all__ = ["CONTROLLER"]

@@ -1,0 +1,141 @@
+"""The filesystem side of the summary: the node's and the images' filesystem, container logs, volumes, ephemeral storage.
+
+upstream: pkg/kubelet/stats/{host_stats_provider,helper,provider}.go, pkg/kubelet/server/stats/volume_stat_calculator.go,
+pkg/volume/metrics_{du,statfs}.go, 1.28. One filesystem holds images, writable layers, logs and volumes of the node. Files take whole blocks.
+Volumes are read when asked for (upstream: each minute or two).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kubelab.cri.api import Container
+from kubelab.cri.usage.reading import NodeReading, node_at
+from kubelab.kinds import quantity
+from kubelab.kinds.kind import Object
+from kubelab.kubelet.stats.cgroups import Machine
+
+BLOCK = 4096
+MOUNTPOINT = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs"
+LOG_LINE_HEAD = len("2026-01-01T00:00:00.000000000Z stdout F ")
+BYTES_PER_INODE = 16384
+WRITTEN_BY_KUBELET = ("configMap", "secret", "projected", "downwardAPI")
+_NONE: dict[Any, Any] = {}
+
+
+def blocks(size: int) -> int:
+    """Bytes on disk of a file.
+
+    >>> blocks(0), blocks(1), blocks(4097)
+    (0, 4096, 8192)
+    """
+    return -(-size // BLOCK) * BLOCK
+
+
+class Disk:
+    """A node's one filesystem at an instant."""
+
+    def __init__(self, machine: Machine, t_ns: int) -> None:
+        capacity = machine.capacity
+        self.t_ns = t_ns
+        self.reading: NodeReading = node_at(machine.tables, capacity, t_ns)
+        self.capacity = capacity.fs_bytes
+        self.used = min(self.reading.fs_used, self.capacity)
+        self.available = self.capacity - self.used
+        self.inodes = capacity.inodes
+        self.inodes_used = min(self.reading.fs_inodes_used, self.inodes)
+
+    def stats(self, time_ns: int, used: int | None = None, inodes_used: int | None = None) -> Object:
+        """FsStats of something on it."""
+        found: Object = {"time": time_ns, "availableBytes": self.available, "capacityBytes": self.capacity}
+        if used is not None:
+            found["usedBytes"] = used
+        found |= {"inodesFree": self.inodes - self.inodes_used, "inodes": self.inodes}
+        if inodes_used is not None:
+            found["inodesUsed"] = inodes_used
+        return found
+
+    def of_node(self, time_ns: int) -> Object:
+        """upstream: RootFsStats; it bears the time of the root cgroup's last look."""
+        return self.stats(time_ns, self.used, self.inodes_used)
+
+    def of_images(self) -> Object:
+        """upstream: criStatsProvider.ImageFsStats."""
+        return self.stats(self.t_ns, self.reading.image_fs_used, self.reading.image_fs_inodes_used)
+
+
+def log_bytes(machine: Machine, container: Container, t_ns: int) -> int:
+    """Bytes of a container's log file, which has one line per line written, with its time, stream and tag before it."""
+    entries = machine.tables.get("logs", _NONE).get(container.id, ())
+    return sum(len(entry.text.encode()) + LOG_LINE_HEAD * max(1, entry.text.count("\n")) for entry in entries if entry.time_ns <= t_ns)
+
+
+def logs(machine: Machine, disk: Disk, container: Container) -> Object:
+    """All log files of a container's name in its pod: those of earlier attempts too, as long as they are there."""
+    table: Mapping[str, Container] = machine.tables.get("containers", _NONE)
+    members = machine.tables.get("members", _NONE).get(container.sandbox_id, ())
+    same = [table[item] for item in members if item in table and table[item].spec.name == container.spec.name]
+    files = [blocks(log_bytes(machine, item, disk.t_ns)) for item in same if 0 < item.started_ns <= disk.t_ns]
+    return disk.stats(disk.t_ns, sum(files), len(files))
+
+
+def volumes(machine: Machine, disk: Disk, pod: Object | None) -> tuple[list[Object], list[Object]]:
+    """VolumeStats of a pod: those whose life is the pod's, and those of claims."""
+    ephemeral, persistent = [], []
+    for volume in (pod or _NONE).get("spec", _NONE).get("volumes") or ():
+        assert pod is not None
+        claim = _claim_name(pod, volume)
+        if claim:
+            found = _of_claim(machine, disk, pod, volume, claim)
+            if found is not None:
+                persistent.append(found)
+        elif "emptyDir" in volume or any(kind in volume for kind in WRITTEN_BY_KUBELET):
+            ephemeral.append(_of_directory(machine, disk, pod, volume))
+    return ephemeral, persistent
+
+
+def _claim_name(pod: Object, volume: Object) -> str:
+    if "persistentVolumeClaim" in volume:
+        return str(volume["persistentVolumeClaim"]["claimName"])
+    return f"{pod['metadata']['name']}-{volume['name']}" if "ephemeral" in volume else ""
+
+
+def _held(contents: Mapping[str, str]) -> tuple[int, int]:
+    """Bytes and inodes of a directory with files, as ``du`` counts them."""
+    return BLOCK + sum(blocks(len(text.encode())) for text in contents.values()), 1 + len(contents)
+
+
+def _of_directory(machine: Machine, disk: Disk, pod: Object, volume: Object) -> Object:
+    contents = machine.disks.get(f"pod/{pod['metadata']['uid']}/{volume['name']}", _NONE)
+    used, inodes = _held(contents)
+    return {**disk.stats(disk.t_ns, used, inodes), "name": volume["name"]}
+
+
+def _of_claim(machine: Machine, disk: Disk, pod: Object, volume: Object, claim: str) -> Object | None:
+    namespace = pod["metadata"]["namespace"]
+    bound = machine.claims.get((namespace, claim))
+    if bound is None or not bound["spec"].get("volumeName"):
+        return None
+    size = quantity.value(((bound.get("status") or _NONE).get("capacity") or _NONE).get("storage"))
+    used, inodes_used = _held(machine.disks.get(f"pv/{bound['spec']['volumeName']}", _NONE))
+    inodes = max(inodes_used, size // BYTES_PER_INODE)
+    return {
+        "time": disk.t_ns,
+        "availableBytes": max(0, size - used),
+        "capacityBytes": size,
+        "usedBytes": used,
+        "inodesFree": inodes - inodes_used,
+        "inodes": inodes,
+        "inodesUsed": inodes_used,
+        "name": volume["name"],
+        "pvcRef": {"name": claim, "namespace": namespace},
+    }
+
+
+def ephemeral_storage(disk: Disk, containers: list[Object], local: list[Object], *, hosts_file: bool) -> Object:
+    """upstream: calcEphemeralStorage (writable layers, logs, local volumes, the hosts file) under the CRI provider."""
+    parts = [part for container in containers for part in (container.get("rootfs"), container.get("logs")) if part] + local
+    used = sum(part.get("usedBytes", 0) for part in parts) + (BLOCK if hosts_file else 0)
+    inodes = sum(part.get("inodesUsed", 0) for part in parts) + (1 if hosts_file else 0)
+    return disk.stats(max([disk.t_ns, *(part["time"] for part in parts)]), used, inodes)
