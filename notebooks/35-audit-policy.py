@@ -28,7 +28,7 @@ c.run("30m")
 kl.auditlog.read(c).plot.volume();
 
 # %% [markdown]
-# Three quarters of it are heartbeats: each node renews its lease every ten seconds. A log that keeps everything mostly keeps the pulse of the machines.
+# Four fifths of it are heartbeats: each node renews its lease every ten seconds. A log that keeps everything mostly keeps the pulse of the machines.
 #
 # ## An hour with people in it
 # A robot looks after the deployment each minute; Alice reads a secret, brings a new version and runs a command; Bob deletes what he should not; and
@@ -118,14 +118,15 @@ log.plot.policies({"as written": POLICY, "secrets above reads": BETTER})
 log.what_if(BETTER).rules[["rule", "level", "what", "calls"]].head(3)
 
 # %% [markdown]
-# One event more, and a question more that can be answered: who has seen the password?
+# Two events more, and a question more that can be answered: who has read the password?
 
 # %%
 c2 = an_hour(BETTER)
-kl.auditlog.read(c2).sensitive(["user", "verb", "target", "name"])[["kind", "user", "verb", "target", "name", "calls"]]
+seen = kl.auditlog.read(c2).sensitive(["user", "verb", "target", "name"])
+seen[["kind", "user", "verb", "target", "name", "calls", "refused"]]
 
 # %% [markdown]
-# (The simulated hour is the same under each policy: recording is no part of the world. `c.audit.reload(policy)` changes the policy while the cluster runs.)
+# (The administrator's was refused by a 404: `kubectl apply` looks whether there is one already. The simulated hour is the same under each policy: recording is no part of the world. `c.audit.reload(policy)` changes the policy while the cluster runs.)
 #
 # ## What a policy makes unanswerable
 # Each answer needs some calls, up to some stage, at some level. Green: all of them are kept. This is the price of the small log:
@@ -135,7 +136,7 @@ log.plot.what_if(BETTER);
 
 # %%
 lacking = log.what_if(BETTER).answers
-lacking[lacking["verdict"].isin(["lost", "in part"])][["answer", "needed", "kept", "why"]].head(8)
+lacking[lacking["verdict"].isin(["lost", "in part"])][["answer", "question", "needed", "kept"]].head(8)
 
 # %% [markdown]
 # "In part" is the dangerous one: the answer comes, looks like an answer, and is none. Minimal permissions made from a log without reads deny the first `get`.
@@ -170,7 +171,8 @@ tells(c2)
 # access to these.
 #
 # ## Turn the levels yourself
-# A level for each part of the requests; on the right what is left. Can you get under 10 % and keep `who` whole?
+# A level for each part of the requests; on the right what is left. Can you get under 10 % and
+# keep `sensitive` and `rollouts` whole?
 
 # %%
 kl.widget.policy(log)

@@ -29,6 +29,7 @@ from kubelab.auditlog.answers.requests import background
 
 MORE, LESS, NEW = "more", "less", "never seen before"
 LEAST_WINDOWS = 4  # of a baseline: two halves of two
+MOST_TESTS = 20_000_000
 PRIOR = 0.5  # calls in the whole baseline, of a group that it does not know
 
 Instant = str | datetime
@@ -128,6 +129,11 @@ def _counted(log: Log, by: str | Sequence[str], start: datetime, end: datetime, 
     names = [name for name in frame.columns if name not in ("slot", "counted")]
     rows = frame.groupby(names, sort=False, dropna=False, observed=True).ngroup().to_numpy()
     groups = frame[names].drop_duplicates(ignore_index=True)
+    if len(groups) * windows > MOST_TESTS:
+        raise ValueError(
+            f"{len(groups):,} groups by {by!r} in {windows:,} windows are {len(groups) * windows:,} tests, and {MOST_TESTS:,} are the most:"
+            " name fewer columns in by=, or give a longer window="
+        )
     counts = np.zeros((len(groups), windows))
     at = frame["slot"].to_numpy()
     whole = (at >= 0) & (at < windows)
@@ -152,7 +158,7 @@ def _aligned(first: Counted, second: Counted) -> tuple[pd.DataFrame, np.ndarray[
     for part in (first, second):
         table = np.zeros((len(known), part.counts.shape[1]))
         rows = [order[tuple(key)] for key in part.groups.astype(object).fillna("").to_numpy()]
-        table[rows] = part.counts
+        np.add.at(table, rows, part.counts)
         tables.append(table)
     return known, tables[0], tables[1]
 

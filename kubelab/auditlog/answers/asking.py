@@ -39,9 +39,10 @@ TARGET = """CASE WHEN resource IS NULL THEN path ELSE resource
 ROLE = """CASE
   WHEN username IS NULL OR username = 'system:anonymous' THEN 'anonymous'
   WHEN username LIKE 'system:node:%' OR username IN ('nodeclient', 'kubelet') OR client IN ('kubelet', 'kwok', 'fakekubelet') THEN 'node'
-  WHEN username LIKE 'system:serviceaccount:kube-system:%' OR username LIKE 'eks:%' OR username = 'aksService' THEN 'control plane'
+  WHEN username LIKE 'system:serviceaccount:kube-system:%' OR username LIKE 'eks:%' THEN 'control plane'
+  WHEN username IN ('aksService', 'hcpService') OR username LIKE '%@container-engine-robot.iam.gserviceaccount.com' THEN 'control plane'
   WHEN username LIKE 'system:serviceaccount:openshift-%' THEN 'control plane'
-  WHEN username LIKE 'system:serviceaccount:%' THEN 'workload'
+  WHEN username LIKE 'system:serviceaccount:%' OR username LIKE '%.gserviceaccount.com' THEN 'workload'
   WHEN username IN ('system:admin', 'system:masters') THEN 'person'
   WHEN username LIKE 'system:%' THEN 'control plane'
   ELSE 'person' END"""
@@ -54,6 +55,8 @@ DERIVED: dict[str, str] = {
     "status_class": "CASE WHEN code IS NULL THEN 'none' ELSE (code // 100)::VARCHAR || 'xx' END",
     "scope": """CASE WHEN resource IS NULL THEN NULL WHEN coalesce(name, '') <> '' AND verb <> 'list' THEN 'resource'
       WHEN coalesce(namespace, '') <> '' THEN 'namespace' WHEN verb = 'create' THEN 'resource' ELSE 'cluster' END""",
+    "forwarded_for": "CASE WHEN len(source_ips) > 1 THEN source_ips[1] END",  # what a header said: a proxy in front, or whoever wrote it
+    "second": "date_trunc('second', received)",
     "minute": "date_trunc('minute', received)",
     "hour": "date_trunc('hour', received)",
     "mutating": "verb IN ('create', 'update', 'patch', 'delete', 'deletecollection')",

@@ -14,7 +14,10 @@ import pandas as pd
 from kubelab.auditlog.answers.asking import CALLS_MORE, MUTATING, Log, limited, tidy
 from kubelab.kinds import registry
 
-_COLUMNS = """received AS time, effective AS who, CASE WHEN impersonated IS NOT NULL THEN username END AS really, role, verb, api_group, resource,
+#: Managed clouds give many people one name; EKS keeps the person's in user.extra.
+_PERSON = "coalesce(json_extract_string(extra, '$.sessionName[0]'), json_extract_string(extra, '$.arn[0]'))"
+_COLUMNS = f"""received AS time, effective AS who, CASE WHEN impersonated IS NOT NULL THEN username END AS really, {_PERSON} AS person,
+  role, verb, api_group, resource,
   subresource, namespace, name, code, source_ip, user_agent, client, component, decision_reason AS allowed_by, apart, audit_id, uri"""
 
 
@@ -44,10 +47,11 @@ def who(
     ``reference`` is kubectl's (``pod/web-1``, ``sts/web``, ``deployments.apps/web``) or a kind; ``verb`` one or several (default: all that
     change); ``user`` matches the effective and the real one; ``done=False`` shows refused calls as well.
 
-    Columns: ``time``, ``who`` (effective user), ``really`` (the user behind an impersonation, else missing), ``role``, ``verb``,
-    ``api_group``, ``resource``, ``subresource``, ``namespace``, ``name``, ``code``, ``source_ip``, ``user_agent``, ``client``,
-    ``component``, ``allowed_by`` (the authorizer's reason), ``apart`` (kind of background, "" none), ``audit_id``, ``uri``, ``how`` (``by
-    name``, ``its collection``, ``its namespace``, ``its kind``). Creates with generateName carry no name and are not found by one.
+    Columns: ``time``, ``who`` (effective user), ``really`` (the user behind an impersonation, else missing), ``person`` (whom EKS says
+    behind the user, else missing), ``role``, ``verb``, ``api_group``, ``resource``, ``subresource``, ``namespace``, ``name``, ``code``,
+    ``source_ip``, ``user_agent``, ``client``, ``component``, ``allowed_by`` (the authorizer's reason), ``apart`` (kind of background, ""
+    none), ``audit_id``, ``uri``, ``how`` (``by name``, ``its collection``, ``its namespace``, ``its kind``). Creates with generateName
+    carry no name and are not found by one.
     """
     wanted = _wanted(reference, resource, name)
     verbs = (verb,) if isinstance(verb, str) else tuple(verb or MUTATING)

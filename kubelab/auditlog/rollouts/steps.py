@@ -6,13 +6,16 @@ again (undo), pods replaced under the same revision (an update let through: part
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple, TypeVar
 
 from kubelab.auditlog.rollouts.bodies import Told
 from kubelab.auditlog.rollouts.deeds import CONTROLLERS, MANAGER, Deed, Span
 from kubelab.auditlog.rollouts.pods import Life
 from kubelab.auditlog.rollouts.workloads import Made, Workload
+
+T = TypeVar("T")
 
 #: A workload that was quiet for this long had come to rest, or had given up: Deployment's default progressDeadlineSeconds.
 QUIET_NS = 600 * 1_000_000_000
@@ -53,10 +56,12 @@ def steps_of(workload: Workload, lives: Sequence[Life], log_end: int) -> list[St
     """All steps of one workload, in order."""
     found: list[Step] = []
     current, last, whole = "", None, False
+    all_born = sorted((life for life in lives if life.created is not None and not life.known_before), key=_born)
+    all_died = sorted((life for life in lives if life.deleted is not None), key=_died)
     for asked, start, end in _windows(workload, lives, log_end):
-        made = [each for each in workload.revisions if start <= each.deed.at < end]
-        born = [life for life in lives if life.created is not None and not life.known_before and start <= _born(life) < end]
-        died = [life for life in lives if life.deleted is not None and start <= life.deleted.earliest < end]
+        made = _between(workload.revisions, start, end, lambda each: each.deed.at)
+        born = _between(all_born, start, end, _born)
+        died = _between(all_died, start, end, _died)
         window = Window(start, end, made, born, died)
         if asked is None and not (made or born or died):
             continue
@@ -91,6 +96,15 @@ def _windows(workload: Workload, lives: Sequence[Life], log_end: int) -> Iterato
         yield None, 0, starts[0] if starts else log_end + 1
     for ask, end in zip(asks, [*starts[1:], log_end + 1][: len(asks)], strict=True):
         yield ask, ask.at, end
+
+
+def _between(things: Sequence[T], start: int, end: int, when: Callable[[T], int]) -> list[T]:
+    """Of things in the order of time those from ``start`` on and before ``end``."""
+    return list(things[bisect_left(things, start, key=when) : bisect_left(things, end, key=when)])
+
+
+def _died(life: Life) -> int:
+    return life.deleted.earliest if life.deleted is not None else life.seen
 
 
 def _born(life: Life) -> int:
@@ -180,14 +194,12 @@ def _followed(
     mine = [life for life in window.died if life.deleted_via in own or what == "delete"]
     others = [life for life in window.died if life not in mine and life.hash in ("", revision)]
     born = _without_replacements(window.born, others)
-    acts = (
-        [each.deed.at for each in window.made] + [_born(life) for life in born] + [life.deleted.earliest for life in mine if life.deleted]
-    )
+    acts = [each.deed.at for each in window.made] + [_born(life) for life in born] + [_died(life) for life in mine]
     acts = _together(sorted(acts), window.start)
     rest = [life.gone.latest for life in mine if life.gone and window.start <= life.gone.earliest < window.end]
     last = max([*acts, *rest], default=window.start)
-    stop = min((life.deleted.earliest for life in others if life.deleted and life.deleted.earliest > last), default=window.end)
-    statuses = [deed for deed in workload.statuses if window.start <= deed.at < stop]
+    stop = min((_died(life) for life in others if _died(life) > last), default=window.end)
+    statuses = _between(workload.statuses, window.start, stop, lambda deed: deed.at)
     finish, outcome, why = _end(what, statuses, acts, rest)
     left = _left(window, lives, revision) if revision and what in ("template", "restart", "undo", "continue") else None
     if outcome == RESTED and left:
@@ -202,9 +214,8 @@ def _followed(
 def _without_replacements(born: Sequence[Life], others: Sequence[Life]) -> list[Life]:
     """Pods that were not made in the place of one of the same revision that somebody else removed: they have another cause."""
     kept = sorted(born, key=_born)
-    for lost in sorted(others, key=lambda life: life.deleted.earliest if life.deleted else 0):
-        since = lost.deleted.earliest if lost.deleted else 0
-        same = [life for life in kept if _born(life) >= since and (life.owner[0] != "StatefulSet" or life.name == lost.name)]
+    for lost in sorted(others, key=_died):
+        same = [life for life in kept if _born(life) >= _died(lost) and (life.owner[0] != "StatefulSet" or life.name == lost.name)]
         if same:
             kept.remove(same[0])
     return kept

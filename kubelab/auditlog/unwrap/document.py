@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from kubelab.auditlog.files import Piece
@@ -16,6 +18,10 @@ _DECODER = json.JSONDecoder()
 _SPACE = " \t\r\n"
 #: Lists of a wrapping that may be long.
 LISTS = ("items", "events", "logEvents", "records", "Records", "results", "entries", "streams")
+_BETWEEN = re.compile(r",\s*(?=\{)")
+#: Fields of an element, where no other element tells which it has.
+_MARKS = frozenset(("auditID", "message", "properties", "protoPayload", "AuditId", "log_s", "_source"))
+_TRIES = 10_000
 #: How much is read at once, when it is known that this is a document.
 _CHUNK = 1 << 18
 
@@ -88,7 +94,7 @@ class Document:
                 self._at += 1
                 for value, line, each in self._list():
                     self._begin()
-                    yield Element({**skeleton, key: [value]}, line, each)
+                    yield Element(value if isinstance(value, Broken) else {**skeleton, key: [value]}, line, each)
             else:
                 before = self._at
                 skeleton[key] = self._value()
@@ -104,16 +110,39 @@ class Document:
         if self._peek() == "]":
             self._at += 1
             return
+        shape: set[str] = set()
         while True:
             self._peek()
-            line = self._number()
-            before = self._at
-            value = self._value()
-            yield Element(value, line, max(self._at - before, 0))
-            if self._peek() == "]":
+            line, before = self._number(), self._at
+            try:
+                value = self._value()
+                size = max(self._at - before, 0)
+                more = self._peek() != "]"
+                if more:
+                    self._expect(",")
+            except Broken as broken:
+                if not self._resumed(before, shape):
+                    raise
+                yield Element(broken, broken.line, 0)
+                continue
+            shape = set(value) if isinstance(value, dict) else shape
+            yield Element(value, line, size)
+            if not more:
                 self._at += 1
                 return
-            self._expect(",")
+
+    def _resumed(self, start: int, shape: set[str]) -> bool:
+        """Go on with the next element after a broken one: the next object of the same fields that stands between commas."""
+        for match in islice(_BETWEEN.finditer(self._text, min(start, self._at) + 1), _TRIES):
+            try:
+                value, end = _DECODER.raw_decode(self._text, match.end())
+            except (json.JSONDecodeError, RecursionError):
+                continue
+            alike = len(shape & value.keys()) * 3 >= len(shape) * 2 if shape else bool(_MARKS & value.keys())
+            if alike and self._text[end : end + 100].lstrip(_SPACE)[:1] in (",", "]"):
+                self._at = match.end()
+                return True
+        return False
 
     def _value(self) -> Any:
         """The next value, reading on as long as the text ends inside it."""

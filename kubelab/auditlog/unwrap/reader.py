@@ -16,6 +16,7 @@ from kubelab.auditlog.unwrap.shapes import Unwrapper
 _BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _EXCERPT = 160
+_REPLACED = "\ufffd".encode()
 #: What may be left on a line when the elements of a broken list are read one by one.
 _LEFT_OVER = frozenset("]}, ")
 
@@ -71,6 +72,7 @@ class Reader:
             text = raw.decode()
         except UnicodeDecodeError as wrong:
             yield Read(damaged(f"invalid UTF-8: byte {wrong.start + 1}"), piece.number, len(raw), raw[:_EXCERPT])
+            yield from self._salvaged(piece, raw)
             return
         if self._broke and set(text) <= _LEFT_OVER:
             return
@@ -82,6 +84,12 @@ class Reader:
         for found in self._unwrapper.line(text):
             yield Read(found, piece.number, len(raw), raw[:_EXCERPT])
 
+    def _salvaged(self, piece: Piece, raw: bytes) -> Iterator[Read]:
+        """Of a line with broken bytes, the events that have none: a list on one line is not lost for one of its elements."""
+        for found in Unwrapper().line(raw.decode("utf-8", "replace")):
+            if found.event is not None and _REPLACED not in orjson.dumps(found.event):
+                yield Read(found, piece.number, len(orjson.dumps(found.event)), b"")
+
     def _document(self, piece: Piece, raw: bytes) -> Iterator[Read]:
         """A document that begins here; where it is none, its first line is read as a line."""
         if not raw.startswith((b"{", b"[")):
@@ -91,6 +99,9 @@ class Reader:
         document = Document(piece, self._pieces())
         try:
             for element in document.elements():
+                if isinstance(element.value, Broken):
+                    yield Read(damaged(str(element.value)), element.line, 0, raw[:_EXCERPT] if element.line == piece.number else b"")
+                    continue
                 for found in self._unwrapper.value(element.value):
                     yield Read(found, element.line, element.size, b"" if found.event is not None else _begin(element.value))
         except Broken as broken:

@@ -249,15 +249,19 @@ def progress(epoch: Epoch) -> Progress:
     return found
 
 
+def _known_at(epoch: Epoch, t_ns: int) -> Progress:
+    """An instant long before those that are usually asked for is worked out anew."""
+    found = progress(epoch)
+    return Progress(epoch) if epoch.from_ns < t_ns < found.forgotten_ns else found
+
+
 def gained(epoch: Epoch, leaf_id: str, t_ns: int) -> Gained:
     """What a leaf has got from the epoch's start to an instant."""
-    found = progress(epoch)
-    if epoch.from_ns < t_ns < found.forgotten_ns:
-        found = Progress(epoch)  # an instant long before those that are asked for
+    found = _known_at(epoch, t_ns)
     return found.of(found.index[leaf_id], t_ns)
 
 
 def rate(epoch: Epoch, leaf_id: str, t_ns: int) -> int:
     """What a leaf gets at an instant, in nanocores."""
-    found = progress(epoch)
+    found = _known_at(epoch, t_ns)
     return found.rates(t_ns)[found.index[leaf_id]]

@@ -64,7 +64,7 @@ def _validate_amount(amount: str | None, path: str) -> list[FieldError]:
 
 
 def _validate_trace(points: list[Any], path: str) -> list[FieldError]:
-    errors: list[FieldError] = []
+    errors: list[FieldError] = [] if points else [required(path, "at least one point [seconds, value]")]
     last = -1.0
     for index, point in enumerate(points):
         if not isinstance(point, list) or len(point) != 2 or not all(_is_number(part) and part >= 0 for part in point):

@@ -26,9 +26,9 @@ class Plot:
         return bars.draw(bars.requests(self._log.requests(names), names), ax)
 
     def activity(self, by: str = "user", *, every: str = "hour", ax: Axes | None = None) -> Axes:
-        """Who calls when, as a heat map over time; ``every``: hour or minute."""
+        """Who calls when, as a heat map over time; ``every``: hour, minute or second."""
         if every not in activity.STEPS:
-            raise ValueError(f"every={every!r}: what would work is 'hour' or 'minute'")
+            raise ValueError(f"every={every!r}: what would work is 'hour', 'minute' or 'second'")
         return activity.draw(activity.tidy(self._log.requests([by, every]), by, every), ax)
 
     def clients(self, *, ax: Axes | None = None) -> Axes:

@@ -13,7 +13,7 @@ from kubelab.plot import style
 from kubelab.plot.auditlog.text import label, title, who
 
 SHOWN = 15
-STEPS = {"minute": 60.0, "hour": 3600.0}
+STEPS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 
 
 class Picture(NamedTuple):
@@ -27,7 +27,7 @@ class Picture(NamedTuple):
 
 
 def tidy(requests: pd.DataFrame, by: str, every: str) -> Picture:
-    """Of ``log.requests([by, "minute"])`` or ``["hour"]``: the busiest rows first, background not counted."""
+    """Of ``log.requests([by, "hour"])``, "minute" or "second": the busiest rows first, background not counted."""
     step = STEPS[every]
     frame = requests[requests["calls"] > 0]
     if frame.empty:
@@ -43,8 +43,9 @@ def tidy(requests: pd.DataFrame, by: str, every: str) -> Picture:
     name, column = counts.stack().idxmax()
     most = int(counts.loc[name, column])
     begun = origin + pd.Timedelta(seconds=column * step)
+    when = begun.strftime("%a %H:%M:%S" if step < 60 else "%a %H:%M")
     usual = float(counts.loc[name].median())
-    words = f"{name} made {style.many(most, 'call')} in the {every} from {begun:%a %H:%M} UTC, {usual:.0f} in a usual one"
+    words = f"{name} made {style.many(most, 'call')} in the {every} from {when} UTC, {usual:.0f} in a usual one"
     return Picture(shown, origin, step, len(counts) - len(shown), words)
 
 
@@ -73,12 +74,12 @@ def _times(ax: Axes, picture: Picture) -> None:
     """Ticks at midnights of a log of days, else at round hours or minutes."""
     steps = max(picture.counts.shape[1], 1)
     length = steps * picture.step
-    spacing = next((each for each in (300, 900, 3600, 3 * 3600, 6 * 3600, 86400) if length / each <= 9), max(86400, length / 8))
+    spacing = next((each for each in (5, 10, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 86400) if length / each <= 9), max(86400, length / 8))
     first = picture.origin.ceil(f"{int(min(spacing, 86400))}s")
     ticks = pd.date_range(first, picture.origin + pd.Timedelta(seconds=length), freq=f"{int(spacing)}s")
-    form = "%a %d" if spacing >= 86400 else "%H:%M"
+    form = "%a %d" if spacing >= 86400 else "%H:%M" if spacing >= 60 else "%H:%M:%S"
     ax.set_xticks([(each - picture.origin).total_seconds() / picture.step for each in ticks], [f"{each:{form}}" for each in ticks])
     ax.set_xlim(0, steps)
     hidden = f"; {style.many(picture.hidden, 'row')} more not shown" if picture.hidden else ""
-    unit = "minute" if picture.step < 3600 else "hour"
+    unit = next(name for name, step in STEPS.items() if step == picture.step)
     ax.set_xlabel(f"UTC, a field per {unit}, darker: more calls{hidden}", loc="left")

@@ -51,6 +51,8 @@ def _finding(rows: pd.DataFrame) -> str:
         return "None of these policies records anything"
     if len(rows) == 1:
         return f"{least['policy']}: {amount(least['bytes'])}"
+    if least["bytes"] > 0.98 * most["bytes"]:
+        return f"All take about as much: {amount(most['bytes'])}"
     return f"{least['policy']} records {least['bytes'] / most['bytes']:.0%} of the bytes of {most['policy']}"
 
 

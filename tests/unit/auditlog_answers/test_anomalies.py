@@ -109,6 +109,12 @@ def test_bad_input(options: dict[str, Any], says: str) -> None:
         with_last(steady(20, 5), 20).anomalies(**options)
 
 
+def test_more_tests_than_memory_would_take_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kubelab.auditlog.answers.anomalies.MOST_TESTS", 100)
+    with pytest.raises(ValueError, match="name fewer columns in by="):
+        with_last(steady(20, 5), 20).anomalies(by="name")
+
+
 def test_tails_have_mean_and_variance() -> None:
     lower, upper = tails(8.0, 40.0, 60)
     mass = np.diff(lower, prepend=0)

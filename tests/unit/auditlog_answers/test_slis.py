@@ -89,6 +89,10 @@ def test_churn_counts_pods_and_people_once() -> None:
     assert not row["met"]
 
 
+def test_the_front_doors_are_one(busy: AuditLog) -> None:
+    assert kl.auditlog.slis(busy).equals(busy.slis())
+
+
 def test_a_log_says_what_it_cannot_tell(busy: AuditLog) -> None:
     found = busy.slis()
     silent = found[found["count"] == 0].set_index("sli")

@@ -172,3 +172,31 @@ def test_without_roles_the_reasons_on_record_tell_which_bindings_are_used() -> N
 def test_roles_that_are_none() -> None:
     with pytest.raises(ValueError, match="a Pod is no role or binding"):
         log(event("get")).permissions({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}})
+
+
+def test_the_person_behind_a_name_that_many_share() -> None:
+    """spec/audit.md B1: EKS has the person in user.extra."""
+    shared = event("delete", name="web", user="kubernetes-admin")
+    shared["user"]["extra"] = {"arn": ["arn:aws:sts::1:assumed-role/admin/jo"], "sessionName": ["jo"]}
+    found = log(shared, event("delete", name="web", at=1)).who("pod/web")
+    assert found["person"].fillna("").tolist() == ["jo", ""]
+
+
+@pytest.mark.parametrize(
+    ("user", "role"),
+    [
+        ("system:kube-scheduler", "control plane"),
+        ("system:serviceaccount:kube-system:job-controller", "control plane"),
+        ("eks:node-manager", "control plane"),
+        ("aksService", "control plane"),
+        ("service-1@container-engine-robot.iam.gserviceaccount.com", "control plane"),
+        ("ci@project.iam.gserviceaccount.com", "workload"),
+        ("system:serviceaccount:shop:robot", "workload"),
+        ("system:node:n1", "node"),
+        ("system:anonymous", "anonymous"),
+        ("masterclient", "person"),
+        ("jo@example.com", "person"),
+    ],
+)
+def test_roles_behind_users(user: str, role: str) -> None:
+    assert log(event("get", name="a", user=user)).requests("role")["role"].tolist() == [role]

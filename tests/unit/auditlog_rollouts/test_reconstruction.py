@@ -68,7 +68,8 @@ def test_at_request_level_a_nameless_create_tells_its_owner():
     calls = [sent(1, "b-669bdd655c", "b:1"), sent(2, "a-7876b85647", "a:1"), bound(3, "a-7876b85647-5pgrp"), bound(4, "b-669bdd655c-5pgrp")]
     found = pods_of(made, calls).set_index("name")
     assert found["images"].to_dict() == {"a-7876b85647-5pgrp": "a:1", "b-669bdd655c-5pgrp": "b:1"}
-    assert when(found, "created") == [2.002, 1.002] and when(found, "created_earliest") == [2, 1]
+    assert found.index.tolist() == ["b-669bdd655c-5pgrp", "a-7876b85647-5pgrp"]
+    assert when(found, "created") == [1.002, 2.002] and when(found, "created_earliest") == [1, 2]
 
 
 def test_who_reports_for_nodes_and_also_removes_pods_asks_for_their_end():
