@@ -33,6 +33,7 @@ _WHERE = {
     "auditlog": "kubelab.auditlog",
     "load": "kubelab.cluster.archive",
     "programs": "kubelab.cri.programs",
+    "usage_trace": "kubelab.cri.usage.trace",
     "widget": "kubelab.widget",
 }
 __all__ = [*sorted(_WHERE), "__version__"]  # noqa: PLE0604
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from kubelab.cluster.rollout import RolloutError as RolloutError
     from kubelab.cri import programs as programs
     from kubelab.cri.programs import Program as Program
+    from kubelab.cri.usage.trace import usage_trace as usage_trace
     from kubelab.engine.internal_error import InternalError as InternalError
     from kubelab.world.timing import Timing as Timing
 

@@ -48,6 +48,11 @@ class MinimalRBAC:
         """All objects as YAML documents, in the order in which they are to be made."""
         return to_yaml(self.objects)
 
+    @property
+    def namespaces(self) -> list[str]:
+        """Those that must be there before the objects can be made."""
+        return sorted({obj["metadata"]["namespace"] for obj in self.objects if "namespace" in obj["metadata"]})
+
     def uses(self) -> pd.DataFrame:
         """A row per permission that somebody used. Columns: ``user``, ``groups``, ``verb``, ``group``, ``resource``, ``subresource``,
         ``namespace``, ``name`` ("" where the authorizer is given none), ``path``, ``calls``, ``first``, ``last``."""
@@ -165,7 +170,10 @@ def rbac(
         subject = subject_of(who) if group is None else {"kind": "Group", "apiGroup": GROUP, "name": who}
         kept = generalized(atoms, names_at_most, namespaces_at_most)
         objects += objects_of(kept, subject, name or _free(name_for(who), taken), {**LABELS, **(labels or {})})
-    return MinimalRBAC(found, objects, given, _notes(needed, found, list(impossible)))
+    wider = [f"any name above {names_at_most}"] * (names_at_most is not None)
+    wider += [f"all namespaces above {namespaces_at_most}"] * (namespaces_at_most is not None) + ["verbs that go together"] * widen
+    stated = [f"generalized: {', '.join(wider)}"] if wider else []
+    return MinimalRBAC(found, objects, given, [*stated, *_notes(needed, found, list(impossible))])
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -45,7 +45,7 @@ def tidy(requests: pd.DataFrame, by: str, every: str) -> Picture:
     begun = origin + pd.Timedelta(seconds=column * step)
     when = begun.strftime("%a %H:%M:%S" if step < 60 else "%a %H:%M")
     usual = float(counts.loc[name].median())
-    words = f"{name} made {style.many(most, 'call')} in the {every} from {when} UTC, {usual:.0f} in a usual one"
+    words = f"{name} made {style.many(most, 'call')} in the {every} from {when} UTC" + (f", {usual:.0f} in a usual one" if usual >= 1 else "")
     return Picture(shown, origin, step, len(counts) - len(shown), words)
 
 

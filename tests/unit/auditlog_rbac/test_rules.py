@@ -251,3 +251,28 @@ def test_the_order_does_not_depend_on_the_log_s():
         for at, (user, name) in enumerate(zip("abcabc", "zyxabc", strict=True))
     ]
     assert rbac(log_of(*events)).yaml() == rbac(log_of(*reversed(events))).yaml()
+
+
+def test_each_rule_shows_the_calls_behind_it():
+    events = [call("get", f"{PODS}/{name}", "pods", ns="shop", name=name, second=at) for at, name in enumerate("abca")]
+    found = rbac(log_of(*events, call("list", PODS, "pods", ns="shop", second=9)), names_at_most=2)
+    frame = found.frame()
+    assert frame[["kind", "namespace", "role", "subject", "resources", "verbs", "resourceNames", "kinds", "calls"]].values.tolist() == [
+        ["Role", "shop", "minimal:alice", "alice", "pods", "get, list", "", 4, 5]
+    ]
+    assert [frame.loc[0, name].isoformat() for name in ("first", "last")] == ["2026-01-01T00:00:00+00:00", "2026-01-01T00:00:09+00:00"]
+    assert found.notes == ["generalized: any name above 2"] and found.namespaces == ["shop"]
+    assert repr(found) == "1 roles with 1 rules from 5 calls of 1 users; generalized: any name above 2"
+    assert repr(found.replay()) == "5 calls of 4 kinds replayed: none denied; 1 permissions that nobody used"
+
+
+def test_a_log_in_which_nobody_may_do_anything_gives_nothing():
+    found = rbac(log_of(call("get", f"{PODS}/x", "pods", ns="shop", name="x", code=403, decision="forbid")))
+    assert found.objects == [] and found.yaml() == "" and found.frame().empty and found.replay().denied.empty
+    assert found.left_out().values.tolist() == [["alice", "denied", 1]]
+
+
+def test_who_writes_roles_is_told_what_no_log_tells():
+    uri = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles"
+    found = rbac(log_of(call("create", uri, "roles", group="rbac.authorization.k8s.io", ns="shop", code=201)))
+    assert found.notes == ["who writes roles must hold what they grant, or the verbs escalate and bind: no log tells that"]
