@@ -45,6 +45,7 @@ def ask(
     headers: Mapping[str, str],
 ) -> Answer:
     """One HTTP request by a user (``NOBODY``: whom nobody could authenticate). ``handle`` runs a Request through the world's line."""
+    url = reading.text_of(url)
     accept = headers.get("Accept", "")
     if body is not None and not isinstance(body, (str, bytes)):
         body = reading.json_copy(body)

@@ -16,6 +16,7 @@ import yaml
 from kubelab.kinds.decode import Doubled
 
 _SURROGATE = re.compile(r"\\[uU][dD][89a-fA-F]").search
+MOST_LEVELS = 200
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
@@ -55,15 +56,31 @@ class TooDeep(ValueError):
 def json_value(text: str) -> Any:
     """The value of a JSON text; raises ValueError. If any key stands twice, its object and the outermost one are ``Doubled``."""
     try:
-        return _json_value(text)
+        value = _json_value(text)
     except RecursionError:
         raise TooDeep("exceeded max depth") from None
+    if _is_too_deep(value, text):
+        raise TooDeep("exceeded max depth")
+    return value
+
+
+def _is_too_deep(value: Any, text: str) -> bool:
+    """Whether a value has more levels than what merges, copies and compares them here could go down; upstream's decoders take 10,000."""
+    if text.count("{") + text.count("[") + text.count(":") <= MOST_LEVELS:
+        return False
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > MOST_LEVELS:
+            return True
+        level = [item for each in level if isinstance(each, (dict, list)) for item in (each.values() if isinstance(each, dict) else each)]
+    return False
 
 
 def _json_value(text: str) -> Any:
     value = json.loads(text, parse_constant=partial(_no_constant, text))
     if _SURROGATE(text):
-        value = _without_surrogates(value)
+        value = without_surrogates(value)
     if text.count(":") == _members(value):
         return value
     reader = _Doubles()
@@ -71,7 +88,7 @@ def _json_value(text: str) -> Any:
     if not reader.found:
         return value
     if _SURROGATE(text):
-        again = _without_surrogates(again)
+        again = without_surrogates(again)
     return again if not isinstance(again, dict) or type(again) is Doubled else Doubled(again, list(again))
 
 
@@ -114,16 +131,16 @@ def _filled(first: Any, second: Any) -> Any:
     return Doubled(merged, list(dict.fromkeys(orders[0])) + [name for name in orders[1] if name not in first])
 
 
-def _without_surrogates(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
     """Half of a surrogate pair is no character."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
+        return [without_surrogates(item) for item in value]
     if not isinstance(value, dict):
         return value
-    clean = {_without_surrogates(name): _without_surrogates(item) for name, item in value.items()}
-    return Doubled(clean, [_without_surrogates(name) for name in value.order]) if isinstance(value, Doubled) else clean
+    clean = {without_surrogates(name): without_surrogates(item) for name, item in value.items()}
+    return Doubled(clean, [without_surrogates(name) for name in value.order]) if isinstance(value, Doubled) else clean
 
 
 class Literal(float):
@@ -213,14 +230,23 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.construct_mapping)
 
 def yaml_value(text: str) -> tuple[Any, list[str]]:
     """The first document of a YAML text, and what strict reading says of its repeated keys. Raises YamlError."""
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError:
+        raise YamlError("yaml: control characters are not allowed") from None
     try:
         node = loader.get_node() if loader.check_node() else None
         value = None if node is None else loader.construct_document(node)
+        if _is_too_deep(value, text):
+            raise YamlError("yaml: exceeded max depth")
     except yaml.MarkedYAMLError as error:
         raise YamlError(f"yaml: {_where(error)}{_what(error)}") from None
+    except YamlError:
+        raise
     except (yaml.YAMLError, ValueError) as error:
         raise YamlError(f"yaml: {error}") from None
+    except RecursionError:
+        raise YamlError("yaml: exceeded max depth") from None
     finally:
         loader.dispose()
     return value, loader.repeated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -98,14 +99,27 @@ def of_dicts(events: Iterable[dict[str, Any]], tally: Tally) -> Iterator[Event]:
     """Events that are dicts already; their line is their number."""
     unwrapper = Unwrapper()
     for number, event in enumerate(events, 1):
-        size = len(orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS))
         tally.lines += 1
+        try:
+            event, size = _sized(event)
+        except (ValueError, TypeError, RecursionError) as error:
+            tally.problem("", number, "damaged", f"no JSON: {error}", repr(event)[:_EXCERPT].encode(errors="replace"))
+            continue
         for found in unwrapper.value(event):
             if found.event is None:
-                tally.problem("", number, found.kind, found.what, repr(event)[:_EXCERPT].encode())
+                tally.problem("", number, found.kind, found.what, repr(event)[:_EXCERPT].encode(errors="replace"))
             else:
                 tally.events += 1
                 yield Event(found.server, "", number, size, found.event)
+
+
+def _sized(event: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """A dict as a line of a log would have it, and the length of that line: half characters and huge numbers are not what they were."""
+    try:
+        return event, len(orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS))
+    except TypeError:
+        line = json.dumps(event, default=str, ensure_ascii=False).encode(errors="replace")
+        return orjson.loads(line), len(line)
 
 
 def structure(kind: Any) -> str:

@@ -11,6 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver.faults import ApiFault
+from kubelab.cluster import usages
 from kubelab.cri.power import power_cut
 from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch
 from kubelab.engine.plan import NOTHING, Act, Batch, EventDraft, Key, Plan, Reason, reference, step, update_status, wait
@@ -194,11 +195,11 @@ class FaultController:
 
     name = "fault-controller"
     identity = Identity("system:kubelab-fault-controller", ("system:masters", "system:authenticated"), "kubelab-lab", "fault-controller")
-    watches = (Watch(RESOURCE, keys),)
+    watches = (Watch(RESOURCE, keys), Watch(usages.RESOURCE, usages.keys))
     lanes = {"": 1}
     max_retries: int | None = None
     backoff = (5_000_000, 1_000_000_000)
-    background: frozenset[str] = frozenset()
+    background: frozenset[str] = frozenset((usages.KEY,))
     machine = ""
 
     def start(self, scope: Scope) -> Iterable[Key | Later]:
@@ -210,11 +211,11 @@ class FaultController:
     def lane(self, key: Key) -> str:
         return ""
 
-    def observe(self, scope: Scope, key: Key) -> Seen:
-        return observe(scope, key)
+    def observe(self, scope: Scope, key: Key) -> Seen | usages.UsageSeen | None:
+        return observe(scope, key) if len(key) == 1 else usages.observe(scope, key)
 
-    def plan(self, seen: Seen) -> Plan:
-        return plan(seen)
+    def plan(self, seen: Seen | usages.UsageSeen) -> Plan:
+        return plan(seen) if isinstance(seen, Seen) else usages.plan(seen)
 
     def act(self, scope: Scope, act: Act) -> Plan:
         return NOTHING

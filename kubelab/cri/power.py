@@ -22,7 +22,6 @@ def power_cut(tables: dict[str, dict[Any, Any]], now_ns: int) -> None:
             containers[name] = replace(container, state=EXITED, finished_ns=now_ns, exit_code=EXIT_UNKNOWN, reason="Unknown")
     for name, sandbox in sandboxes.items():
         sandboxes[name] = replace(sandbox, state=NOTREADY, stopped_ns=sandbox.stopped_ns or now_ns)
-    if tables.get("accounts"):
-        ledger.turn(tables, now_ns)
+    ledger.turn(tables, now_ns)
     for table in ("states", "wakes", "kills", "groups", "addresses", "ooms"):
         tables.get(table, {}).clear()

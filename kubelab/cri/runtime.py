@@ -90,8 +90,7 @@ class SimulatedRuntime(ImageService, Window):
         self._members[sandbox_id] = ()
         if config.ip:
             self._addresses[config.ip] = (*self._addresses.get(config.ip, ()), sandbox_id)
-        if self.tables["accounts"]:
-            ledger.turn(self.tables, now_ns)
+        ledger.turn(self.tables, now_ns)
         return sandbox_id
 
     def stop_pod_sandbox(self, sandbox_id: str, now_ns: int) -> None:
@@ -102,8 +101,7 @@ class SimulatedRuntime(ImageService, Window):
         for container_id in self._members[sandbox_id]:
             self._kill(container_id, now_ns)
         self._sandboxes[sandbox_id] = replace(sandbox, state=NOTREADY, stopped_ns=now_ns)
-        if self.tables["accounts"]:
-            ledger.turn(self.tables, now_ns)
+        ledger.turn(self.tables, now_ns)
         others = tuple(item for item in self._addresses.get(sandbox.config.ip, ()) if item != sandbox_id)
         if others:
             self._addresses[sandbox.config.ip] = others
@@ -362,7 +360,7 @@ class SimulatedRuntime(ImageService, Window):
         curves = self._curves(container)
         if curves:
             ledger.begin(self.tables, container, curves, self.around.capacity(), now_ns, fresh=True)
-        elif self.tables["accounts"]:
+        else:
             ledger.turn(self.tables, now_ns)
 
     def _curves(self, container: Container) -> dict[str, Run]:
@@ -372,9 +370,7 @@ class SimulatedRuntime(ImageService, Window):
 
     def _out_of_memory(self, container_id: str, now_ns: int) -> None:
         """A container has reached its limit, or (id "") the machine is full and the kernel chooses."""
-        chosen: str | None = container_id
-        if container_id == oom.MACHINE:
-            chosen = oom.victim(self.tables, now_ns)
+        chosen = oom.victim(self.tables, now_ns) if container_id == oom.MACHINE else container_id
         if chosen is not None:
             self._finish(chosen, KILLED, "OOMKilled", now_ns)
         else:
@@ -393,8 +389,7 @@ class SimulatedRuntime(ImageService, Window):
         self._wakes.pop(container_id, None)
         self._kills.pop(container_id, None)
         self._exits[container_id] = now_ns
-        if self.tables["accounts"]:
-            ledger.turn(self.tables, now_ns)
+        ledger.turn(self.tables, now_ns)
         group = self._groups.pop(container_id, "")
         if group:
             self.around.changed(group, now_ns)

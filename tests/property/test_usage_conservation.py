@@ -82,9 +82,7 @@ def _do(lab: MachineLab, step: tuple[Any, ...]) -> None:
     elif step[0] == "remove":
         runtime.remove_container(chosen.id, lab.now_ns)
     elif chosen.state == RUNNING:
-        linux = LinuxResources(
-            chosen.spec.linux.cpu_shares, shares.milli_cpu_to_quota(step[2]), 100_000, chosen.spec.memory_limit_bytes
-        )
+        linux = LinuxResources(chosen.spec.linux.cpu_shares, shares.milli_cpu_to_quota(step[2]), 100_000, chosen.spec.memory_limit_bytes)
         runtime.update_container_resources(chosen.id, linux, lab.now_ns)
 
 
@@ -144,8 +142,7 @@ def _adds_up(lab: MachineLab, node: NodeReading) -> None:
     for pod in node.sandboxes.values():
         assert pod.cpu_ns >= sum(one.cpu_ns for one in pod.containers.values())
         assert pod.working_set >= sum(one.working_set for one in pod.containers.values())
-    for name, one in _containers(node).items():
-        linux = lab.tables["containers"][name].spec.linux
+    for one in _containers(node).values():
         assert one.working_set <= one.usage <= one.max_usage
         assert not one.limit or one.max_usage <= one.limit
         assert one.cpu_rate <= one.cpu_demand

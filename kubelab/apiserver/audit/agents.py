@@ -6,12 +6,14 @@ cmd/kube-scheduler/app/options/options.go, 1.28; recorded ones: `kube-scheduler/
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 VERSION = "v1.28.0"
 COMMIT = "855e7c4"  # the first seven of discovery's gitCommit
 KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")
 MAX_LENGTH, TRUNCATED = 1024, "...TRUNCATED"
+_LOOSE_BYTE = re.compile("[\udc80-\udcff]")
 
 
 @lru_cache(maxsize=4096)
@@ -33,6 +35,10 @@ def full(agent: str, user: str) -> str:
 
 
 def cut(agent: str) -> str:
-    """Upstream keeps 1,024 bytes."""
-    data = agent.encode()
-    return agent if len(data) <= MAX_LENGTH else data[:MAX_LENGTH].decode("utf-8", "replace") + TRUNCATED
+    """Upstream keeps 1,024 bytes; of a character that is cut in two, Go's encoder writes a U+FFFD for each byte."""
+    if len(agent) * 4 <= MAX_LENGTH:
+        return agent
+    data = agent.encode("utf-8", "surrogatepass")
+    if len(data) <= MAX_LENGTH:
+        return agent
+    return _LOOSE_BYTE.sub("\ufffd", data[:MAX_LENGTH].decode("utf-8", "surrogateescape")) + TRUNCATED

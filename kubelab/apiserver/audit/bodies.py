@@ -7,6 +7,7 @@ upstream: staging/src/k8s.io/apiserver/pkg/audit/request.go (LogRequestObject, L
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver import http, raw, reading
@@ -45,14 +46,22 @@ def request(server: ApiServer, call: CallRecord, note: AuditNote) -> Object:
 
 
 def _patch(body: Any) -> Any:
-    """Raw JSON as it was sent; anything else as a text."""
+    """Raw JSON as it was sent; anything else, and what no reader of the log could take, as a text."""
     if isinstance(body, str | bytes):
         text = reading.text_of(body)
         try:
-            return json.loads(text)
-        except ValueError:
+            return reading.without_surrogates(json.loads(text, parse_constant=_finite, parse_float=_finite))
+        except (ValueError, RecursionError):
             return text
     return body
+
+
+def _finite(text: str) -> float:
+    """A number with a point or an exponent, unless it is Python's NaN or too large to be one."""
+    found = float(text)
+    if not math.isfinite(found):
+        raise ValueError(text)
+    return found
 
 
 def _delete_options(body: Object, call: CallRecord, note: AuditNote) -> Object:

@@ -40,7 +40,7 @@ def _version(body: Any) -> str:
     if isinstance(body, str | bytes):
         try:
             body = reading.yaml_value(reading.text_of(body))[0]
-        except ValueError:
+        except (ValueError, RecursionError):
             return ""
     if not body or not isinstance(body, dict):
         return META_VERSION if body == {} else ""

@@ -14,12 +14,14 @@ from kubelab.apiserver.audit.policy import COMPLETE, LEVELS, PANIC, RECEIVED, ST
 from kubelab.apiserver.authorization.check import asked_name
 from kubelab.apiserver.copying import private
 from kubelab.apiserver.request import Request, Response
+from kubelab.kinds import registry
 from kubelab.kinds.events import conversion as events
 from kubelab.store.log import Object
 from kubelab.store.note import AuditDoor, AuditNote, Treatment
 
 LONG_VERBS = ("watch", "proxy")
 LONG_SUBRESOURCES = ("attach", "exec", "proxy", "log", "portforward")
+ROOTS = ("api", "version", "logs")
 _KEEP = 100_000
 _NOT_RECORDED = Treatment("None", (), False, -1)
 
@@ -198,7 +200,7 @@ class Recording:
             return None
         kind = answer.get("kind")
         if kind == "Status":
-            return answer
+            return None if answer.get("code") == 404 and is_nowhere(request, answer) else answer
         if self.treatment.level != "RequestResponse" or kind is None:
             return None
         if is_long_running(request.verb, request.resource, request.subresource):
@@ -207,6 +209,20 @@ class Recording:
             if commit.object is answer:
                 return commit.revision
         return answer
+
+
+def is_nowhere(request: Request, answer: Object) -> bool:
+    """Whether a path ends at no handler at all: its answer is a line of text then, of which a client library makes the Status.
+
+    upstream: apiserver/pkg/util/notfoundhandler, pkg/server/handler.go (director: what is below a group's root has Status answers).
+    """
+    if answer.get("details") != {} or not request.uri:
+        return False
+    root, _, rest = urlsplit(request.uri).path.strip("/").partition("/")
+    if root != "apis":
+        return root not in ROOTS
+    group = rest.partition("/")[0]
+    return group != events.GROUP and not any(kind.group == group for kind in registry.all_kinds())
 
 
 def _door(request: Request) -> AuditDoor | None:

@@ -7,6 +7,8 @@ control plane.
 
 from __future__ import annotations
 
+from kubelab.auditlog.answers.asking import CALLS_MORE
+
 _FIXED = len(
     '{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"","stage":"","requestURI":"","verb":"","user":{}}'
 )
@@ -77,9 +79,12 @@ STAGES: dict[str, str] = {
     "ResponseComplete": "stage = 'ResponseComplete'",
     "Panic": "stage = 'Panic'",
 }
-#: The bytes of a Metadata event of each stage.
+#: Calls with what their events weigh: as asked for, and as answered, both without the stage's own name. Worked out once for each call.
+PRICED = f"""(SELECT *, weight + {_ASKED} AS asked_weight, weight + {_COMPLETED} + {_ANSWER} AS answered_weight
+  FROM (SELECT *, {_COMMON} AS weight FROM {CALLS_MORE}))"""
+#: The bytes of a Metadata event of each stage, over PRICED.
 SIZES: dict[str, str] = {
-    stage: f"({_COMMON} + {len(stage)} + {_ASKED if stage == 'RequestReceived' else f'{_COMPLETED} + {_ANSWER}'})" for stage in STAGES
+    stage: f"({'asked_weight' if stage == 'RequestReceived' else 'answered_weight'} + {len(stage)})" for stage in STAGES
 }
 #: The bytes of the bodies of a call as recorded: what its events weigh beyond their Metadata.
 BODIES = (

@@ -16,7 +16,7 @@ from kubelab.apiserver.audit.checker import Attributes, Decision, Sight, evaluat
 from kubelab.apiserver.audit.policy import AuditPolicy, AuditRule, load
 from kubelab.auditlog.answers.asking import CALLS_MORE, Log, span, tidy
 from kubelab.auditlog.answers.needs import ANY, LEVELS, NEEDS
-from kubelab.auditlog.answers.pricing import ANSWERS, BODIES, SENDS, SIZES, STAGES
+from kubelab.auditlog.answers.pricing import ANSWERS, BODIES, PRICED, SENDS, SIZES, STAGES
 
 #: The share of a call's bodies that its request is, where the log has both and does not tell one from the other. It may be any: see ``bytes_low``.
 REQUEST_SHARE = {"create": 0.5, "update": 0.5, "patch": 0.1, "delete": 0.1, "deletecollection": 0.01}
@@ -115,7 +115,7 @@ def _groups(log: Log, seen: Sight) -> pd.DataFrame:
     return log.sql(f"""
         SELECT {named}, count(*) AS calls, coalesce(sum({_EVENTS}), 0)::BIGINT AS events, coalesce(sum(bytes), 0)::BIGINT AS bytes,
           coalesce(sum({BODIES}), 0)::BIGINT AS bodies, {", ".join(sums)}
-        FROM {CALLS_MORE} GROUP BY ALL ORDER BY ALL""")
+        FROM {PRICED} GROUP BY ALL ORDER BY ALL""")
 
 
 def _judged(groups: pd.DataFrame, policy: AuditPolicy, release: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from kubelab.auditlog.rbac import replay as replaying
 from kubelab.auditlog.rbac.manifests import GROUP, LABELS, name_for, objects_of, subject_of, to_yaml
-from kubelab.auditlog.rbac.replay import Authorizer, Replay, atoms_of
+from kubelab.auditlog.rbac.replay import Authorizer, Replay, atoms_of, many
 from kubelab.auditlog.rbac.rules import Atom, atom_of, expressible, generalized, widened
 from kubelab.auditlog.rbac.usage import Log, Usage, Use, usage
 
@@ -41,7 +41,7 @@ class MinimalRBAC:
         calls = sum(use.calls for use in self._found.uses)
         users = len({use.user for use in self._found.uses})
         rules = sum(len(role["rules"]) for role in roles)
-        words = f"{len(roles)} roles with {rules} rules from {calls:,} calls of {users} users"
+        words = f"{many(len(roles), 'role')} with {many(rules, 'rule')} from {many(calls, 'call')} of {many(users, 'user')}"
         return "; ".join([words, *self.notes])
 
     def yaml(self) -> str:

@@ -29,6 +29,11 @@ _RESOURCES = {
 DEFAULTS = ("system:basic-user", "system:discovery", "system:public-info-viewer", "system:service-account-issuer-discovery")
 
 
+def many(number: int, word: str) -> str:
+    """A number of things: ``1 call``, ``2,000 calls``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def state_of(objects: Iterable[Mapping[str, Any]]) -> State:
     """A state of nothing but RBAC objects, for the authorizer to read. Raises ValueError for an object that is none."""
     state = State()
@@ -90,8 +95,9 @@ class Replay(NamedTuple):
 
     def __repr__(self) -> str:
         refused = int(self.denied["calls"].sum())
-        words = f"{int(self.calls['calls'].sum()):,} calls of {len(self.calls):,} kinds replayed: {refused or 'none'} denied"
-        return f"{words}; {len(self.over_grant) or 'no'} permissions that nobody used"
+        words = f"{many(int(self.calls['calls'].sum()), 'call')} of {many(len(self.calls), 'kind')} replayed: {refused or 'none'} denied"
+        over = len(self.over_grant)
+        return f"{words}; {many(over, 'permission') if over else 'no permission'} that nobody used"
 
 
 def replay(uses: Sequence[Use], objects: Sequence[Mapping[str, Any]], background: Sequence[Mapping[str, Any]]) -> Replay:

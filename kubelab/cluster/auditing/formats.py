@@ -21,7 +21,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=F
 
 def go_json(obj: object) -> bytes:
     """Compact JSON with the escapes of Go's encoder, which keeps markup harmless; ValueError where there is no JSON form."""
-    text = _encode(obj)
+    try:
+        text = _encode(obj)
+    except RecursionError:
+        raise ValueError("json: exceeded max depth") from None
     if _ESCAPED.search(text):
         text = _ESCAPED.sub(lambda match: _GO_ESCAPES[match[0]], text)
     try:

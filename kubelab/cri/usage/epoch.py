@@ -137,7 +137,7 @@ class Progress:
         self.gains.append(gains)
         holds = all(found.holds(t_ns - origin) for found, origin in self.moving)
         if len(self.times) > SEGMENTS_KEPT:
-            del self.times[1:-SEGMENTS_KEPT // 2], self.gains[1:-SEGMENTS_KEPT // 2], self.steady[1:-SEGMENTS_KEPT // 2]
+            del self.times[1 : -SEGMENTS_KEPT // 2], self.gains[1 : -SEGMENTS_KEPT // 2], self.steady[1 : -SEGMENTS_KEPT // 2]
             self.forgotten_ns = self.times[1]
         self.steady.append(share(self.epoch, self._wants_at(t_ns), 1).grants if holds else None)
 

@@ -78,7 +78,9 @@ def _stepped(counters: Counters, before: Demand, after: Demand, now_ns: int) -> 
 
 
 def turn(tables: Tables, now_ns: int) -> None:
-    """Something has changed on a machine with curves: from now on CPU is shared as the containers that run now ask for it."""
+    """Something has changed on a machine: if it has curves, CPU is shared from now on as the containers that run now ask for it."""
+    if not tables.get("accounts"):
+        return
     epoch = _epoch(tables, now_ns)
     epochs: dict[int, Epoch] = tables["epochs"]
     before = next(reversed(epochs.values())) if epochs else None

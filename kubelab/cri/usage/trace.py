@@ -22,7 +22,7 @@ def usage_trace(path: str | Path) -> list[list[float]]:
                 continue
             point = _point(row)
             if point is None:
-                if number == 1:
+                if number == 1 and not any(_is_number(cell) for cell in row):
                     continue
                 raise ValueError(f"{path}, line {number}: {','.join(row)!r} is not seconds and a value, both numbers of at least 0")
             if points and point[0] <= points[-1][0]:
@@ -31,6 +31,14 @@ def usage_trace(path: str | Path) -> list[list[float]]:
     if not points:
         raise ValueError(f"{path} holds no points: each line is seconds,value")
     return points
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _point(row: list[str]) -> list[float] | None:

@@ -11,7 +11,7 @@ import zstandard
 
 import kubelab as kl
 from kubelab.auditlog import plain
-from tests.unit.auditlog.wrappings import KLOG, LINES, event_list
+from tests.unit.auditlog.wrappings import KLOG, LINES, event_list, export
 
 A, B, C = (line.encode() for line in LINES[:3])
 PRETTY = json.dumps([json.loads(line) for line in LINES[:3]], indent=2).encode().split(b"\n")
@@ -38,6 +38,14 @@ DAMAGE = {
     "a pretty array is cut": (b"\n".join(PRETTY[:-20]), 2, [len(PRETTY) - 20], []),
     "a line of a pretty array is broken": (b"\n".join([*PRETTY[:40], b"%%", *PRETTY[40:]]), 2, [41], []),
     "an EventList is cut": (event_list()[:-900].encode(), len(LINES) - 1, [1], []),
+    "an element of a list on one line is broken": (event_list().replace('"stage": ', '"stage" ', 1).encode(), len(LINES) - 1, [1], []),
+    "a message of an export on one line is broken": (
+        export().replace('"timestamp": 1', '"timestamp": ', 1).encode(),
+        len(LINES) - 1,
+        [1],
+        [1, 1],
+    ),
+    "invalid UTF-8 in one element of a list": (event_list().encode().replace(b"system", b"s\xffstem", 1), len(LINES) - 1, [1], []),
     "nested too deep": (A + b"\n" + b'{"a":' * 100_000 + b"\n" + B, 2, [2], []),
     "nothing": (b"", 0, [], []),
     "noise": (bytes(range(128, 256)) * 20, 0, [1], []),

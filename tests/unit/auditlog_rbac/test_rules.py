@@ -262,8 +262,8 @@ def test_each_rule_shows_the_calls_behind_it():
     ]
     assert [frame.loc[0, name].isoformat() for name in ("first", "last")] == ["2026-01-01T00:00:00+00:00", "2026-01-01T00:00:09+00:00"]
     assert found.notes == ["generalized: any name above 2"] and found.namespaces == ["shop"]
-    assert repr(found) == "1 roles with 1 rules from 5 calls of 1 users; generalized: any name above 2"
-    assert repr(found.replay()) == "5 calls of 4 kinds replayed: none denied; 1 permissions that nobody used"
+    assert repr(found) == "1 role with 1 rule from 5 calls of 1 user; generalized: any name above 2"
+    assert repr(found.replay()) == "5 calls of 4 kinds replayed: none denied; 1 permission that nobody used"
 
 
 def test_a_log_in_which_nobody_may_do_anything_gives_nothing():

@@ -81,7 +81,15 @@ class MachineLab:
         return self.pods[name]
 
     def start(
-        self, pod: str, name: str = "c", *, milli: int = 0, limit_milli: int = 0, memory_limit: int = 0, adjust: int = 1000, **curves: Mapping[str, Any]
+        self,
+        pod: str,
+        name: str = "c",
+        *,
+        milli: int = 0,
+        limit_milli: int = 0,
+        memory_limit: int = 0,
+        adjust: int = 1000,
+        **curves: Mapping[str, Any],
     ) -> str:
         """Start a container (the pod is made if there is none, BestEffort); again under the same name: its next attempt."""
         if pod not in self.pods:

@@ -29,14 +29,15 @@ def test_quota(milli: int, quota: int) -> None:
 
 @pytest.mark.parametrize(
     ("qos", "request_bytes", "capacity", "critical", "low", "high"),
-    [  # upstream: pkg/kubelet/qos/policy_test.go TestGetContainerOOMScoreAdjust, 1.28 (standardMemoryAmount 8000000000)
-        ("BestEffort", 0, 4_000_000_000, False, 1000, 1000),  # cpuLimit and zeroMemoryBestEffort
-        ("Guaranteed", 10_000_000_000, 8_000_000_000, False, -997, -997),
-        ("Guaranteed", 1_000_000, 8_000_000_000, False, -997, -997),  # memoryLimitCPURequest … guaranteed
-        ("Burstable", 8_000_000_000 // 2, 8_000_000_000, False, 500, 500),  # burstable, half of the machine
-        ("Burstable", 8_000_000_000 - 1, 8_000_000_000, False, 3, 3),  # memoryRequest just below the machine: at least 3
-        ("Burstable", 0, 8_000_000_000, False, 999, 999),  # burstableUniqueMemory: not quite BestEffort
-        ("Burstable", 0, 8_000_000_000, True, -997, -997),  # node critical
+    [  # upstream: pkg/kubelet/qos/policy_test.go TestGetContainerOOMScoreAdjust, 1.28; QoS and request as the API server sets them
+        ("Burstable", 0, 4_000_000_000, False, 999, 999),  # cpuLimit
+        ("Burstable", 0, 8_000_000_000, False, 999, 999),  # memoryLimitCPURequest
+        ("BestEffort", 0, 7_230_457_451, False, 1000, 1000),  # zeroMemoryLimit
+        ("BestEffort", 0, 4_000_000_000, False, 1000, 1000),  # noRequestLimit, clusterCritical
+        ("Guaranteed", 10_000_000_000, 123_456_789, False, -997, -997),  # equalRequestLimitCPUMemory
+        ("Burstable", 4_000_000_000, 8_000_000_000, False, 495, 505),  # cpuUnlimitedMemoryLimitedWithRequests
+        ("Burstable", 7_999_999_999, 8_000_000_000, False, 3, 3),  # requestNoLimit
+        ("BestEffort", 0, 4_000_000_000, True, -997, -997),  # nodeCritical
     ],
 )
 def test_oom_score_adj(qos: str, request_bytes: int, capacity: int, critical: bool, low: int, high: int) -> None:
