@@ -1,7 +1,7 @@
 """The engine: one heap of wakes drives everything. It delivers commits to watches, runs components, and is the world that is forked and saved.
 
 A wake is (time_ns, sequence, component, key). Keys: ``("deliver", revision)`` of the engine itself: the watch delay of the commits up to a
-revision has passed; ``("call", epoch, serial)``: a component's call is executed; ``("later" | "background", epoch, key, cause)``: a key comes
+revision has passed; ``("arrive", epoch, serial)``: a component's call goes to the server's shared cores; ``("call", epoch, serial)``: it is executed; ``("later" | "background", epoch, key, cause)``: a key comes
 back into its queue; ``("lagged", revision)``: a component whose watches lag hears of a revision.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from kubelab.apiserver.request import Request, Response
 from kubelab.apiserver.server import ApiServer
-from kubelab.engine import syncing
+from kubelab.engine import cores, syncing
 from kubelab.engine.component import Change, Component, Later, Scope, Tables, Watch
 from kubelab.engine.plan import Call, Key, Nudge
 from kubelab.engine.runner import Runner
@@ -47,6 +47,7 @@ class Engine:
         self.machines: dict[str, Tables] = {"": {}}
         self.moving = 0
         self.wake = 0
+        self.cores = cores.Cores([start_ns] * timing.cores) if timing.cores else None
         self._routes: dict[str, list[tuple[str, Watch]]] = {}
         self._node_routes: dict[str, list[tuple[str, Watch]]] = {}
 
@@ -92,6 +93,7 @@ class Engine:
         new = Engine.__new__(Engine)
         for name in ("now_ns", "start_ns", "timing", "release", "gates", "moving", "wake"):
             setattr(new, name, getattr(self, name))
+        new.cores = self.cores.fork() if self.cores is not None else None
         new._routes = {resource: routes[:] for resource, routes in self._routes.items()}
         new._node_routes = {node: routes[:] for node, routes in self._node_routes.items()}
         new.streams = self.streams.fork()
@@ -193,6 +195,8 @@ class Engine:
             return
         if what == "call":
             syncing.answer(self, runner, key[2])
+        elif what == "arrive":
+            syncing.arrive(self, runner, key[2])
         elif runner.waiting.get(key[2]) == time_ns:
             del runner.waiting[key[2]]
             runner.enqueue(key[2], key[3], sequence)
@@ -204,8 +208,19 @@ class Engine:
         before = len(commits)
         response = self.server.handle(request, self.now_ns)
         if len(commits) != before:
-            self.wake_at(self.now_ns + self.timing.watch_ns, "", ("deliver", commits[-1].revision))
+            at_ns = self.now_ns + self.timing.watch_ns if self.cores is None else self._told_ns(commits[before:])
+            self.wake_at(at_ns, "", ("deliver", commits[-1].revision))
         return response
+
+    def _told_ns(self, commits: Iterable[Commit]) -> int:
+        """When watchers have processed the commits, where that takes the time of shared cores."""
+        processes = sum(self._listeners(commit.key[0]) for commit in commits)
+        return cores.told(self, self.cores, processes) if self.cores is not None else self.now_ns
+
+    def _listeners(self, resource: str) -> int:
+        """How many processes watch a resource: the controllers are one."""
+        agents = {self.runners[name].component.identity.agent: True for name, _ in self._routes.get(resource, ())}
+        return len(agents) + (1 if resource == "pods" and self._node_routes else 0)
 
     def _deliver(self, revision: int) -> None:
         """The watch delay of some commits has passed: the trailing state moves on, and components are told."""

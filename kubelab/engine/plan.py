@@ -72,6 +72,7 @@ class Call(NamedTuple):
     name of the object that the call gave back.
     ``ignore_terminating``: a refusal because the namespace terminates counts as success, without event.
     ``because``: why this call is made. ``manager``: the field manager of an apply, if it is not the component's agent.
+    ``on_conflict``, ``tries``: what the sync does about a conflict where a component may not know its own writes, see ``conflicts``.
     """
 
     verb: str
@@ -87,6 +88,8 @@ class Call(NamedTuple):
     ignore_terminating: bool = False
     because: Because | None = None
     manager: str = ""
+    on_conflict: str = ""
+    tries: int = 0
 
 
 @value
@@ -94,13 +97,15 @@ class Act(NamedTuple):
     """Something done on the component's own machine, not at the API server: a runtime operation, a mount, a provisioner's disk.
 
     It takes ``duration_ns``; then the engine hands it to ``component.act(scope, act)``, which changes ``scope.local`` and returns a Plan
-    whose ``note``, ``events``, ``nudge`` and ``error`` (a failure, as of a refused call) are honoured.
+    whose ``note``, ``events``, ``nudge`` and ``error`` (a failure, as of a refused call) are honoured. ``computing``: the time is a
+    processor's, which is queued for where the timing has ``cores``.
     """
 
     name: str
     arguments: tuple[Any, ...] = ()
     duration_ns: int = 0
     because: Because | None = None
+    computing: bool = False
 
 
 @value

@@ -10,7 +10,8 @@ from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from kubelab.apiserver.request import NO_LIST_OPTIONS, Options, Origin, Request
+from kubelab.apiserver.request import NO_LIST_OPTIONS, Options, Origin, Request, Response
+from kubelab.engine import conflicts, cores
 from kubelab.engine.component import Tables
 from kubelab.engine.internal_error import broken
 from kubelab.engine.plan import NOTHING, Act, Call, EventDraft, Key, Plan
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from kubelab.engine.engine import Engine
 
 ROUNDS_AT_ONE_INSTANT = 10_000
+_AGAIN = "again"
 OUTBOX_LIMIT = 1000  # upstream: record.NewBroadcaster's queue
 
 
@@ -68,7 +70,10 @@ def _round(engine: Engine, runner: Runner, key: Key, wake: int, cause: int) -> N
             if plan.batches:
                 flight = runner.next_serial()
                 runner.flights[flight] = Flight(key, plan, 0, len(plan.batches[0].calls), "", wake, cause)
-                _send_batch(engine, runner, flight, engine.timing.sync_ns)
+                delay_ns = engine.timing.sync_ns
+                if engine.cores is not None:
+                    delay_ns = engine.cores.take(engine.now_ns, delay_ns) - engine.now_ns
+                _send_batch(engine, runner, flight, delay_ns)
                 return
         if not _finish(engine, runner, key, plan, plan.error, wake, cause):
             return
@@ -112,7 +117,10 @@ def _finish(engine: Engine, runner: Runner, key: Key, plan: Plan, error: str, wa
     runner.processing.pop(key, None)
     again = runner.dirty.pop(key, None) if runner.dirty else None
     if again is not None:
-        runner.enqueue(key, *again)
+        if engine.timing.answer_ns:
+            engine.later(runner, key, engine.timing.answer_ns, again[0])
+        else:
+            runner.enqueue(key, *again)
     return False
 
 
@@ -137,14 +145,28 @@ def _with_error(body: Any, error: str) -> Any:
 def send(engine: Engine, runner: Runner, work: Call | Act, flight: int, key: Key, wake: int, cause: int, delay_ns: int = 0) -> None:
     """Put a call into the client's queue: it is executed when its token is there and its latency has passed."""
     asked_ns = engine.now_ns + delay_ns
+    what = "call"
     if type(work) is Act:
         sent_ns, done_ns = asked_ns, asked_ns + work.duration_ns
+        if work.computing and engine.cores is not None:
+            done_ns = engine.cores.take(asked_ns, work.duration_ns)
     else:
         sent_ns = runner.bucket.take(asked_ns)
-        done_ns = sent_ns + engine.latency_ns(work)  # type: ignore[arg-type]
+        if engine.cores is None:
+            done_ns = sent_ns + engine.latency_ns(work)  # type: ignore[arg-type]
+        else:
+            what, done_ns = "arrive", sent_ns
     serial = runner.next_serial()
     runner.pending[serial] = Pending(work, flight, asked_ns, sent_ns, wake, cause, key, work.because)
-    engine.wake_at(done_ns, runner.name, ("call", runner.epoch, serial))
+    engine.wake_at(done_ns, runner.name, (what, runner.epoch, serial))
+
+
+def arrive(engine: Engine, runner: Runner, serial: int) -> None:
+    """A call has its token: from now on it queues for the cores of the machine."""
+    pending = runner.pending.get(serial)
+    if pending is not None and engine.cores is not None:
+        done_ns = cores.arrived(engine, engine.cores, pending.work)  # type: ignore[arg-type]
+        engine.wake_at(done_ns, runner.name, ("call", runner.epoch, serial))
 
 
 def answer(engine: Engine, runner: Runner, serial: int) -> None:
@@ -168,6 +190,8 @@ def _answered(engine: Engine, runner: Runner, pending: Pending) -> None:
             return
         runner.sending = False
         _send_event(engine, runner)
+        return
+    if error is _AGAIN:
         return
     state = runner.flights[pending.flight]
     if error and not state.error:
@@ -230,7 +254,11 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
             origin,
         )
     )
-    for commit in response.commits:
+    if engine.cores is not None and call.on_conflict:
+        followed = _after_conflict(engine, runner, pending, call, response)
+        if followed:
+            return followed
+    for commit in response.commits if not (engine.cores is not None and call.subresource == "status") else ():
         runner.own[commit.key] = (commit.revision, None if commit.type == "DELETED" else commit.object)
     if response.code < 400 or response.code in call.accept:
         drafts = call.on_success if response.code < 400 else ()
@@ -244,6 +272,23 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
     for draft in drafts:
         emit(engine, runner, _filled(draft, error, response.object), pending.wake, pending.cause, pending.key)
     return error
+
+
+def _after_conflict(engine: Engine, runner: Runner, pending: Pending, call: Call, response: Response) -> str:
+    """``_AGAIN`` if the sync goes on with another call in place of this one; a text if it fails; nothing if the answer stands."""
+    if call.verb == "get":
+        further = conflicts.after_reading(call, response.object) if response.code < 400 else None
+        if further is None:
+            return str(response.object.get("message") or "the object has been modified")
+        send(engine, runner, further, pending.flight, pending.key, pending.wake, pending.cause)
+        return _AGAIN
+    if response.code != 409:
+        return ""
+    found = conflicts.next_call(engine, runner, pending, call)
+    if found is None:
+        return ""
+    send(engine, runner, found[0], pending.flight, pending.key, pending.wake, pending.cause, found[1])
+    return _AGAIN
 
 
 @lru_cache(maxsize=16384)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Further back the truth does not reach.
 LONGEST = 600.0
 WAYS = ("CRI", "summary", "resource", "metrics-server")
-_SERIES = re.compile(r'^(container_cpu_usage_seconds_total|container_memory_working_set_bytes)\{(.*)\} (\S+) (\d+)$', re.MULTILINE)
+_SERIES = re.compile(r"^(container_cpu_usage_seconds_total|container_memory_working_set_bytes)\{(.*)\} (\S+) (\d+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 _NONE: dict[str, Any] = {}
 
@@ -161,7 +161,9 @@ def _beside_the_truth(frame: pd.DataFrame, cluster: Cluster, begun: float, every
     truth = Frames(cluster).usage(since=begun, every=every)
     truth = truth[truth["namespace"] == namespace]
     truth = truth.assign(at=(truth["elapsed"] * 1e3).round().astype("int64"))[["at", "pod", "container", "cpu", "working_set"]]
-    truth = truth.rename(columns={"cpu": "true_cpu", "working_set": "true_working_set"}).drop_duplicates(["at", "pod", "container"], keep="last")
+    truth = truth.rename(columns={"cpu": "true_cpu", "working_set": "true_working_set"}).drop_duplicates(
+        ["at", "pod", "container"], keep="last"
+    )
     found = frame.assign(at=(frame["elapsed"] * 1e3).round().astype("int64")).merge(truth, on=["at", "pod", "container"], how="left")
     return found.drop(columns="at").assign(error=found["cpu"] - found["true_cpu"])
 

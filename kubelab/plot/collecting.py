@@ -84,7 +84,14 @@ def draw_errors(frame: pd.DataFrame, periods: Mapping[str, float], ax: Axes | No
             ends.append((float(own["error"].iloc[-1]), way, COLOURS[way]))
         nothing = found.groupby("period")["ignorance"].mean()
         ax.plot(nothing.index, nothing, color=style.GREY, linewidth=1, linestyle="--")
-        ax.annotate("who says the mean at all times", (nothing.index[0], nothing.iloc[0]), xytext=(0, 6), textcoords="offset points")
+        ax.annotate(
+            "who says the mean at all times",
+            (nothing.index[0], nothing.iloc[0]),
+            xytext=(0, -12),
+            textcoords="offset points",
+            color=style.GREY,
+            fontsize=8.5,
+        )
         top = float(max(found["error"].max(), nothing.max())) * 1.12 if len(found) else 1.0
         for height, words, colour in style.apart(ends, top * 0.06):
             style.beside(ax, height, words, colour)
@@ -133,4 +140,24 @@ def draw_curve(frame: pd.DataFrame, pod: str, *, since: float = 0, ax: Axes | No
         highest = own.groupby("way", observed=True)["cpu"].max()
         least = highest.idxmin()
         style.title(ax, f"{pod} uses up to {truth['true_cpu'].max():.2f} cores; {least} never says more than {highest[least]:.2f}")
+    return ax
+
+
+def draw_cost(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """What one look at everything is answered with, by way: of ``kubelab.frames.collecting.cost``."""
+    with style.axes(ax, 9, 1.2 + 0.34 * max(len(frame), 1)) as ax:
+        places = range(len(frame))
+        ax.barh(places, frame["bytes"] / 1e3, color=[COLOURS.get(way.partition(",")[0], style.GREY) for way in frame["way"]], height=0.7)
+        for at, row in enumerate(frame.itertuples()):
+            tells = [word for word in ("throttling", "network", "filesystem") if getattr(row, word)]
+            words = f"{row.bytes / 1e3:,.0f} kB in {style.many(row.asks, 'answer')}" + (f", with {', '.join(tells)}" if tells else "")
+            ax.annotate(words, (row.bytes / 1e3, at), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8.5)
+        ax.set_yticks(places, list(frame["way"]))
+        ax.invert_yaxis()
+        ax.set_xlim(0, float(frame["bytes"].max()) / 1e3 * 1.45)
+        ax.set_xlabel("kilobytes for one look at everything")
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
+        most, least = frame.loc[frame["bytes"].idxmax()], frame.loc[frame["bytes"].idxmin()]
+        style.title(ax, f"{most['way']} costs {most['bytes'] / least['bytes']:,.0f} times as much as {least['way']}")
     return ax

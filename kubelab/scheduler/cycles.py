@@ -179,7 +179,8 @@ def _making_room(seen: Cycle, pod: Object, decision: Decision) -> tuple[Batch, .
 
 def _takes_time(seen: Cycle, *events: EventDraft) -> tuple[Batch, ...]:
     """The cycle's own time, at whose end events are told; a sync's usual time, which comes before any first batch, is part of it."""
-    spent = Act("cycle", (seen.queued.namespace, seen.queued.name, *events), max(0, seen.schedule_ns - seen.sync_ns))
+    arguments = (seen.queued.namespace, seen.queued.name, *events)
+    spent = Act("cycle", arguments, max(0, seen.schedule_ns - seen.sync_ns), computing=True)
     return (Batch((spent,)),) if seen.schedule_ns else ()
 
 

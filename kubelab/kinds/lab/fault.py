@@ -7,6 +7,7 @@ from kubelab.kinds.equality import spec_changed
 from kubelab.kinds.field import FieldError, not_supported, required
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.lab.durations import validate_duration, validate_start
+from kubelab.kinds.lab.fault_parameters import validate_parameters
 from kubelab.kinds.lab.schema import GROUP
 from kubelab.kinds.names import name_is_dns_subdomain
 from kubelab.kinds.path_copy import keep, own
@@ -60,6 +61,8 @@ def validate(obj: Object, ctx: Context) -> list[FieldError]:
         errors += validate_start(spec["start"], "spec.start")
     if spec.get("duration") is not None:
         errors += validate_duration(spec["duration"], "spec.duration")
+    if kind in TARGETS:
+        errors += validate_parameters(kind, spec.get("parameters") or {}, "spec.parameters")
     return errors
 
 

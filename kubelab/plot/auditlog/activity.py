@@ -45,7 +45,9 @@ def tidy(requests: pd.DataFrame, by: str, every: str) -> Picture:
     begun = origin + pd.Timedelta(seconds=column * step)
     when = begun.strftime("%a %H:%M:%S" if step < 60 else "%a %H:%M")
     usual = float(counts.loc[name].median())
-    words = f"{name} made {style.many(most, 'call')} in the {every} from {when} UTC" + (f", {usual:.0f} in a usual one" if usual >= 1 else "")
+    words = f"{name} made {style.many(most, 'call')} in the {every} from {when} UTC" + (
+        f", {usual:.0f} in a usual one" if usual >= 1 else ""
+    )
     return Picture(shown, origin, step, len(counts) - len(shown), words)
 
 
@@ -74,7 +76,9 @@ def _times(ax: Axes, picture: Picture) -> None:
     """Ticks at midnights of a log of days, else at round hours or minutes."""
     steps = max(picture.counts.shape[1], 1)
     length = steps * picture.step
-    spacing = next((each for each in (5, 10, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 86400) if length / each <= 9), max(86400, length / 8))
+    spacing = next(
+        (each for each in (5, 10, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 86400) if length / each <= 9), max(86400, length / 8)
+    )
     first = picture.origin.ceil(f"{int(min(spacing, 86400))}s")
     ticks = pd.date_range(first, picture.origin + pd.Timedelta(seconds=length), freq=f"{int(spacing)}s")
     form = "%a %d" if spacing >= 86400 else "%H:%M" if spacing >= 60 else "%H:%M:%S"

@@ -1,0 +1,55 @@
+"""The processor cores of the machine that the control plane runs on, as a resource that all its processes share.
+
+Work is done in the order in which it is asked for, each piece by the core that is free first: what an operating system's fair scheduler
+comes to for pieces of a millisecond. State: when each core will be free, plain integers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubelab.engine.plan import Call
+
+if TYPE_CHECKING:
+    from kubelab.engine.engine import Engine
+
+READS = ("get", "list", "watch")
+
+
+class Cores:
+    """``free_ns``: from when on each core has nothing to do."""
+
+    __slots__ = ("free_ns",)
+
+    def __init__(self, free_ns: list[int]) -> None:
+        self.free_ns = free_ns
+
+    def fork(self) -> Cores:
+        return Cores(self.free_ns[:])
+
+    def take(self, now_ns: int, work_ns: int) -> int:
+        """Put work to the core that is free first; returns when it is done."""
+        core = min(range(len(self.free_ns)), key=self.free_ns.__getitem__)
+        done_ns = max(now_ns, self.free_ns[core]) + work_ns
+        self.free_ns[core] = done_ns
+        return done_ns
+
+
+def varied(engine: Engine, figure_ns: int, stream: str) -> int:
+    """A figure with the timing's jitter."""
+    jitter = engine.timing.jitter
+    return figure_ns + int(figure_ns * jitter * (2 * engine.streams.uniform(stream) - 1)) if jitter and figure_ns else figure_ns
+
+
+def arrived(engine: Engine, cores: Cores, call: Call) -> int:
+    """A call has its token and goes to the server: when it is committed, or read."""
+    timing = engine.timing
+    if call.verb in READS:
+        return cores.take(engine.now_ns, varied(engine, timing.read_ns, "latency"))
+    return cores.take(engine.now_ns, varied(engine, timing.write_ns, "latency")) + varied(engine, timing.disk_ns, "disk")
+
+
+def told(engine: Engine, cores: Cores, processes: int) -> int:
+    """Commits have been made: when the watchers have processed them, ``processes`` in all."""
+    timing = engine.timing
+    return cores.take(engine.now_ns, timing.event_ns * processes) + varied(engine, timing.watch_ns, "watch")
