@@ -105,7 +105,8 @@ def _sql(options: argparse.Namespace) -> None:
 
 def _add_answer(commands: Any, name: str, answer: Callable[..., Any]) -> None:
     text = (inspect.getdoc(answer) or "").replace("``", "")
-    command = _command(commands, name.replace("_", "-"), text.partition("\n")[0].rstrip("."), text)
+    first = " ".join(text.partition("\n\n")[0].split()).partition(". ")[0]
+    command = _command(commands, name.replace("_", "-"), first.rstrip("."), text)
     parameters = list(inspect.signature(answer, eval_str=True).parameters.values())[1:]
     for parameter in parameters:
         _option(command, parameter)
