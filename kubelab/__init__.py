@@ -21,8 +21,10 @@ _WHERE = {
     "ArchiveError": "kubelab.cluster.archive",
     "AuditWarning": "kubelab.cluster.auditing.options",
     "Cluster": "kubelab.cluster.handle",
+    "ConfigurationError": "kubelab.scheduler.configuration.reading",
     "DrainError": "kubelab.cluster.draining",
     "ExecError": "kubelab.cluster.errors",
+    "Extender": "kubelab.scheduler.extender",
     "InternalError": "kubelab.engine.internal_error",
     "ManifestError": "kubelab.cluster.errors",
     "Program": "kubelab.cri.programs",
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
     from kubelab.cri.programs import Program as Program
     from kubelab.cri.usage.trace import usage_trace as usage_trace
     from kubelab.engine.internal_error import InternalError as InternalError
+    from kubelab.scheduler.configuration.reading import ConfigurationError as ConfigurationError
+    from kubelab.scheduler.extender import Extender as Extender
     from kubelab.world.timing import Timing as Timing
 
 

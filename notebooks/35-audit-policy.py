@@ -76,10 +76,12 @@ log.plot.policies({level: level for level in ("Metadata", "Request", "RequestRes
 # %% [markdown]
 # (Which half of a recorded pair of bodies is the request has to be estimated: the line says between which bounds.)
 #
-# What it costs follows, here for a store that takes 0.50 per gigabyte. A small cluster in a quiet hour:
+# What it costs follows, here for a store that takes 0.50 per gigabyte. `cost` is that of a day of such hours, in a small cluster:
 
 # %%
-log.what_if("Metadata", price=0.5).totals[["policy", "events", "bytes", "per_day", "cost"]].round(3)
+totals = log.what_if("Metadata", price=0.5).totals
+totals["megabytes_per_day"] = totals["per_day"] / 1e6
+totals[["policy", "events", "bytes", "megabytes_per_day", "cost"]].round(3)
 
 # %% [markdown]
 # ## Rules, in order
@@ -171,8 +173,7 @@ tells(c2)
 # access to these.
 #
 # ## Turn the levels yourself
-# A level for each part of the requests; on the right what is left. Can you get under 10 % and
-# keep `sensitive` and `rollouts` whole?
+# A level for each part of the requests; on the right what is left. Which two sliders bring `who` to 100 %, and at what price?
 
 # %%
 kl.widget.policy(log)
@@ -233,7 +234,8 @@ who_deleted.check(solved)
 # %% [markdown]
 # And now ask it who deleted the pods of the web server: the kubelets say so first. They, the garbage collector and the ReplicaSet controller carry out what others
 # asked for: `log.who("deployment/web", namespace="shop")` is the question behind it.
-#
+
+# %% [markdown]
 # ## In a real cluster
 #
 # | here | there |

@@ -112,7 +112,7 @@ status["restartCount"], status["lastState"]["terminated"]["reason"], status["las
 c.plot.throttling("pod/held");
 
 # %% [markdown]
-# Of the ways to ask, one alone has them: `/metrics/cadvisor` (`container_cpu_cfs_throttled_periods_total`).
+# None of the four ways above has them. `/metrics/cadvisor` has (`container_cpu_cfs_throttled_periods_total`), and the CRI's `ListPodSandboxMetrics`, which is to take its place.
 #
 # ## The price
 # The same two nodes with sixty pods more; one look at everything, by each way:
@@ -195,7 +195,8 @@ alert.check({"way": "CRI", "every": 5})
 
 # %% [markdown]
 # Or leave the gauges: the difference of two counters five seconds apart is a mean over just these five seconds.
-#
+
+# %% [markdown]
 # ## In a real cluster
 #
 # | here | there |

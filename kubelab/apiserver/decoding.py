@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kubelab.apiserver import reading, status, versions
+from kubelab.apiserver import conversion, reading, status, versions
 from kubelab.apiserver.copying import private
 from kubelab.apiserver.work import Work
 from kubelab.kinds import decode, schema
@@ -34,6 +34,9 @@ def body(work: Work) -> Object:
     typed(work, obj)
     if type(obj) is decode.Doubled:
         obj = reading.plain(obj)
+    other = conversion.asked(kind, request)
+    if other is not None:
+        obj = private(other.to_stored(obj))
     obj["apiVersion"] = kind.api_version
     kind.default(obj, work.context)
     completed(work, obj)
@@ -44,7 +47,7 @@ def body(work: Work) -> Object:
 
 def completed(work: Work, obj: Object) -> Object:
     """With what Go writes though nobody set it: a StatefulSet's ``serviceName: ""``, a slice's ``endpoints: null``."""
-    shape = schema.for_kind(work.kind.group, work.request.version or work.kind.versions[0], work.kind.kind)
+    shape = conversion.stored_shape(work.kind, work.request)
     return obj if shape is None else decode.complete(obj, shape)
 
 

@@ -123,10 +123,22 @@ def refused(method: str, url: str, user: User, headers: Mapping[str, str], refus
     try:
         verb = _verb(method, path, path.query)
     except status.ApiFailure:
-        verb = VERBS.get(method.upper(), method.lower())
+        verb = _verb_of_no_route(method, path)
     agent = headers.get("User-Agent", "kubelab")
     place = (path.resource if path.is_resource else "", path.namespace, path.name, path.subresource, path.version)
     return Request(verb, *place, user=user, user_agent=agent, uri=url, refused=refusal)
+
+
+def _verb_of_no_route(method: str, path: Path) -> str:
+    """What a request is authorized and recorded as that no route takes: HEAD is a reading, other methods have no verb.
+
+    upstream: apiserver/pkg/endpoints/request/requestinfo.go NewRequestInfo.
+    """
+    if not path.is_resource:
+        return method.lower()
+    if method.upper() == "HEAD":
+        return "get" if path.name else "list"
+    return VERBS.get(method.upper(), "")
 
 
 def _check_place(path: Path, kind: Kind, verb: str) -> None:

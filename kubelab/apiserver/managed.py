@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from kubelab.apiserver import conversion
 from kubelab.apiserver.apply import managed
 from kubelab.apiserver.copying import private
 from kubelab.kinds import registry, schema
@@ -103,15 +104,20 @@ class ManagedFields:
         if manager.seen is not None:
             new = private(manager.seen)
             kind.default(new, Context(rfc3339(commit.time_ns), commit.time_ns))
+        old = commit.old
+        if manager.api_version in kind.conversions and group == kind.group:
+            new = conversion.shown(kind, new, manager.api_version)
+            old = None if old is None else conversion.shown(kind, old, manager.api_version)
         return managed.fields_of_update(
             entries,
-            commit.old,
+            old,
             new,
             manager.name,
             manager.api_version,
             rfc3339(commit.time_ns),
             manager.subresource,
             shape,
+            convert=conversion.between(kind) if group == kind.group else None,
         )
 
 

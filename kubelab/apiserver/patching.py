@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from kubelab.apiserver import conversion as versions
 from kubelab.apiserver import decoding, reading, status
 from kubelab.apiserver.apply import managed
 from kubelab.apiserver.apply.conflicts import ApplyRejected, Conflicts
@@ -36,10 +37,15 @@ def draft(work: Work) -> None:
     patch, strict = parsed(work)
     shape = schema.for_kind(work.kind.group, request.version or work.kind.versions[0], work.kind.kind)
     base = work.server.present(old)
+    other = versions.asked(work.kind, request)
+    if other is not None:
+        base = other.from_stored(base)
     result = patched(work, request.patch_type, base, patch, shape)
     obj = work.object = reading.plain(result)
     typed(work, obj, patch, strict, shape)
     named(work, obj["metadata"])
+    if other is not None:
+        obj = work.object = private(other.to_stored(obj))
     obj["apiVersion"], obj["kind"] = work.kind.api_version, work.kind.kind
     sent = obj["metadata"].pop("managedFields", None)
     if sent != base["metadata"].get("managedFields"):
@@ -190,9 +196,12 @@ def own_entries(work: Work, obj: Object, sent: list[Object] | None, shape: schem
     if before is live or before == live:
         return
     manager = work.manager = manager_of(work)
-    entries = managed.fields_of_update(
-        before, work.old, obj, manager.name, manager.api_version, work.context.now, manager.subresource, shape
-    )
+    old, new = work.old, obj
+    if versions.asked(work.kind, work.request) is not None:
+        new = versions.shown(work.kind, obj, manager.api_version)
+        old = None if old is None else versions.shown(work.kind, old, manager.api_version)
+    place = (manager.name, manager.api_version, work.context.now, manager.subresource, shape)
+    entries = managed.fields_of_update(before, old, new, *place, convert=versions.between(work.kind))
     work.manager = manager._replace(entries=entries)
 
 
@@ -204,6 +213,9 @@ def _apply(work: Work) -> None:
     shape = schema.for_kind(kind.group, version, kind.kind)
     expected = f"{kind.group}/{version}" if kind.group else version
     live = work.old = server.store.head.get(*work.key)
+    other = versions.asked(kind, request)
+    if live is not None and other is not None:
+        live = other.from_stored(live)
     if live is None and request.subresource:
         raise status.not_found(kind, request.name)
     name = request.options.field_manager or request.user_agent.partition("/")[0]
@@ -218,6 +230,7 @@ def _apply(work: Work) -> None:
             work.context.now,
             request.subresource,
             shape,
+            convert=versions.between(kind),
         )
     except Conflicts as conflicts:
         details = {"causes": conflicts.causes}
@@ -234,10 +247,12 @@ def _apply(work: Work) -> None:
         why = f"uid mismatch: the provided object specified uid {meta['uid']}, and no existing object was found"
         raise status.conflict(kind, request.name, why)
     named(work, meta)
-    work.object["apiVersion"] = kind.api_version
     work.created = live is None
     if shape is not None:
         _decoded(work, shape)
+    if other is not None:
+        work.object = private(other.to_stored(work.object))
+    work.object["apiVersion"] = kind.api_version
     kind.default(work.object, work.context)
     decoding.completed(work, work.object)
     if live is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
-from kubelab.apiserver import discovery, http, reading, status
+from kubelab.apiserver import conversion, discovery, http, reading, status
 from kubelab.apiserver.audit import doors
 from kubelab.apiserver.authorization import impersonation
 from kubelab.apiserver.copying import private
@@ -19,9 +19,12 @@ from kubelab.apiserver.table import table
 from kubelab.kinds import registry
 from kubelab.kinds.events import conversion as events
 from kubelab.kinds.field import invalid
-from kubelab.kinds.kind import Object
+from kubelab.kinds.kind import Kind, Object
 
 JSON_TYPES = ("*/*", "application/*", "application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+
+
+_HEADERS = {"accept": "Accept", "user-agent": "User-Agent"}
 
 
 class Answer(NamedTuple):
@@ -46,6 +49,8 @@ def ask(
 ) -> Answer:
     """One HTTP request by a user (``NOBODY``: whom nobody could authenticate). ``handle`` runs a Request through the world's line."""
     url = reading.text_of(url)
+    if headers:
+        headers = {_HEADERS.get(name.lower(), name): text for name, text in headers.items()}
     accept = headers.get("Accept", "")
     if body is not None and not isinstance(body, (str, bytes)):
         body = reading.json_copy(body)
@@ -68,25 +73,19 @@ def ask(
     if response.code < 400 and isinstance(answer, dict) and request.resource:
         answer = shown(request, answer, accept, now_ns, url)
     elif request.verb == "watch" and isinstance(answer, list):
-        watched = [_watched(server, request, event, as_event=as_event) for event in answer]
+        watched = [_watched(server, event) for event in answer]
         answer = private([_shaped_event(request, event, accept, now_ns, url, first=number == 0) for number, event in enumerate(watched)])
     return Answer(response.code, answer, tuple(response.warnings), audit_id)
 
 
 def shown(request: Request, answer: Object, accept: str, now_ns: int, url: str) -> Object:
     """An object that has its managedFields, in the version, the group and the form in which the client wants it."""
-    answer = _versioned(request, answer)
-    if request.resource == "events" and http.parse_path(url).group == events.GROUP:
-        answer = _as_event(answer)
     return _shaped(request, answer, accept, now_ns, url)
 
 
-def _watched(server: ApiServer, request: Request, event: Object, *, as_event: bool) -> Object:
-    """A watch event with its object as a GET would show it."""
-    if event["type"] == "ERROR":
-        return event
-    obj = _versioned(request, server.present(event["object"]))
-    return {**event, "object": _as_event(obj) if as_event else obj}
+def _watched(server: ApiServer, event: Object) -> Object:
+    """A watch event with its object as it leaves by this door."""
+    return event if event["type"] == "ERROR" else {**event, "object": server.present(event["object"])}
 
 
 def _shaped_event(request: Request, event: Object, accept: str, now_ns: int, url: str, *, first: bool) -> Object:
@@ -98,14 +97,15 @@ def _shaped_event(request: Request, event: Object, accept: str, now_ns: int, url
 
 
 def _shaped(request: Request, answer: Object, accept: str, now_ns: int, url: str) -> Object:
-    """The answer as a Table, or its metadata alone, if the client would rather have that."""
+    """The answer in the version and group that was asked for; as a Table, or its metadata alone, if the client would rather have that."""
     if "metadata" not in answer or answer.get("kind") == "Status":
         return answer
     if discovery.is_table(accept):
         kind = registry.by_resource(request.resource)
         if answer.get("kind") not in (kind.kind, f"{kind.kind}List"):
             return answer
-        return table(kind, answer, now_ns, http.parse_path(url).query.get("includeObject", [""])[0])
+        return _tabled(request, kind, answer, now_ns, url)
+    answer = _versioned(request, answer, url)
     wanted = accept.partition(",")[0]
     if "as=PartialObjectMetadata" not in wanted or "g=meta.k8s.io" not in wanted:
         return answer
@@ -113,6 +113,16 @@ def _shaped(request: Request, answer: Object, accept: str, now_ns: int, url: str
         return {**_PARTIAL, "metadata": answer["metadata"]}
     items = [{"metadata": item["metadata"]} for item in answer["items"]]
     return {**_PARTIAL, "kind": "PartialObjectMetadataList", "metadata": answer["metadata"], "items": items}
+
+
+def _tabled(request: Request, kind: Kind, answer: Object, now_ns: int, url: str) -> Object:
+    """Cells are of what is stored, whatever version was asked for; the objects beside them are of that version."""
+    include = http.parse_path(url).query.get("includeObject", [""])[0]
+    found = table(kind, answer, now_ns, include)
+    api_version = _asked_version(request, kind, url)
+    if api_version != kind.api_version and include == "Object":
+        found["rows"] = [{**row, "object": conversion.shown(kind, row["object"], api_version)} for row in found["rows"]]
+    return found
 
 
 _PARTIAL = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
@@ -132,15 +142,33 @@ def _check_accept(accept: str, url: str) -> None:
             raise status.bad_request(f"Unable to convert to Table as requested: {error.text()}")
 
 
-def _versioned(request: Request, answer: Object) -> Object:
-    """The answer says the version that was asked for."""
+def _asked_version(request: Request, kind: Kind, url: str) -> str:
+    """The apiVersion in which the client wants a kind: that of its path, which is another group for an Event of events.k8s.io."""
+    path = http.parse_path(url)
+    if path.group != kind.group and f"{path.group}/{path.version}" in kind.conversions:
+        return f"{path.group}/{path.version}"
+    version = request.version or kind.versions[0]
+    return f"{kind.group}/{version}" if kind.group else version
+
+
+def _versioned(request: Request, answer: Object, url: str) -> Object:
+    """An object or a list of the request's kind in the version that was asked for; any other answer as it is."""
     try:
         kind = registry.by_resource(request.resource)
     except KeyError:
         return answer
-    if not request.version or request.version == kind.versions[0] or answer.get("apiVersion") != kind.api_version:
+    api_version = _asked_version(request, kind, url)
+    if answer.get("apiVersion") != kind.api_version and "items" not in answer:
         return answer
-    return {**answer, "apiVersion": f"{kind.group}/{request.version}" if kind.group else request.version}
+    if answer.get("kind") == kind.kind and api_version != kind.api_version:
+        return conversion.shown(kind, answer, api_version)
+    if answer.get("kind") != f"{kind.kind}List" or api_version == kind.api_version:
+        return answer
+    if api_version not in kind.conversions:
+        return {**answer, "apiVersion": api_version}
+    items = [conversion.shown(kind, {"apiVersion": kind.api_version, "kind": kind.kind, **item}, api_version) for item in answer["items"]]
+    bare = [{name: part for name, part in item.items() if name not in ("kind", "apiVersion")} for item in items]
+    return {**answer, "apiVersion": api_version, "items": bare}
 
 
 # -- events.k8s.io: the same stored objects under other names -------------------------------------------------------------
@@ -164,14 +192,3 @@ def _as_core(url: str, body: Any) -> tuple[str, Any]:
 def _core_selector(text: str) -> str:
     """upstream: pkg/apis/events/v1/conversion.go AddFieldLabelConversionsForEvent."""
     return text.replace("regarding.", "involvedObject.").replace("reportingController", "reportingComponent")
-
-
-def _as_event(answer: Object) -> Object:
-    if answer.get("kind") == "Event":
-        return events.from_core(answer)
-    if answer.get("kind") == "EventList":
-        items = [
-            {name: part for name, part in events.from_core(item).items() if name not in ("kind", "apiVersion")} for item in answer["items"]
-        ]
-        return {**answer, "apiVersion": f"{events.GROUP}/{events.VERSION}", "items": items}
-    return answer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from duckdb import DuckDBPyConnection
 
-from kubelab.auditlog.events import HELD, VIEWED
+from kubelab.auditlog.events import VIEWED, lacking
 from kubelab.auditlog.schema import CALLS
 
 #: The weight of a stage: Panic and ResponseComplete end a call; a source without stages (GKE) tells of ended calls.
@@ -17,11 +17,12 @@ _RANK = "CASE stage " + " ".join(f"WHEN '{stage}' THEN {rank}" for stage, rank i
 _ENDED = "stage IN ('ResponseComplete', 'Panic')"
 _STAGES = ", ".join(f"CASE WHEN bool_or(stage = '{stage}') THEN '{stage}' END" for stage in RANK)
 #: Two events that agree in these are the same event.
-_SAME = "hash(audit_id, uri, stage, received, started, completed, level, verb, code)"
-_NARROW = f"rowid AS row, key, {_SAME} AS same, server, stage, received, started, completed, has_request, has_response, bytes"
+_SAME = "hash(key, stage, received, started, completed, level, verb, code)"
+_NARROW = f"rowid AS row, key, {_SAME} AS same, server, stage, received, started, completed, bytes"
+_BODIES, _NO_BODIES = "has_request, has_response", "NULL::BOOLEAN AS has_request, NULL::BOOLEAN AS has_response"
 
 _SEVERAL = "CREATE OR REPLACE TEMP TABLE several AS SELECT key FROM held WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1"
-_STAGED = f"CREATE OR REPLACE TEMP TABLE staged AS SELECT {_NARROW} FROM held WHERE key IN (FROM several)"
+_STAGED = f"CREATE OR REPLACE TEMP TABLE staged AS SELECT {_NARROW}, %s FROM held WHERE key IN (FROM several)"
 #: A retried batch, overlapping exports: of two the one whose server is known stays.
 _ONCE = "SELECT DISTINCT ON (key, same) * FROM staged ORDER BY key, same, server DESC, row"
 #: A client may send the same Audit-ID with all its calls: where two of them have ended, the time of receipt tells them apart.
@@ -33,22 +34,28 @@ _MERGED = f"""CREATE OR REPLACE TEMP TABLE merged AS SELECT arg_max(row, rank) A
 #: Rows written anew and the old ones dropped: several times as fast as an update of their columns.
 _TOLD = {name: f"m.{name}" for name in ("stages", "started", "completed", "has_request", "has_response", "bytes")}
 _TOLD["received"] = "coalesce(h.received, m.received)"
-_TELL = f"""INSERT INTO held BY NAME SELECT {", ".join(f"{_TOLD.get(name, f'h.{name}')} AS {name}" for name in HELD)}
-    FROM held h JOIN merged m ON h.rowid = m.row"""
+_TELL = "INSERT INTO held BY NAME SELECT %s FROM held h JOIN merged m ON h.rowid = m.row"
 _DROP = "DELETE FROM held WHERE rowid IN (SELECT row FROM staged)"
-_COLUMNS = ", ".join(f"{VIEWED[name]} AS {name}" if name in VIEWED else name for name in CALLS)
-_VIEW = f"CREATE OR REPLACE VIEW calls AS SELECT {_COLUMNS} FROM held"
 
 
 def collapse(con: DuckDBPyConnection) -> int:
     """Make ``calls`` from the events in ``held``; returns how many events were exact duplicates."""
     doubles = 0
+    held = [name for (name,) in con.execute("SELECT column_name FROM (DESCRIBE held)").fetchall()]
     con.execute(_SEVERAL)
     if con.execute("SELECT count(*) FROM several").fetchall()[0][0]:
-        for statement in (_STAGED, _MERGED, _TELL, _DROP):
+        told = ", ".join(f"{_TOLD.get(name, f'h.{name}')} AS {name}" for name in held)
+        for statement in (_STAGED % (_BODIES if "has_request" in held else _NO_BODIES), _MERGED, _TELL % told, _DROP):
             con.execute(statement)
         doubles = con.execute("SELECT (SELECT count(*) FROM staged) - (SELECT coalesce(sum(events), 0) FROM merged)").fetchall()[0][0]
         con.execute("DROP TABLE staged; DROP TABLE merged")
     con.execute("DROP TABLE several")
-    con.execute(_VIEW)
+    columns = ", ".join(f"{_seen(name, held)} AS {name}" for name in CALLS)
+    con.execute(f"CREATE OR REPLACE VIEW calls AS SELECT {columns} FROM held")
     return int(doubles)
+
+
+def _seen(name: str, held: list[str]) -> str:
+    if name in held:
+        return name
+    return VIEWED[name] if name in VIEWED and (name != "source_ip" or "source_ips" in held) else lacking(name)

@@ -6,7 +6,8 @@ no apiGroup in its objectRef, and 1.7's has other names for the two times.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
+from typing import Any
 
 from kubelab.auditlog.schema import CALLS
 
@@ -36,7 +37,19 @@ EVENT = {
     "metadata": {"creationTimestamp": "VARCHAR"},
     "annotations": "JSON",
 }
-STRUCTURE = json.dumps(EVENT)
+
+
+def structure(kind: Any) -> str:
+    """A type as DuckDB writes it."""
+    if isinstance(kind, str):
+        return kind
+    if isinstance(kind, list):
+        return f"{structure(kind[0])}[]"
+    return "STRUCT(" + ", ".join(f'"{name}" {structure(each)}' for name, each in kind.items()) + ")"
+
+
+#: The fields with their types, as ``read_json`` takes them.
+FIELDS = ", ".join(f"'{name}': '{structure(kind)}'" for name, kind in EVENT.items())
 
 LONG_RUNNING_VERBS = ("watch", "proxy")
 LONG_RUNNING_SUBRESOURCES = ("attach", "exec", "proxy", "log", "portforward")
@@ -52,11 +65,38 @@ VIEWED = {
     "path": "split_part(uri, '?', 1)",
     "query": "CASE WHEN contains(uri, '?') THEN uri[strpos(uri, '?') + 1:] ELSE '' END",
     "long_running": f"coalesce(verb IN {LONG_RUNNING_VERBS} OR subresource IN {LONG_RUNNING_SUBRESOURCES} OR starts_with(uri, '/debug/pprof/'), false)",
-    "latency": "date_diff('microsecond', received, completed) / 1e6",
+    "latency": "CASE WHEN coarse AND received = completed THEN NULL ELSE date_diff('microsecond', received, completed) / 1e6 END",
 }
 #: What a row has beside the columns of a call: which call it may belong to, and whether it is an event at all.
-OWN = {"key": "UBIGINT", "plain": "BOOLEAN"}
+#: ``coarse``: its times are whole seconds (v1alpha1, v1beta1 of old), so that what ended within its second has no latency that is known.
+OWN = {"key": "UBIGINT", "plain": "BOOLEAN", "coarse": "BOOLEAN"}
 HELD = {**{name: kind for name, kind in CALLS.items() if name not in VIEWED}, **OWN}
+
+
+#: Columns that most questions need, and that cost little: ``scan`` holds these first, and the others once a question needs them.
+FIRST = """server file bytes level stage stages received started completed code verb username impersonated user_agent
+    api_group api_version resource subresource namespace name uri reason key plain coarse""".split()
+#: The fields of an event that these need.
+FIRST_FIELDS = {
+    **{name: EVENT[name] for name in EVENT if name not in ("sourceIPs", "requestObject", "responseObject", "annotations")},
+    "user": {"username": "VARCHAR"},
+    "impersonatedUser": {"username": "VARCHAR"},
+    "objectRef": dict.fromkeys(("resource", "namespace", "name", "apiGroup", "apiVersion", "subresource"), "VARCHAR"),
+    "responseStatus": {"reason": "VARCHAR", "code": "INTEGER"},
+}
+_LACKS = "kubelab-lacks"
+
+
+def lacking(name: str) -> str:
+    """A column that is not held yet: it fails where its values are needed, and only there."""
+    return f"CAST([('{_LACKS} {name} ' || coalesce(stage, ''))::TINYINT::VARCHAR] AS {CALLS[name]})" if CALLS[name].endswith("[]") else (
+        f"CAST(('{_LACKS} {name} ' || coalesce(stage, ''))::TINYINT AS {CALLS[name]})"
+    )
+
+
+def lacks(error: Exception) -> bool:
+    """Whether a query failed for want of a column that is not held yet."""
+    return _LACKS in str(error)
 
 
 def _instant(field: str) -> str:
@@ -115,6 +155,7 @@ _IN_LINE = {
     "file": "file",
     "line": "line",
     "stage_time": f"coalesce({_instant('e.stageTimestamp')}, {_instant('e.metadata.creationTimestamp')})",
+    "coarse": "e.requestReceivedTimestamp IS NULL AND e.stageTimestamp IS NULL",
     "plain": "coalesce(e.kind = 'Event' AND starts_with(e.apiVersion, 'audit.k8s.io/'), false)",
 }
 
@@ -128,8 +169,11 @@ _DERIVED = {
 }
 
 
-def flat(lines: str) -> str:
-    """The query that makes rows of ``held`` from a relation ``(server, file, line, bytes, e)``, ``e`` of the structure above."""
-    in_line = ", ".join(f"{what} AS {name}" for name, what in _IN_LINE.items())
-    columns = ", ".join(f"{_DERIVED[name]} AS {name}" if name in _DERIVED else name for name in HELD)
-    return f"SELECT {columns} FROM (SELECT {in_line} FROM (SELECT *, {_MARKS} AS marks FROM ({lines})))"
+def flat(lines: str, names: Iterable[str] = tuple(HELD)) -> str:
+    """The query that makes rows of ``held`` (or of some of its columns) from a relation of ``server, file, line, bytes`` and the fields of EVENT
+    (or those that the columns need)."""
+    wanted = {*names, "audit_id", "uri", "stage", "stage_time"}
+    in_line = ", ".join(f"{what} AS {name}" for name, what in _IN_LINE.items() if name in wanted)
+    columns = ", ".join(f"{_DERIVED[name]} AS {name}" if name in _DERIVED else name for name in names)
+    marked = f"SELECT *, {_MARKS} AS marks FROM ({lines}) AS e" if "decision" in wanted else lines
+    return f"SELECT {columns} FROM (SELECT {in_line} FROM ({marked}) AS e)"

@@ -15,7 +15,7 @@ import orjson
 from duckdb import DuckDBPyConnection
 
 from kubelab.auditlog import files
-from kubelab.auditlog.events import EVENT, HELD, flat
+from kubelab.auditlog.events import EVENT, FIELDS, HELD, flat
 from kubelab.auditlog.unwrap import Unwrapper
 from kubelab.auditlog.unwrap.reader import Reader
 
@@ -89,7 +89,7 @@ def of_pieces(name: str, pieces: Iterator[files.Piece], tally: Tally) -> Iterato
                 tally.problem(name, line, found.kind, found.what, excerpt)
             else:
                 tally.events += 1
-                yield Event(found.server, name, line, size, found.event)
+                yield Event(found.server, name, line, size, sized(found.event)[0])
     except EOFError as cut:
         tally.problem(name, reader.last + 1, "damaged", str(cut), b"")
     tally.lines += reader.lines
@@ -101,7 +101,7 @@ def of_dicts(events: Iterable[dict[str, Any]], tally: Tally) -> Iterator[Event]:
     for number, event in enumerate(events, 1):
         tally.lines += 1
         try:
-            event, size = _sized(event)
+            event, size = sized(event)
         except (ValueError, TypeError, RecursionError) as error:
             tally.problem("", number, "damaged", f"no JSON: {error}", repr(event)[:_EXCERPT].encode(errors="replace"))
             continue
@@ -113,7 +113,7 @@ def of_dicts(events: Iterable[dict[str, Any]], tally: Tally) -> Iterator[Event]:
                 yield Event(found.server, "", number, size, found.event)
 
 
-def _sized(event: dict[str, Any]) -> tuple[dict[str, Any], int]:
+def sized(event: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """A dict as a line of a log would have it, and the length of that line: half characters and huge numbers are not what they were."""
     try:
         return event, len(orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS))
@@ -122,25 +122,17 @@ def _sized(event: dict[str, Any]) -> tuple[dict[str, Any], int]:
         return orjson.loads(line), len(line)
 
 
-def structure(kind: Any) -> str:
-    if isinstance(kind, str):
-        return kind
-    if isinstance(kind, list):
-        return f"{structure(kind[0])}[]"
-    return "STRUCT(" + ", ".join(f'"{name}" {structure(each)}' for name, each in kind.items()) + ")"
-
-
-def prepare(con: DuckDBPyConnection) -> None:
-    """An empty table ``held``."""
+def prepare(con: DuckDBPyConnection, names: Iterable[str] = tuple(HELD)) -> None:
+    """An empty table ``held``, of all columns or of some."""
     con.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
-    con.execute(f"CREATE TABLE held ({', '.join(f'{name} {kind}' for name, kind in HELD.items())})")
+    con.execute(f"CREATE OR REPLACE TABLE held ({', '.join(f'{name} {HELD[name]}' for name in names)})")
 
 
 def load(con: DuckDBPyConnection, found: Iterable[Event]) -> None:
     """Put events into the table, by way of a temporary file of plain lines, a batch at a time."""
-    columns = "{" + ", ".join(f"'{column}': '{kind}'" for column, kind in {**_ROW, "e": structure(EVENT)}.items()) + "}"
+    columns = "{" + ", ".join(f"'{column}': '{kind}'" for column, kind in _ROW.items()) + f", {FIELDS}}}"
     handle, name = tempfile.mkstemp(suffix=".jsonl")
-    lines = f"SELECT * FROM read_json('{name}', format='newline_delimited', columns={columns}, maximum_object_size={_LONGEST})"
+    lines = f"SELECT * FROM read_json('{name}', format='newline_delimited', ignore_errors=true, columns={columns}, maximum_object_size={_LONGEST})"
     events = iter(found)
     try:
         with os.fdopen(handle, "wb") as out:
@@ -161,5 +153,5 @@ def _row(each: Event) -> bytes:
     for body in ("requestObject", "responseObject"):
         if event.get(body) is not None:
             event[body] = True
-    row = {"server": each.server, "file": each.file, "line": each.line, "bytes": each.bytes, "e": event}
+    row = {"server": each.server, "file": each.file, "line": each.line, "bytes": each.bytes, **event}
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS)

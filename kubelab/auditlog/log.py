@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 import duckdb
 import pandas as pd
 
+from kubelab.auditlog.events import lacks
 from kubelab.auditlog.intake import Event, Tally
 from kubelab.auditlog.schema import CALLS
 
@@ -57,21 +58,46 @@ class AuditLog:
         duplicates: int,
         again: Callable[[list[str], list[str]], Iterator[Event]],
         folder: str | None = None,
+        rest: Callable[[], tuple[Tally, int]] | None = None,
     ) -> None:
         self._con = con
         self._again = again
-        self._problems = tally.problems
         self._end = weakref.finalize(self, _removed, con, folder)
-        calls = con.execute("SELECT count(*) FROM calls").fetchall()[0][0]
+        self._rest = rest
+        self._begun = False
+        self._count(tally, duplicates)
+
+    def _count(self, tally: Tally, duplicates: int) -> None:
+        self._problems = tally.problems
+        calls = self._con.execute("SELECT count(*) FROM calls").fetchall()[0][0]
         self.counts = Counts(tally.lines, tally.events, calls, duplicates, tally.skipped, tally.damaged)
 
     def sql(self, query: str, **params: Any) -> pd.DataFrame:
         """The answer of DuckDB to a query over the table ``calls``; ``$name`` in it takes the parameter of that name. Times are UTC."""
+        if self._begun:
+            self._load()
+        try:
+            return self._asked(query, params)
+        except duckdb.ConversionException as error:
+            if self._rest is None or not lacks(error):
+                raise
+        self._load()
+        return self._asked(query, params)
+
+    def _asked(self, query: str, params: dict[str, Any]) -> pd.DataFrame:
         cursor = self._con.cursor().execute(query, params or None)
         return typed(cursor.df(), [(name, str(kind)) for name, kind, *_ in cursor.description])
 
+    def _load(self) -> None:
+        """Read the columns that ``scan`` has left for later; an interruption in the middle means to begin again."""
+        if self._rest is not None:
+            self._begun = True
+            self._count(*self._rest())
+            self._rest, self._begun = None, False
+
     def calls(self) -> pd.DataFrame:
         """All calls, in order of receipt; text with few values as categories. The frame is in memory, whatever ``scan`` was allowed."""
+        self._load()
         con = self._con
         (limit,) = con.execute("SELECT current_setting('memory_limit')").fetchall()[0]
         columns = []
@@ -104,6 +130,7 @@ class AuditLog:
 
         Each is a dict: audit_id, server, received (ISO text), verb, uri, resource, subresource, namespace, name, code, request_object, response_object.
         """
+        self._load()
         rows = (
             self._con.cursor()
             .execute(f"SELECT audit_id, file FROM calls WHERE audit_id IS NOT NULL AND ({where})", params or None)

@@ -6,6 +6,7 @@ about a file, Python alone reads it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ import msgspec
 import orjson
 
 from kubelab.auditlog import files
-from kubelab.auditlog.events import STRUCTURE, flat
-from kubelab.auditlog.intake import Event, Tally, load, of_file, of_pieces
+from kubelab.auditlog.events import EVENT, FIRST, FIRST_FIELDS, flat
+from kubelab.auditlog.intake import Event, Tally, load, of_file, of_pieces, sized
 from kubelab.auditlog.unwrap.shapes import MERGED
 
 _SNIFFED = 50
@@ -80,18 +81,40 @@ def read(con: duckdb.DuckDBPyConnection, paths: list[Path], tally: Tally) -> lis
     return left
 
 
+def first(con: duckdb.DuckDBPyConnection, paths: list[Path], tally: Tally) -> bool:
+    """Put the columns FIRST of plain files into ``held``; false unless every line of them is an event."""
+    packing = files.packing(paths[0])
+    if any(files.packing(path) != packing for path in paths[1:]):
+        return False
+    lines = _lines(paths, packing, FIRST_FIELDS)
+    try:
+        con.execute(f"INSERT INTO held BY NAME {flat(lines, FIRST)}")
+    except duckdb.Error:
+        return False
+    ((events, odd),) = con.execute("SELECT count(*), count(*) FILTER (NOT plain) FROM held").fetchall()
+    tally.lines, tally.events = events, events
+    return not odd
+
+
 def objects(paths: list[Path], packing: str) -> str:
     """The relation ``(json, filename)`` of the lines of files."""
-    names = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-    return f"read_ndjson_objects([{names}], filename=true, ignore_errors=true, compression='{packing}')"
+    return f"read_ndjson_objects([{_names(paths)}], filename=true, ignore_errors=true, compression='{packing}')"
+
+
+def _lines(paths: list[Path], packing: str, fields: dict[str, Any]) -> str:
+    """The relation of the lines of files: where each stands, its length, and fields of the event."""
+    transformed = f"json_transform(json, '{json.dumps(fields)}') AS e"
+    rows = f"SELECT filename AS file, strlen(json) AS bytes, {transformed} FROM {objects(paths, packing)}"
+    return f"SELECT '' AS server, file, NULL::BIGINT AS line, bytes, e.* FROM ({rows})"
+
+
+def _names(paths: list[Path]) -> str:
+    return ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
 
 
 def _insert(con: duckdb.DuckDBPyConnection, paths: list[Path], packing: str) -> bool:
     """Have DuckDB read files, all or none; false if it cannot: a cut end, a line too long for it."""
-    lines = (
-        f"SELECT '' AS server, filename AS file, NULL::BIGINT AS line, strlen(json) AS bytes, "
-        f"json_transform(json, '{STRUCTURE}') AS e FROM {objects(paths, packing)}"
-    )
+    lines = _lines(paths, packing, EVENT)
     try:
         con.execute(f"INSERT INTO held {flat(lines)}")
     except duckdb.Error:
@@ -143,6 +166,7 @@ def bodies(con: duckdb.DuckDBPyConnection, paths: list[Path], audit_ids: list[st
             cursor = con.cursor().execute(query, [audit_ids])
             while batch := cursor.fetchmany(1000):
                 for (line,) in batch:
-                    yield Event("", str(path), None, len(line), orjson.loads(line))
+                    event, size = sized(json.loads(line) if "\\u" in line else orjson.loads(line))
+                    yield Event("", str(path), None, size, event)
         except duckdb.Error:
             yield from (each for each in of_file(path, Tally()) if each.event.get("auditID") in audit_ids)

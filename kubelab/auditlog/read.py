@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ import duckdb
 
 from kubelab.auditlog import files, intake, plain
 from kubelab.auditlog.collapse import collapse
+from kubelab.auditlog.events import FIRST
 from kubelab.auditlog.log import AuditLog
 from kubelab.auditlog.taking import take
 
 #: What DuckDB may use in ``scan``, beside Python and the buffers of its reader.
 MEMORY = "300MB"
+#: From this size on ``scan`` reads the columns that most questions need first, and the others once a question needs them.
+LARGE = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,30 @@ def scan(source: Any, *, client: Any = None, memory: str = MEMORY) -> AuditLog:
 
 
 def _taken(con: duckdb.DuckDBPyConnection, source: Source, folder: str | None, client: Any = None) -> AuditLog:
+    if folder is not None and client is None and not source.dicts and _is_large(source.paths):
+        tally = intake.Tally()
+        intake.prepare(con, FIRST)
+        if plain.first(con, source.paths, tally):
+            duplicates = collapse(con)
+            return AuditLog(con, tally, duplicates, partial(_again, con, source, source.paths), folder, partial(_loaded, con, source))
+    tally, duplicates, by_duckdb = _whole(con, source, client)
+    return AuditLog(con, tally, duplicates, partial(_again, con, source, by_duckdb), folder)
+
+
+def _is_large(paths: list[Path]) -> bool:
+    """Whether these are plain files, without packing, of which reading a part first saves time."""
+    if sum(path.stat().st_size for path in paths) < LARGE:
+        return False
+    return all(files.packing(path) == "none" and plain.is_plain(path, "none") for path in paths)
+
+
+def _loaded(con: duckdb.DuckDBPyConnection, source: Source) -> tuple[intake.Tally, int]:
+    tally, duplicates, _ = _whole(con, source)
+    return tally, duplicates
+
+
+def _whole(con: duckdb.DuckDBPyConnection, source: Source, client: Any = None) -> tuple[intake.Tally, int, list[Path]]:
+    """All columns of a source in ``calls``: what came in, how many duplicates were in it, and the files that DuckDB could read."""
     intake.prepare(con)
     tally = intake.Tally()
     if client is None:
@@ -65,17 +93,18 @@ def _taken(con: duckdb.DuckDBPyConnection, source: Source, folder: str | None, c
 
         by_duckdb = take_spread(con, source.paths, tally, client)
         take(con, [], source.dicts, tally)
-    others = [path for path in source.paths if path not in by_duckdb]
-    duplicates = collapse(con)
+    return tally, collapse(con), by_duckdb
 
-    def again(audit_ids: list[str], names: list[str]) -> Iterator[intake.Event]:
-        wanted = set(audit_ids)
-        yield from plain.bodies(con, [path for path in by_duckdb if str(path) in names], audit_ids)
-        asked = [path for path in others if str(path) in names]
-        slowly = chain(*(intake.of_file(path, intake.Tally()) for path in asked), intake.of_dicts(source.dicts, intake.Tally()))
-        yield from (each for each in slowly if each.event.get("auditID") in wanted)
 
-    return AuditLog(con, tally, duplicates, again, folder)
+def _again(
+    con: duckdb.DuckDBPyConnection, source: Source, by_duckdb: list[Path], audit_ids: list[str], names: list[str]
+) -> Iterator[intake.Event]:
+    """The events of some calls, by a second pass over the files that they are in."""
+    wanted = set(audit_ids)
+    yield from plain.bodies(con, [path for path in by_duckdb if str(path) in names], audit_ids)
+    asked = [path for path in source.paths if path not in by_duckdb and str(path) in names]
+    slowly = chain(*(intake.of_file(path, intake.Tally()) for path in asked), intake.of_dicts(source.dicts, intake.Tally()))
+    yield from (each for each in slowly if each.event.get("auditID") in wanted)
 
 
 def source_of(source: Any) -> Source:

@@ -29,7 +29,8 @@ def each(cluster: Cluster, source: Any, namespace: str, verb: str, options: Opti
         reference = _reference(document, namespace)
         name = reference.name if verb == "update" else ""
         target = Reference(reference.kind, reference.namespace, name)
-        return handle._owned(handle._call(verb, target, body=document.object, options=options, place=document.place))
+        version = _version(reference, document.object)
+        return handle._owned(handle._call(verb, target, body=document.object, options=options, place=document.place, version=version))
 
     return _all_or_nothing(cluster, source, one, keep_going=False)
 
@@ -43,9 +44,8 @@ def apply(cluster: Cluster, source: Any, namespace: str, *, server_side: bool, k
             raise ApiError(_required_name(reference, document.object), document.place)
         if server_side:
             chosen = options._replace(field_manager=options.field_manager or "kubectl")
-            return handle._owned(
-                handle._call("patch", reference, body=document.object, patch_type="apply", options=chosen, place=document.place)
-            )
+            more = {"patch_type": "apply", "options": chosen, "place": document.place, "version": _version(reference, document.object)}
+            return handle._owned(handle._call("patch", reference, body=document.object, **more))
         return _client_side(handle, reference, document, options._replace(field_manager="kubectl-client-side-apply", force=None))
 
     return _all_or_nothing(cluster, source, one, keep_going=keep_going)
@@ -128,9 +128,12 @@ def _client_side(cluster: Cluster, reference: Reference, document: Document, opt
         if error.code != 404:
             raise
         target = Reference(reference.kind, reference.namespace, "")
-        return cluster._owned(cluster._call("create", target, body=modified, options=options, place=document.place, agent="kubectl"))
-    original = configuration_of(current) or None
+        more = {"options": options, "place": document.place, "agent": "kubectl", "version": _version(reference, modified)}
+        return cluster._owned(cluster._call("create", target, body=modified, **more))
     kind = reference.kind
+    if (conversion := kind.conversions.get(modified["apiVersion"])) is not None:
+        current = conversion.from_stored(current)
+    original = configuration_of(current) or None
     version = str(modified["apiVersion"]).rpartition("/")[2]
     shape = schema.for_kind(kind.group, version, kind.kind)
     patch = three_way.patch(original, modified, current, shape)
@@ -145,8 +148,15 @@ def _client_side(cluster: Cluster, reference: Reference, document: Document, opt
             options=options,
             place=document.place,
             agent="kubectl",
+            version=_version(reference, modified),
         )
     )
+
+
+def _version(reference: Reference, obj: Object) -> str:
+    """The version to name in the call: of an object that its kind has to convert; else "", what is stored."""
+    api_version = obj["apiVersion"]
+    return str(api_version).rpartition("/")[2] if api_version in reference.kind.conversions else ""
 
 
 def _annotated(document: Document, reference: Reference) -> Object:

@@ -16,17 +16,19 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver.audit.recording import Audit
-from kubelab.cluster import faults
+from kubelab.cluster import autoscaler, faults, leaders, scheduling
 from kubelab.controllers import registry as controllers
+from kubelab.engine import trouble
 from kubelab.engine.engine import Engine
+from kubelab.engine.runner import Runner
 from kubelab.kubelet import for_node
-from kubelab.scheduler.scheduler import SCHEDULER
+from kubelab.scheduler.extender import Extender
 from kubelab.storage import registry as storage
 from kubelab.store.log import CallRecord, Manager
 from kubelab.store.state import State
@@ -78,7 +80,9 @@ def _lines(cluster: Cluster) -> Iterator[Any]:
         "trailing": engine.trailing.revision,
         "lagging": {name: state.revision for name, state in engine.lagging.items()},
         "timing": asdict(engine.timing),
+        **({"cores": engine.cores.free_ns} if engine.cores is not None else {}),
         "faults": encode(engine.server.faults),
+        **({"trouble": encode(engine.trouble)} if engine.trouble else {}),
         **({"audit": encode(audit.state())} if (audit := engine.server.audit) is not None else {}),
     }
     for commit in engine.store.log.commits:
@@ -95,11 +99,14 @@ def _lines(cluster: Cluster) -> Iterator[Any]:
     yield ["w", engine.wakes.sequence, encode([list(wake) for wake in engine.wakes.heap])]
 
 
-def load(path: str | Path) -> Cluster:
-    """Read a world that ``save`` wrote; ArchiveError says what is wrong with the file."""
+def load(path: str | Path, *, extenders: Sequence[Extender] = ()) -> Cluster:
+    """Read a world that ``save`` wrote; ArchiveError says what is wrong with the file.
+
+    ``extenders``: who answers for the scheduler's extenders; their callables are not in the file.
+    """
     header, *lines = _read(Path(path))
     try:
-        return _restored(header, lines)
+        return _restored(header, lines, extenders)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ArchiveError(f"{path}: the file is damaged: {error}") from error
 
@@ -142,7 +149,7 @@ def _read(path: Path) -> list[Any]:
     raise ArchiveError(f"{path}: the file is truncated after {len(lines)} lines")
 
 
-def _restored(header: dict[str, Any], lines: list[Any]) -> Cluster:
+def _restored(header: dict[str, Any], lines: list[Any], extenders: Sequence[Extender]) -> Cluster:
     from kubelab.cluster.handle import Cluster, World
 
     names = {item.name for item in fields(Timing)}
@@ -155,11 +162,14 @@ def _restored(header: dict[str, Any], lines: list[Any]) -> Cluster:
     )
     engine.streams.state.update(header["streams"])
     engine.now_ns, engine.moving, engine.wake = header["now_ns"], header["moving"], header["wake"]
+    if engine.cores is not None:
+        engine.cores.free_ns[:] = header["cores"]
     engine.server.faults = decode(header["faults"])
+    engine.trouble = decode(header.get("trouble", {}))
     if "audit" in header:
         engine.server.audit = Audit.restored(decode(header["audit"]), header["release"])
     _restore_log(engine, header, lines)
-    _restore_parts(engine, lines)
+    _restore_parts(engine, lines, extenders)
     engine.server.allocations.rebuild(list(engine.store.head.all("services").values()))
     return Cluster._of(World(engine, header["start_ns"]))
 
@@ -184,18 +194,26 @@ def _restore_log(engine: Engine, header: dict[str, Any], lines: list[Any]) -> No
     engine.lagging = states
 
 
-def _restore_parts(engine: Engine, lines: list[Any]) -> None:
+def _restore_parts(engine: Engine, lines: list[Any], extenders: Sequence[Extender]) -> None:
     engine.machines = {line[1]: decode(line[2]) for line in lines if line[0] == "m"}
-    for component in (*controllers.components(), *storage.components(), faults.CONTROLLER, SCHEDULER):
+    for component in (*controllers.components(), *storage.components(), faults.CONTROLLER, scheduling.loaded(engine, extenders)):
         engine.register(component)
     for name in engine.machines:
         if name:
-            for component in for_node(name):
+            for component in for_node(name, engine.timing):
                 engine.register(component)
-    ordered = {}
+    replicas = [line[1] for line in lines if line[0] == "r" and leaders.is_replica(line[1])]
+    if replicas:
+        leaders.register(engine, replicas)
+    if autoscaler.is_wanted(engine):
+        engine.register(autoscaler.CONTROLLER)
+    ordered: dict[str, Runner] = {}
+    number = 0
     for line in lines:
         if line[0] == "r":
             runner = ordered[line[1]] = engine.runners[line[1]]
+            runner.index = number
+            number += not getattr(runner.component, "silent", False)
             state = decode(line[2])
             log = engine.store.log
             owned = ((key, log.at(revision)) for key, revision in state["own"].items())
@@ -205,3 +223,4 @@ def _restore_parts(engine: Engine, lines: list[Any]) -> None:
             engine.wakes.sequence = line[1]
             engine.wakes.heap[:] = [tuple(wake) for wake in decode(line[2])]
     engine.runners = ordered
+    trouble.suspend(engine)

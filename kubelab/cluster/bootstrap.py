@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kubelab.apiserver.request import Request, Response, User
-from kubelab.cluster import faults
+from kubelab.cluster import faults, leaders
 from kubelab.cluster.clock import CLOCK
 from kubelab.cluster.errors import ApiError
 from kubelab.controllers import registry as controllers
+from kubelab.engine.component import Component
 from kubelab.engine.engine import Engine
 from kubelab.kinds.gates import refuse
 from kubelab.kinds.kind import Object
@@ -29,19 +30,26 @@ NOT_READY = "node.kubernetes.io/not-ready"  # put on every new node by TaintNode
 BOOT_NS = 30 * SECOND  # the cluster has been up for this long when the user gets it
 
 
-def start(engine: Engine, nodes: Sequence[Object], storage_class: str | None) -> None:
-    """Create the system's objects and nodes, start the components, and let them come to rest."""
+def start(
+    engine: Engine, nodes: Sequence[Object], storage_class: str | None, scheduler: Component = SCHEDULER, control_planes: int = 0
+) -> None:
+    """Create the system's objects and nodes, start the components, and let them come to rest.
+
+    ``control_planes``: replicas of the controller manager and the scheduler, of which leases choose a leader (0: no leases).
+    """
     for obj in (*system_objects(), CLOCK, *rbac.objects(), *([_storage_class(storage_class)] if storage_class else [])):
         create(engine, obj)
     for component in (*controllers.components(), *storage.components(), faults.CONTROLLER):
         engine.register(component)
-    engine.register(SCHEDULER)
+    engine.register(scheduler)
     for node in nodes:
         add_node(engine, node)
     for commit in engine.store.log.since(engine.trailing.revision):
         engine.trailing.apply(commit)  # what components list when they start
+    waiting = leaders.register(engine, leaders.names(control_planes)) if control_planes else {}
     for name in list(engine.runners):
-        engine.start(engine.runners[name])
+        if name not in waiting:
+            engine.start(engine.runners[name])
 
 
 def create(engine: Engine, obj: Object) -> Object:
@@ -74,7 +82,7 @@ def add_node(engine: Engine, node: Object) -> None:
     ready = {**created, "spec": {**created["spec"], "taints": taints}}
     _done(engine.handle(Request("update", "nodes", "", name, body=ready, user=SERVER, user_agent="kube-controller-manager")))
     engine.machines[name] = {}
-    for component in for_node(name):
+    for component in for_node(name, engine.timing):
         engine.register(component)
 
 

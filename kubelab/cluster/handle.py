@@ -14,16 +14,19 @@ from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Resp
 from kubelab.cluster import (
     applying,
     attaching,
+    autoscaler,
     bootstrap,
     clock,
     draining,
     explaining,
-    faults,
+    fault_objects,
+    leaders,
     looking,
     node_door,
     node_metrics,
     references,
     running,
+    scheduling,
 )
 from kubelab.cluster import why_not as reasons
 from kubelab.cluster.auditing import Auditing
@@ -38,6 +41,7 @@ from kubelab.engine.engine import Engine
 from kubelab.engine.plan import Plan
 from kubelab.kinds import registry
 from kubelab.kinds.kind import Object
+from kubelab.scheduler.extender import Extender
 from kubelab.world.clock import parse_rfc3339, to_datetime
 from kubelab.world.collector import held_off
 from kubelab.world.timing import Timing
@@ -84,6 +88,11 @@ class Cluster:
     storage_class: the name of the default StorageClass, or None for none.
     audit_policy: what the API server records of calls (``audit_events``): a Policy as a file, YAML text or dict, or the name of one level
         for all calls, such as ``"Metadata"``. None: nothing, as an API server without ``--audit-policy-file``.
+    scheduler_config: a KubeSchedulerConfiguration (profiles, plug-ins, weights, arguments) as a file, YAML text or dict.
+    extenders: scheduler extenders in Python, ``kl.Extender(filter=…, prioritize=…)``.
+    node_pools: pools for a cluster autoscaler, as ``autoscale`` takes them.
+    control_planes: replicas of ``kube-controller-manager`` and ``kube-scheduler``, of which a Lease each chooses the leader. None: one of each,
+        which works without a lease.
     """
 
     def __init__(
@@ -97,15 +106,19 @@ class Cluster:
         feature_gates: dict[str, bool] | None = None,
         storage_class: str | None = "standard",
         audit_policy: str | Path | Object | None = None,
+        scheduler_config: str | Path | Object | None = None,
+        extenders: Sequence[Extender] = (),
+        node_pools: Object | None = None,
+        control_planes: int | None = None,
     ) -> None:
         if release not in RELEASES:
             raise ValueError(f"release={release!r}: use one of {', '.join(RELEASES)}")
         if release == "1.7":
             raise NotImplementedError('release="1.7" is not built yet: use release="1.28"')
-        start_ns = parse_rfc3339(start)
+        start_ns, replicas = parse_rfc3339(start), leaders.check(control_planes)
         wanted = bootstrap.node_objects(nodes, start_ns - bootstrap.BOOT_NS)
         engine = bootstrap.engine(seed, start_ns - bootstrap.BOOT_NS, timing, release, feature_gates)
-        bootstrap.start(engine, wanted, storage_class)
+        bootstrap.start(engine, wanted, storage_class, scheduling.scheduler(engine, scheduler_config, extenders), replicas)
         running.advance(engine, start_ns)
         looking.introduce((Plan, Explanation, Answer, ApiError, Unsettled))
         self._world = World(engine, start_ns)
@@ -113,6 +126,8 @@ class Cluster:
             self._world.auditing.reload(audit_policy)
         self._user = ADMIN
         self._agent = USER_AGENT
+        if node_pools is not None:
+            self.autoscale(node_pools)
 
     @classmethod
     def _of(cls, world: World, user: User = ADMIN, agent: str = USER_AGENT) -> Cluster:
@@ -328,6 +343,16 @@ class Cluster:
         """The same cluster under another identity."""
         return Cluster._of(self._world, User(name, _authenticated(name, groups)), self._agent)
 
+    def autoscale(self, node_pools: Object, *, priorities: Object | str | None = None, **options: Any) -> Cluster:
+        """Let a cluster autoscaler add nodes of named pools when pods find no place, and take them away when they are not needed.
+
+        ``node_pools``: ``{"small": {"cpu": 4, "memory": "16Gi", "min": 0, "max": 10, "price": 0.2, "boot": "60s", "labels": {}, "taints": []}}``.
+        ``options``: upstream's flags, such as ``expander="least-waste"``, ``scale_down_unneeded_time="5m"``. ``priorities``: for the expander
+        ``priority``, ``{10: [".*"], 50: ["spot-.*"]}``.
+        """
+        autoscaler.install(self._engine, node_pools, priorities, options)
+        return self
+
     # -- why -------------------------------------------------------------------------------------------------------------
     def plan(self, reference: str | Object, *, namespace: str = "default") -> Plan:
         """What the component in charge of an object would do next, and because of what; nothing happens."""
@@ -346,9 +371,12 @@ class Cluster:
         return Rollout(self, references.parse(reference, namespace=namespace))
 
     def fault(self, kind: str, **fields: Any) -> ApiObject:
-        """Break something: ``c.fault("NodeCrash", nodes=["node-1"], duration="5m")``. Without a duration until the Fault is deleted."""
+        """Break something: ``c.fault("NodeCrash", nodes=["node-1"], duration="5m")``. Without a duration until the Fault is deleted.
+
+        The types, what each hits and its parameters: docs/faults.md. ValueError names a type or a target that is not there.
+        """
         engine = self._engine
-        obj = faults.fault_object(engine, kind, fields)
+        obj = fault_objects.fault_object(engine, kind, fields)
         return self._owned(self._call("create", references.parse(obj), body=obj))
 
     # -- looking ---------------------------------------------------------------------------------------------------------
@@ -394,9 +422,19 @@ class Cluster:
         """A page of a node's kubelet in the Prometheus text format: ``/metrics/resource``, ``/metrics/cadvisor``, ``/metrics/probes``, ``/metrics``."""
         return node_metrics.prometheus(self._engine, node, path)
 
-    def top(self, what: str = "pods", *, namespace: str | None = "default", selector: str = "", containers: bool = False) -> str:
-        """Usage of pods or nodes as ``kubectl top`` prints it, from metrics.k8s.io; ``MetricsUnavailable`` while there is none."""
-        return looking.top(self, what, namespace, selector, containers=containers)
+    def top(
+        self,
+        what: str = "pods",
+        *,
+        namespace: str | None = "default",
+        selector: str = "",
+        containers: bool = False,
+        sort_by: str = "",
+        total: bool = False,
+    ) -> str:
+        """Usage of pods or nodes as ``kubectl top`` prints it, from metrics.k8s.io; ``MetricsUnavailable`` while there is none. ``sort_by``:
+        cpu or memory, the largest first; ``total``: the sum of the pods below (``--sum``)."""
+        return looking.top(self, what, namespace, selector, containers=containers, sort_by=sort_by, total=total)
 
     @property
     def audit(self) -> Auditing:

@@ -24,9 +24,9 @@ def slis(cluster: Any) -> Any:
     return import_module("kubelab.auditlog.slis").of_cluster(cluster)
 
 
-def top(cluster: Any, what: str, namespace: str | None, selector: str, *, containers: bool) -> str:
+def top(cluster: Any, what: str, namespace: str | None, selector: str, **flags: Any) -> str:
     """``kubectl top``."""
-    return str(import_module("kubelab.cluster.top").top(cluster, what, namespace, selector, containers=containers))
+    return str(import_module("kubelab.cluster.top").top(cluster, what, namespace, selector, **flags))
 
 
 def html_of(shown: Any, now_ns: int) -> str:

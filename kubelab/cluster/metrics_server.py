@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from kubelab.cluster.node_metrics import machine_of
 from kubelab.cri.api import Sandbox
+from kubelab.engine import trouble
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
 from kubelab.kinds.metrics.points import RESOLUTION_NS, Kept, Point, Points, complete, store
@@ -94,9 +95,8 @@ class Door:
 def _reachable(engine: Engine, pods: Iterable[Object], nodes: Iterable[Object]) -> list[str]:
     """The nodes concerned whose kubelets answer."""
     names = [pod["spec"].get("nodeName") for pod in pods] + [node["metadata"]["name"] for node in nodes]
-    runners = ((name, engine.runners.get(f"kubelet/{name}")) for name in dict.fromkeys(names) if name)
     there = engine.store.head.all("nodes")
-    return [name for name, runner in runners if runner is not None and runner.alive and ("", name) in there]
+    return [name for name in dict.fromkeys(names) if name and ("", name) in there and trouble.reachable(engine, name)]
 
 
 # -- what a scrape reads --------------------------------------------------------------------------------------------------

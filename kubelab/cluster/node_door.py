@@ -9,6 +9,7 @@ from kubelab.apiserver import status
 from kubelab.apiserver.subresources.kubelet import KubeletUnreachable
 from kubelab.cluster import metrics_server, node_metrics
 from kubelab.cri.api import CriError
+from kubelab.engine import trouble
 from kubelab.engine.component import Scope
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
@@ -41,7 +42,7 @@ class Door:
         """The pod and its kubelet; a node that is down or unknown cannot be reached."""
         pod = self._engine.store.head.objects["pods"][(namespace, name)]
         runner = self._engine.runners.get(f"kubelet/{pod['spec'].get('nodeName')}")
-        if runner is None or not runner.alive:
+        if runner is None or not trouble.reachable(self._engine, pod["spec"]["nodeName"]):
             raise KubeletUnreachable(pod["spec"].get("nodeName") or "")
         return pod, self._engine.scope(runner, ())
 
@@ -87,8 +88,7 @@ class Door:
 
     def page(self, node: str, verb: str, path: str, query: Mapping[str, list[str]]) -> tuple[int, Any]:
         """One of a kubelet's own pages."""
-        runner = self._engine.runners.get(f"kubelet/{node}")
-        if runner is None or not runner.alive:
+        if not trouble.reachable(self._engine, node):
             raise KubeletUnreachable(node)
         return node_metrics.answer(self._engine, node, verb, path, query)
 

@@ -28,15 +28,19 @@ class MetricsUnavailable(Exception):
     """There are no metrics (yet), in kubectl's words."""
 
 
-def top(cluster: Cluster, what: str, namespace: str | None, selector: str, *, containers: bool) -> str:
+def top(
+    cluster: Cluster, what: str, namespace: str | None, selector: str, *, containers: bool, sort_by: str = "", total: bool = False
+) -> str:
     """The table for ``pods`` or ``nodes``. Raises MetricsUnavailable, ValueError for anything else."""
+    if sort_by not in ("", *RESOURCES):
+        raise ValueError(f"--sort-by accepts only cpu or memory, not {sort_by!r}")
     kind = registry.lookup(what)
     if kind is None or kind.resource not in ("pods", "nodes"):
         raise ValueError(f"top {what!r}: use pods or nodes")
     references.check_selectors(selector, "")
     if kind.resource == "nodes":
-        return _nodes(cluster, selector)
-    return _pods(cluster, namespace, selector, containers=containers)
+        return _nodes(cluster, selector, sort_by)
+    return _pods(cluster, namespace, selector, containers=containers, sort_by=sort_by, total=total)
 
 
 def _list(cluster: Cluster, resource: str, namespace: str, selector: str) -> list[Object]:
@@ -45,7 +49,12 @@ def _list(cluster: Cluster, resource: str, namespace: str, selector: str) -> lis
     return items
 
 
-def _pods(cluster: Cluster, namespace: str | None, selector: str, *, containers: bool) -> str:
+def _sorted(items: list[Object], sort_by: str) -> list[Object]:
+    """The largest first; else as they are listed, by their names."""
+    return sorted(items, key=lambda item: -quantity.parse(item["usage"][sort_by]).nano) if sort_by else items
+
+
+def _pods(cluster: Cluster, namespace: str | None, selector: str, *, containers: bool, sort_by: str, total: bool) -> str:
     found = _list(cluster, "pods.metrics.k8s.io", namespace or "", selector)
     if not found:
         there = _list(cluster, "pods", namespace or "", selector)
@@ -54,16 +63,22 @@ def _pods(cluster: Cluster, namespace: str | None, selector: str, *, containers:
         raise MetricsUnavailable(next(filter(None, (_too_old(pod, cluster._engine.now_ns) for pod in there)), "metrics not available yet"))
     head = [*(["NAMESPACE"] if namespace is None else []), *(["POD"] if containers else []), "NAME", "CPU(cores)", "MEMORY(bytes)"]
     rows = [head]
-    for pod in found:
+    for pod in _sorted([{**pod, "usage": _sum(pod["containers"])} for pod in found], sort_by):
         meta = pod["metadata"]
         place = [meta["namespace"]] if namespace is None else []
         if containers:
-            parts = sorted(pod["containers"], key=lambda part: str(part["name"]))
+            parts = _sorted(sorted(pod["containers"], key=lambda part: str(part["name"])), sort_by)
             rows += [[*place, meta["name"], part["name"], *_shown(part["usage"])] for part in parts]
         else:
-            total = {name: quantity.add(part["usage"][name] for part in pod["containers"]) for name in RESOURCES}
-            rows.append([*place, meta["name"], *_shown(total)])
+            rows.append([*place, meta["name"], *_shown(pod["usage"])])
+    if total:
+        blank = [""] * (len(head) - 2)
+        rows += [[*blank, "________", "________"], [*blank, *_shown(_sum([part for pod in found for part in pod["containers"]]))]]
     return tables.text(rows)
+
+
+def _sum(parts: list[Object]) -> dict[str, str]:
+    return {name: quantity.add(part["usage"][name] for part in parts) for name in RESOURCES}
 
 
 def _too_old(pod: Object, now_ns: int) -> str:
@@ -75,13 +90,13 @@ def _too_old(pod: Object, now_ns: int) -> str:
     return f"Metrics not available for pod {meta['namespace']}/{meta['name']}, age: {format_duration(age_ns)}"
 
 
-def _nodes(cluster: Cluster, selector: str) -> str:
+def _nodes(cluster: Cluster, selector: str, sort_by: str) -> str:
     found = _list(cluster, "nodes.metrics.k8s.io", "", selector)
     if not found:
         raise MetricsUnavailable("metrics not available yet")
     allocatable = {node["metadata"]["name"]: node["status"]["allocatable"] for node in _list(cluster, "nodes", "", selector)}
     rows = [["NAME", "CPU(cores)", "CPU%", "MEMORY(bytes)", "MEMORY%"]]
-    for node in found:
+    for node in _sorted(found, sort_by):
         name = node["metadata"]["name"]
         cpu, memory = _shown(node["usage"])
         shares = [_share(node["usage"], allocatable.pop(name, {}), resource) for resource in RESOURCES]

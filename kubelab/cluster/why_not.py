@@ -56,6 +56,23 @@ class Answer:
 
     __repr__ = __str__
 
+    def table(self) -> str:
+        """The scheduler's findings, a row per node: what each filter says (``ok`` or the reason), then each score with its weight, and the total."""
+        return _table(self.verdicts)
+
+
+def _table(verdicts: Sequence[NodeVerdict]) -> str:
+    filters = list(dict.fromkeys(name for each in verdicts for name, _ in each.filters))
+    scores = list(dict.fromkeys(name for each in verdicts for name, _ in each.scores))
+    rows = [("NODE", *filters, *scores, "TOTAL")]
+    for each in verdicts:
+        said, got = dict(each.filters), dict(each.scores)
+        words = [", ".join(said[name]) or "ok" if name in said else "-" for name in filters]
+        numbers = [str(got[name]) if name in got else "-" for name in scores]
+        rows.append((each.node, *words, *numbers, "-" if each.total is None else str(each.total)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
 
 def why_not(cluster: Cluster, reference: Reference) -> Answer:
     engine = cluster._engine
@@ -248,18 +265,17 @@ def _pod(cluster: Cluster, pod: Object, subject: str) -> Answer:
 
 
 def _unscheduled(cluster: Cluster, pod: Object, subject: str) -> Answer:
-    from kubelab.scheduler import explain
+    from kubelab.cluster import scheduling
 
     engine = cluster._engine
     conditions = (pod.get("status") or {}).get("conditions") or ()
     message = next((item.get("message", "") for item in conditions if item["type"] == "PodScheduled"), "")
-    if pod["spec"].get("schedulerName", "default-scheduler") != "default-scheduler":
+    if scheduling.setup(engine).profile_of(pod) is None:
         return Answer(subject, "scheduler", f"no scheduler is called {pod['spec']['schedulerName']!r}: nobody looks at this pod")
     if pod["spec"].get("schedulingGates"):
         return Answer(subject, "scheduler", message or "Scheduling is blocked due to non-empty scheduling gates")
-    runner = engine.runners["scheduler"]
-    verdicts = tuple(explain.verdicts(pod, engine.scope(runner, ()).view))
-    lines = (*_by_finding(verdicts), *_unbound(cluster, pod))
+    verdicts = tuple(scheduling.verdicts(engine, pod))
+    lines = (*_by_finding(verdicts), *_unbound(cluster, pod), *_autoscaler_lines(engine, pod))
     return Answer(subject, "scheduler", message or "it has not been looked at yet", lines, verdicts)
 
 
@@ -273,6 +289,13 @@ def _by_finding(verdicts: Sequence[NodeVerdict]) -> list[str]:
 
 def _named(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= NAMED else f"{', '.join(names[: NAMED - 1])} and {len(names) - NAMED + 1} more nodes"
+
+
+def _autoscaler_lines(engine: Engine, pod: Object) -> list[str]:
+    """What the cluster autoscaler said last of a pod that finds no place."""
+    told = [event for event in _events(engine, pod) if event["reason"] in ("TriggeredScaleUp", "NotTriggerScaleUp")]
+    last = max(told, key=lambda event: event.get("lastTimestamp") or "", default=None)
+    return [f"cluster-autoscaler: {last['message']}"] if last is not None else []
 
 
 def _unbound(cluster: Cluster, pod: Object) -> list[str]:

@@ -6,6 +6,7 @@ upstream: cmd/kube-controller-manager/app/controllermanager.go, NewControllerIni
 from __future__ import annotations
 
 from kubelab.controllers import (
+    clusterroleaggregation,
     cronjob,
     daemonset,
     deployment,
@@ -21,6 +22,7 @@ from kubelab.controllers import (
     podgc,
     replicaset,
     replicationcontroller,
+    resourcequota,
     rootca,
     serviceaccount,
     statefulset,
@@ -54,4 +56,6 @@ def components() -> tuple[Component, ...]:
         nodelifecycle.CONTROLLER,
         tainteviction.CONTROLLER,
         podautoscaler.CONTROLLER,
+        resourcequota.CONTROLLER,
+        clusterroleaggregation.CONTROLLER,
     )

@@ -61,7 +61,8 @@ NO_RESOURCES = LinuxResources()
 class ContainerSpec:
     """ContainerConfig of the CRI, with what the lab's programs need besides: declared ports and the pod's names.
 
-    `command` and `args` are the pod's, already expanded; empty ones mean the image's own entry point.
+    `command` and `args` are the pod's, already expanded; empty ones mean the image's own entry point. `labels` and `annotations` are the
+    container's own where it was made `by_hand`; the kubelet leaves the pod's annotations here, and its own follow from the pod.
     """
 
     name: str
@@ -82,6 +83,7 @@ class ContainerSpec:
     annotations: Mapping[str, str] = field(default_factory=dict)
     log_path: str = ""
     linux: LinuxResources = NO_RESOURCES
+    by_hand: bool = False
 
 
 @value
@@ -190,6 +192,9 @@ class World(Protocol):
 
     def files(self, volume: str) -> Mapping[str, str]:
         """Contents of a mounted volume: path in the volume → text."""
+
+    def write_error(self, volume: str) -> str:
+        """Why a write to a volume ("": the container's own layer) fails: the C library's text, "" if it does not."""
 
     def address(self) -> str:
         """The pod's own IP address."""

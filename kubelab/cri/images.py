@@ -18,9 +18,11 @@ class ImageService:
 
     _images: dict[str, ImageRecord]
     _refs: dict[str, str]
+    _operations: dict[str, int]
 
     def pull_image(self, image: str, now_ns: int) -> str:
         """PullImage: answers the image's id; CriError in the registry's words if it cannot be pulled."""
+        self._operations["pull_image"] = self._operations.get("pull_image", 0) + 1
         found = resolve(image)
         if isinstance(found, PullFailure):
             code = "NotFound" if not found.invalid else "InvalidArgument"
@@ -52,6 +54,7 @@ class ImageService:
 
     def remove_image(self, image: str) -> None:
         """RemoveImage: by any of its names, all names go; unknown: success."""
+        self._operations["remove_image"] = self._operations.get("remove_image", 0) + 1
         record = self.image_status(image)
         if record is None:
             return

@@ -29,11 +29,26 @@ from kubelab.cri.api import (
 )
 from kubelab.cri.effects import Changed, Effect, ExecResult, Exit, Log, Signal, WriteFile
 from kubelab.cri.images import ImageService
+from kubelab.cri.stats import labels_of
 from kubelab.cri.usage import ledger, oom
 from kubelab.cri.usage.demand import Asked, Run, runs_of
 from kubelab.cri.window import Window
 
-_TABLES = ("sandboxes", "containers", "members", "addresses", "images", "image_refs", "states", "wakes", "kills", "groups", "logs", "exits")
+_TABLES = (
+    "sandboxes",
+    "containers",
+    "members",
+    "addresses",
+    "images",
+    "image_refs",
+    "states",
+    "wakes",
+    "kills",
+    "groups",
+    "logs",
+    "exits",
+    "operations",
+)
 TABLES = (*_TABLES, *ledger.TABLES)
 KILLED = 137
 START_ERROR = 128
@@ -65,6 +80,7 @@ class SimulatedRuntime(ImageService, Window):
         self._groups: dict[str, str] = tables["groups"]
         self._logs: dict[str, tuple[Log, ...]] = tables["logs"]
         self._exits: dict[str, int] = tables["exits"]
+        self._operations: dict[str, int] = tables["operations"]
 
     # Node
 
@@ -80,6 +96,7 @@ class SimulatedRuntime(ImageService, Window):
 
     def run_pod_sandbox(self, config: SandboxConfig, now_ns: int) -> str:
         """RunPodSandbox: READY when it returns; the same name, namespace, uid and attempt may exist once."""
+        self._operations["run_podsandbox"] = self._operations.get("run_podsandbox", 0) + 1
         if not config.name:
             raise CriError("Unknown", "sandbox config must include metadata")
         sandbox_id = sha256(f"sandbox {config.uid} {config.namespace}/{config.name} {config.attempt}".encode()).hexdigest()
@@ -95,6 +112,7 @@ class SimulatedRuntime(ImageService, Window):
 
     def stop_pod_sandbox(self, sandbox_id: str, now_ns: int) -> None:
         """StopPodSandbox: kills its containers, gives the address back, keeps everything listed."""
+        self._operations["stop_podsandbox"] = self._operations.get("stop_podsandbox", 0) + 1
         sandbox = self._sandboxes.get(sandbox_id)
         if sandbox is None or sandbox.state == NOTREADY:
             return
@@ -110,6 +128,7 @@ class SimulatedRuntime(ImageService, Window):
 
     def remove_pod_sandbox(self, sandbox_id: str, now_ns: int) -> None:
         """RemovePodSandbox: stops it and removes it with all its containers."""
+        self._operations["remove_podsandbox"] = self._operations.get("remove_podsandbox", 0) + 1
         self.stop_pod_sandbox(sandbox_id, now_ns)
         for container_id in self._members.get(sandbox_id, ()):
             self.remove_container(container_id, now_ns)
@@ -134,6 +153,7 @@ class SimulatedRuntime(ImageService, Window):
 
     def create_container(self, sandbox_id: str, spec: ContainerSpec, now_ns: int) -> str:
         """CreateContainer: the image must be present; name and attempt are unique in the sandbox."""
+        self._operations["create_container"] = self._operations.get("create_container", 0) + 1
         self._sandbox(sandbox_id)
         image_ref = self._image_ref(spec.image)
         container_id = sha256(f"{sandbox_id} {spec.name} {spec.attempt}".encode()).hexdigest()
@@ -147,6 +167,7 @@ class SimulatedRuntime(ImageService, Window):
 
     def start_container(self, container_id: str, now_ns: int) -> None:
         """StartContainer: only from CREATED; a failed start leaves EXITED, reason StartError, code 128."""
+        self._operations["start_container"] = self._operations.get("start_container", 0) + 1
         container = self._container(container_id)
         if container.state != CREATED:
             raise CriError("Unknown", f"container is in {container.state} state")
@@ -176,6 +197,7 @@ class SimulatedRuntime(ImageService, Window):
 
     def stop_container(self, container_id: str, timeout_ns: int, now_ns: int) -> None:
         """StopContainer: TERM now, KILL after `timeout_ns`; the exit shows in `tick` and in the status when it happens."""
+        self._operations["stop_container"] = self._operations.get("stop_container", 0) + 1
         container = self._containers.get(container_id)
         if container is None or container.state != RUNNING:
             return
@@ -188,6 +210,7 @@ class SimulatedRuntime(ImageService, Window):
 
     def remove_container(self, container_id: str, now_ns: int) -> None:
         """RemoveContainer: kills it if it runs."""
+        self._operations["remove_container"] = self._operations.get("remove_container", 0) + 1
         container = self._containers.get(container_id)
         if container is None:
             return
@@ -210,10 +233,13 @@ class SimulatedRuntime(ImageService, Window):
             candidates = [self._containers[item] for item in self._members[pod_sandbox_id]]
         else:
             candidates = [item for item in self._containers.values() if item.sandbox_id.startswith(pod_sandbox_id)]
-        return [item for item in candidates if item.id.startswith(id) and state in ("", item.state) and _selects(labels, item.spec.labels)]
+        return [
+            item for item in candidates if item.id.startswith(id) and state in ("", item.state) and _selects(labels, labels_of(item.spec))
+        ]
 
     def exec_sync(self, container_id: str, argv: tuple[str, ...], now_ns: int, timeout_ns: int = 0) -> ExecResult:
         """ExecSync: a non-zero exit code is a normal answer; a command that outlasts the timeout is DeadlineExceeded."""
+        self._operations["exec_sync"] = self._operations.get("exec_sync", 0) + 1
         container = self._container(container_id)
         if container.state != RUNNING:
             raise CriError("Unknown", f"container is in {container.state} state")
@@ -231,6 +257,7 @@ class SimulatedRuntime(ImageService, Window):
 
     def update_container_resources(self, container_id: str, linux: LinuxResources, now_ns: int) -> None:
         """UpdateContainerResources: new weight, quota and memory limit of a container that has not ended."""
+        self._operations["update_container"] = self._operations.get("update_container", 0) + 1
         container = self._container(container_id)
         if container.state not in (CREATED, RUNNING):
             raise CriError("Unknown", f"not update: container is in {container.state} state")

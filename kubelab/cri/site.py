@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 
+from kubelab.cri import disks
 from kubelab.cri.api import Container, SandboxConfig, Surroundings, World
 from kubelab.cri.effects import Answer, HttpAnswer, PeerView
 
@@ -21,16 +22,23 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 class Site:
     """`World` for one container at one instant."""
 
-    __slots__ = ("_around", "_volumes", "_sandbox", "_container", "_now_ns")
+    __slots__ = ("_around", "_volumes", "_sandbox", "_container", "_now_ns", "_tables")
 
     def __init__(
-        self, around: Surroundings, volumes: Mapping[str, Mapping[str, str]], sandbox: SandboxConfig, container: Container, now_ns: int
+        self,
+        around: Surroundings,
+        volumes: Mapping[str, Mapping[str, str]],
+        sandbox: SandboxConfig,
+        container: Container,
+        now_ns: int,
+        tables: disks.Tables,
     ) -> None:
         self._around = around
         self._volumes = volumes
         self._sandbox = sandbox
         self._container = container
         self._now_ns = now_ns
+        self._tables = tables
 
     def resolve(self, name: str) -> str | None:
         """upstream: pkg/kubelet/network/dns/dns.go (search list, ndots:5), 1.28."""
@@ -66,6 +74,9 @@ class Site:
 
     def files(self, volume: str) -> Mapping[str, str]:
         return self._volumes.get(volume, {})
+
+    def write_error(self, volume: str) -> str:
+        return disks.refusal(self._tables, volume)
 
     def address(self) -> str:
         return self._sandbox.ip
@@ -103,6 +114,9 @@ class Inside:
 
     def files(self, volume: str) -> Mapping[str, str]:
         return self._world.files(volume)
+
+    def write_error(self, volume: str) -> str:
+        return self._world.write_error(volume)
 
     def address(self) -> str:
         return self._world.address()

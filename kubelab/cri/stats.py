@@ -27,7 +27,12 @@ _NONE: dict[str, Any] = {}
 
 
 def labels_of(spec: ContainerSpec) -> dict[str, str]:
-    """The labels that the kubelet writes on a container. upstream: pkg/kubelet/kuberuntime/labels.go newContainerLabels."""
+    """The labels that the kubelet writes on a container. upstream: pkg/kubelet/kuberuntime/labels.go newContainerLabels.
+
+    Those of a container that was made by hand stand in its configuration; the kubelet's follow from the pod's names.
+    """
+    if spec.by_hand:
+        return dict(spec.labels)
     return {
         "io.kubernetes.container.name": spec.name,
         "io.kubernetes.pod.name": spec.pod_name,
@@ -37,6 +42,8 @@ def labels_of(spec: ContainerSpec) -> dict[str, str]:
 
 
 def annotations_of(spec: ContainerSpec) -> dict[str, str]:
+    if spec.by_hand:
+        return dict(spec.annotations)
     return {"io.kubernetes.container.restartCount": str(spec.attempt)}
 
 

@@ -17,6 +17,7 @@ class Window:
     """Looks into the tables of a simulated runtime; changes nothing."""
 
     around: Surroundings
+    tables: dict[str, dict[Any, Any]]
     volumes: dict[str, dict[str, str]]
     _sandboxes: dict[str, Sandbox]
     _containers: dict[str, Container]
@@ -98,4 +99,4 @@ class Window:
         return found
 
     def _site(self, container: Container, now_ns: int) -> Site:
-        return Site(self.around, self.volumes, self._sandboxes[container.sandbox_id].config, container, now_ns)
+        return Site(self.around, self.volumes, self._sandboxes[container.sandbox_id].config, container, now_ns, self.tables)

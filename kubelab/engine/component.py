@@ -176,6 +176,7 @@ class Controller:
     background: frozenset[str] = frozenset()
     machine: str = ""
     first: tuple[Key | Later, ...] = ()
+    silent: bool = False  # tells no events: takes no number among those who name them
 
     def start(self, scope: Scope) -> Iterable[Key | Later]:
         return self.first

@@ -8,8 +8,9 @@ storeDaemonSetStatus with StatusUpdateRetries = 1 in pkg/controller/daemon/daemo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from kubelab.apiserver.request import Response
 from kubelab.engine.plan import Call
 from kubelab.engine.runner import Pending, Runner
 from kubelab.store.log import Object
@@ -22,24 +23,38 @@ PAUSE_NS = 10 * MILLISECOND  # upstream: client-go/util/retry DefaultRetry
 STEPS = 5
 
 
-def next_call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> tuple[Call, int] | None:
-    """What follows a conflict within the same sync, and after how long; None if the sync fails."""
+class Further(NamedTuple):
+    """How a sync goes on after an answer: by ``call`` in place of the one answered, or not at all because of ``error``, or as usual."""
+
+    call: Call | None = None
+    after_ns: int = 0
+    error: str = ""
+
+
+AS_USUAL = Further()
+
+
+def after(engine: Engine, runner: Runner, pending: Pending, call: Call, response: Response) -> Further:
+    if call.verb == "get":
+        return _after_reading(call, response)
+    if response.code != 409:
+        return AS_USUAL
     if call.on_conflict == "retry":
-        if call.tries + 1 >= STEPS:
-            return None
         newest = engine.scope(runner, pending.key).view.get(call.resource, call.namespace, call.name)
-        again = call if newest is None else _on(call, newest)
-        return again._replace(tries=call.tries + 1), PAUSE_NS
-    if call.on_conflict in ("refresh", "read"):
-        return Call("get", call.resource, call.namespace, call.name, body=call.body, on_conflict=f"after {call.on_conflict}"), 0
-    return None
+        if newest is None or call.tries + 1 >= STEPS:
+            return AS_USUAL
+        return Further(_on(call, newest)._replace(tries=call.tries + 1), PAUSE_NS)
+    read = Call("get", call.resource, call.namespace, call.name, body=call.body, on_conflict=call.on_conflict, because=call.because)
+    return Further(read)
 
 
-def after_reading(call: Call, found: Object) -> Call | None:
-    """The write that follows the read; None if the sync fails."""
-    if call.on_conflict != "after refresh":
-        return None
-    return _on(Call("update", call.resource, call.namespace, call.name, "status", call.body), found)
+def _after_reading(call: Call, response: Response) -> Further:
+    if response.code >= 400:
+        return Further(error=response.object.get("message") or "refused")
+    if call.on_conflict == "read":
+        return Further(error="the status was written on an object that has been modified")
+    again = Call("update", call.resource, call.namespace, call.name, "status", call.body, because=call.because)
+    return Further(_on(again, response.object))
 
 
 def _on(call: Call, newest: Object) -> Call:

@@ -1,7 +1,7 @@
 """The processor cores of the machine that the control plane runs on, as a resource that all its processes share.
 
-Work is done in the order in which it is asked for, each piece by the core that is free first: what an operating system's fair scheduler
-comes to for pieces of a millisecond. State: when each core will be free, plain integers.
+Work is done in the order in which it is asked for, each piece by the core that is free first: what fair sharing comes to for pieces of a
+millisecond. State: when each core will be free, plain integers. Used where ``Timing.cores`` is set; see docs/timing.md.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ class Cores:
         self.free_ns[core] = done_ns
         return done_ns
 
+    def compute(self, now_ns: int, work_ns: int) -> int:
+        """Work of a process that needs less than its fair share: it runs at once, and what waits for a core waits longer."""
+        self.take(now_ns, work_ns)
+        return now_ns + work_ns
+
 
 def varied(engine: Engine, figure_ns: int, stream: str) -> int:
     """A figure with the timing's jitter."""
@@ -43,10 +48,16 @@ def varied(engine: Engine, figure_ns: int, stream: str) -> int:
 
 def arrived(engine: Engine, cores: Cores, call: Call) -> int:
     """A call has its token and goes to the server: when it is committed, or read."""
-    timing = engine.timing
+    timing, now_ns = engine.timing, engine.now_ns
     if call.verb in READS:
-        return cores.take(engine.now_ns, varied(engine, timing.read_ns, "latency"))
-    return cores.take(engine.now_ns, varied(engine, timing.write_ns, "latency")) + varied(engine, timing.disk_ns, "disk")
+        return cores.take(now_ns, varied(engine, timing.read_ns, "latency"))
+    writes = 2 if call.verb == "delete" and call.resource == "pods" else 1  # marked as going, then gone
+    work_ns = writes * timing.write_ns
+    if call.verb == "patch":
+        work_ns += timing.read_ns
+    elif call.verb == "create" and call.resource == "pods" and not call.subresource:
+        work_ns += timing.admit_ns
+    return cores.take(now_ns, varied(engine, work_ns, "latency")) + writes * varied(engine, timing.disk_ns, "disk")
 
 
 def told(engine: Engine, cores: Cores, processes: int) -> int:

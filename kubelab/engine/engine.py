@@ -1,8 +1,9 @@
 """The engine: one heap of wakes drives everything. It delivers commits to watches, runs components, and is the world that is forked and saved.
 
 A wake is (time_ns, sequence, component, key). Keys: ``("deliver", revision)`` of the engine itself: the watch delay of the commits up to a
-revision has passed; ``("arrive", epoch, serial)``: a component's call goes to the server's shared cores; ``("call", epoch, serial)``: it is executed; ``("later" | "background", epoch, key, cause)``: a key comes
-back into its queue; ``("lagged", revision)``: a component whose watches lag hears of a revision.
+revision has passed; ``("arrive", epoch, serial)``: a component's call goes to the server's shared cores; ``("call", epoch, serial)``: it is
+executed; ``("late" | "lost", epoch, serial)``: it is executed late, or given up (``trouble``); ``("later" | "background", epoch, key, cause)``:
+a key comes back into its queue; ``("lagged", revision)``: a component whose watches lag hears of a revision.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from kubelab.apiserver.request import Request, Response
 from kubelab.apiserver.server import ApiServer
-from kubelab.engine import cores, syncing
+from kubelab.engine import cores, syncing, trouble
 from kubelab.engine.component import Change, Component, Later, Scope, Tables, Watch
 from kubelab.engine.plan import Call, Key, Nudge
 from kubelab.engine.runner import Runner
@@ -43,10 +44,12 @@ class Engine:
         self.server = ApiServer(self.store, self.streams, release=release, gates=gates)
         self.trailing = State()
         self.lagging: dict[str, State] = {}
+        self.trouble: dict[str, trouble.Cut | trouble.Hang | trouble.Lag] = {}
         self.runners: dict[str, Runner] = {}
         self.machines: dict[str, Tables] = {"": {}}
         self.moving = 0
         self.wake = 0
+        self.silent = 0  # components that tell no events
         self.cores = cores.Cores([start_ns] * timing.cores) if timing.cores else None
         self._routes: dict[str, list[tuple[str, Watch]]] = {}
         self._node_routes: dict[str, list[tuple[str, Watch]]] = {}
@@ -60,7 +63,8 @@ class Engine:
     def register(self, component: Component) -> None:
         """Add a component without starting it."""
         client = component.client(self.timing)
-        self.runners[component.name] = Runner(component, client, len(self.runners))
+        self.runners[component.name] = Runner(component, client, len(self.runners) - self.silent)
+        self.silent += getattr(component, "silent", False)
         self._route(component)
 
     def _route(self, component: Component) -> None:
@@ -84,14 +88,14 @@ class Engine:
                 objects = list(state.all(watch.resource).values())
             for obj in objects:
                 change = Change("ADDED", watch.resource, obj, None, int(obj["metadata"]["resourceVersion"]))
-                self._queue(runner, watch.keys(change, scope), change.revision)
-        self._queue(runner, component.start(scope), 0)
+                self.queue(runner, watch.keys(change, scope), change.revision)
+        self.queue(runner, component.start(scope), 0)
         syncing.pump(self, runner)
 
     def fork(self) -> Engine:
         """Another future of the same past. What is immutable is shared; all tables are copied."""
         new = Engine.__new__(Engine)
-        for name in ("now_ns", "start_ns", "timing", "release", "gates", "moving", "wake"):
+        for name in ("now_ns", "start_ns", "timing", "release", "gates", "moving", "wake", "silent"):
             setattr(new, name, getattr(self, name))
         new.cores = self.cores.fork() if self.cores is not None else None
         new._routes = {resource: routes[:] for resource, routes in self._routes.items()}
@@ -101,6 +105,7 @@ class Engine:
         new.store = self.store.fork()
         new.server = self.server.fork(new.store, new.streams)
         new.trailing = self.trailing.fork()
+        new.trouble = self.trouble.copy()
         new.lagging = {name: state.fork() for name, state in self.lagging.items()}
         new.runners = {name: runner.fork() for name, runner in self.runners.items()}
         new.machines = {
@@ -163,7 +168,8 @@ class Engine:
         if runner is not None and runner.alive:
             self.later(runner, nudge.key, nudge.after_ns, cause)
 
-    def _queue(self, runner: Runner, keys: Iterable[Key | Later], cause: int) -> None:
+    def queue(self, runner: Runner, keys: Iterable[Key | Later], cause: int = 0) -> None:
+        """Queue keys, now or later, because of revision ``cause``."""
         for found in keys:
             if type(found) is Later:
                 if found.after_ns > 0:
@@ -189,7 +195,7 @@ class Engine:
         if runner is None:
             return
         if what == "lagged":
-            self._deliver_lagged(runner, key[1])
+            self._lagged(runner, key[1])
             return
         if not runner.alive or key[1] != runner.epoch:
             return
@@ -200,6 +206,11 @@ class Engine:
         elif runner.waiting.get(key[2]) == time_ns:
             del runner.waiting[key[2]]
             runner.enqueue(key[2], key[3], sequence)
+        elif what == "late":
+            syncing.answer(self, runner, key[2], late=True)
+        elif what == "lost":
+            self.moving += 1  # it did not count
+            syncing.lost(self, runner, key[2])
         syncing.pump(self, runner)
 
     def handle(self, request: Request) -> Response:
@@ -265,7 +276,8 @@ class Engine:
             if not runner.alive:
                 continue
             if runner.lag_ns:
-                self.wake_at(now_ns + runner.lag_ns, name, ("lagged", change.revision))
+                if runner.lag_ns > 0:
+                    self.wake_at(now_ns + runner.lag_ns, name, ("lagged", change.revision))
                 continue
             scope = runner.scope
             if scope is None or scope.now_ns != now_ns or self.lagging:
@@ -273,8 +285,17 @@ class Engine:
             scope.attempt = 0
             keys = watch.keys(change, scope)
             if keys:
-                self._queue(runner, keys, change.revision)
+                self.queue(runner, keys, change.revision)
                 touched[name] = None
+
+    def _lagged(self, runner: Runner, revision: int) -> None:
+        """Some commits reach a component whose watches lag. Below 0: its connection is made anew, or it has noticed that its runtime hangs."""
+        if revision == trouble.RECONNECT:
+            trouble.reconnect(self, runner)
+        elif revision == trouble.SUSPEND:
+            trouble.suspend(self)
+        elif runner.lag_ns >= 0:
+            self._deliver_lagged(runner, revision)
 
     def _deliver_lagged(self, runner: Runner, revision: int) -> None:
         """A component whose watches lag catches up with its own state, up to a revision."""
@@ -291,7 +312,7 @@ class Engine:
             change = Change(commit.type, commit.key[0], commit.object, commit.old, commit.revision)
             for watch in runner.component.watches:
                 if watch.resource == change.resource and self._concerns(runner, change):
-                    self._queue(runner, watch.keys(change, self.scope(runner, ())), change.revision)
+                    self.queue(runner, watch.keys(change, self.scope(runner, ())), change.revision)
         syncing.pump(self, runner)
 
     @staticmethod
@@ -324,8 +345,10 @@ class Engine:
             self.start(runner)
 
     def lag(self, name: str, lag_ns: int) -> None:
-        """Let a component's watches lag by ``lag_ns`` behind the usual (0: catch up at once and go on as usual)."""
+        """Let a component's watches lag by ``lag_ns`` behind the usual (0: catch up at once and go on as usual; below 0: hear nothing)."""
         runner = self.runners[name]
+        if runner.lag_ns < 0 < lag_ns:
+            self._deliver_lagged(runner, self.trailing.revision)
         if lag_ns:
             runner.lag_ns = lag_ns
             if name not in self.lagging:
@@ -335,3 +358,7 @@ class Engine:
             runner.lag_ns = 0
             runner.scope = None
             del self.lagging[name]
+
+    def go_on(self, runner: Runner) -> None:
+        """Let a component begin what it has queued."""
+        syncing.pump(self, runner)

@@ -60,6 +60,8 @@ class EventDraft(NamedTuple):
     reason: str
     message: str
     action: str = ""  # events.k8s.io reporters only
+    reporter: str = ""  # who tells it, if not the component's own source; of those reporters only
+    annotations: Object | None = None  # the Event's own
 
 
 @value
@@ -134,6 +136,7 @@ class Plan(NamedTuple):
     ``note``: the same, applied at once, before any call is sent (the scheduler's assumption).
     ``because`` explains a plan without calls (what it waits for) and stands for those calls that carry none.
     ``error``: the sync failed without any call being refused (the key backs off); its text is kept for ``explain``.
+    ``work_ns``: processor time that deciding took beyond a sync's usual (only where the timing has ``cores``).
     ``follow_up``: further keys of this component to queue once the plan has ended well; ``nudge``: keys of other components, at once.
     """
 
@@ -146,6 +149,7 @@ class Plan(NamedTuple):
     error: str = ""
     follow_up: tuple[Key, ...] = ()
     nudge: tuple[Nudge, ...] = ()
+    work_ns: int = 0
 
     @property
     def calls(self) -> tuple[Call | Act, ...]:

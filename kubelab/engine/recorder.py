@@ -58,10 +58,13 @@ def _event(draft: EventDraft, identity: Identity, namespace: str, name: str, at:
     source: Object = {"component": identity.source}
     if identity.host:
         source["host"] = identity.host
+    meta: Object = {"name": name, "namespace": namespace}
+    if draft.annotations:
+        meta["annotations"] = draft.annotations
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": meta,
         "involvedObject": draft.regarding,
         "reason": draft.reason,
         "message": message_of(draft, aggregate),
@@ -131,6 +134,7 @@ def _record_series(tables: Tables, draft: EventDraft, identity: Identity, now_ns
     """
     about = draft.regarding
     key = (draft.action, draft.reason, draft.type, *(about.get(part, "") for part in _REGARDING))
+    reporter = draft.reporter or identity.source
     series = _table(tables, "series")
     known = series.pop(key, None)
     namespace = about.get("namespace") or "default"
@@ -157,8 +161,8 @@ def _record_series(tables: Tables, draft: EventDraft, identity: Identity, now_ns
         "type": draft.type,
         "eventTime": rfc3339_micro(now_ns),
         "action": draft.action,
-        "reportingComponent": identity.source,
-        "reportingInstance": f"{identity.source}-{identity.host or 'master'}",
+        "reportingComponent": reporter,
+        "reportingInstance": f"{reporter}-{identity.host or 'master'}",
     }
     return Call("create", "events", namespace, name, body=event)
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from kubelab.apiserver.request import NO_LIST_OPTIONS, Options, Origin, Request, Response
-from kubelab.engine import conflicts, cores
+from kubelab.apiserver.request import NO_LIST_OPTIONS, Options, Origin, Request
+from kubelab.engine import conflicts, cores, trouble
 from kubelab.engine.component import Tables
 from kubelab.engine.internal_error import broken
 from kubelab.engine.plan import NOTHING, Act, Call, EventDraft, Key, Plan
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kubelab.engine.engine import Engine
 
 ROUNDS_AT_ONE_INSTANT = 10_000
-_AGAIN = "again"
+_AGAIN = "the sync goes on with another call"
 OUTBOX_LIMIT = 1000  # upstream: record.NewBroadcaster's queue
 
 
@@ -72,7 +72,7 @@ def _round(engine: Engine, runner: Runner, key: Key, wake: int, cause: int) -> N
                 runner.flights[flight] = Flight(key, plan, 0, len(plan.batches[0].calls), "", wake, cause)
                 delay_ns = engine.timing.sync_ns
                 if engine.cores is not None:
-                    delay_ns = engine.cores.take(engine.now_ns, delay_ns) - engine.now_ns
+                    delay_ns = engine.cores.compute(engine.now_ns, delay_ns + plan.work_ns) - engine.now_ns
                 _send_batch(engine, runner, flight, delay_ns)
                 return
         if not _finish(engine, runner, key, plan, plan.error, wake, cause):
@@ -117,7 +117,7 @@ def _finish(engine: Engine, runner: Runner, key: Key, plan: Plan, error: str, wa
     runner.processing.pop(key, None)
     again = runner.dirty.pop(key, None) if runner.dirty else None
     if again is not None:
-        if engine.timing.answer_ns:
+        if engine.cores is not None:
             engine.later(runner, key, engine.timing.answer_ns, again[0])
         else:
             runner.enqueue(key, *again)
@@ -149,7 +149,7 @@ def send(engine: Engine, runner: Runner, work: Call | Act, flight: int, key: Key
     if type(work) is Act:
         sent_ns, done_ns = asked_ns, asked_ns + work.duration_ns
         if work.computing and engine.cores is not None:
-            done_ns = engine.cores.take(asked_ns, work.duration_ns)
+            done_ns = engine.cores.compute(asked_ns, work.duration_ns)
     else:
         sent_ns = runner.bucket.take(asked_ns)
         if engine.cores is None:
@@ -169,15 +169,50 @@ def arrive(engine: Engine, runner: Runner, serial: int) -> None:
         engine.wake_at(done_ns, runner.name, ("call", runner.epoch, serial))
 
 
-def answer(engine: Engine, runner: Runner, serial: int) -> None:
-    """A call's or act's time has come: do it, and go on with its sync."""
+def answer(engine: Engine, runner: Runner, serial: int, *, late: bool = False) -> None:
+    """A call's or act's time has come: do it, and go on with its sync. ``late``: a slow server has let it wait already."""
     pending = runner.pending.pop(serial, None)
     if pending is None:
+        return
+    if (engine.trouble or engine.server.faults) and (what := trouble.in_the_way(engine, runner, serial, pending, late)):
+        if what == "unheard":
+            engine.handle(_request(engine, runner, pending, pending.work))  # type: ignore[arg-type]
+        if what != "wait":
+            trouble.hold(engine, runner, serial, pending)
+        if type(pending.work) is Act:
+            plan = runner.component.asked(engine.scope(runner, pending.key), pending.work)  # type: ignore[attr-defined]
+            _at_once(engine, runner, plan, pending.wake, pending.cause, pending.key)
         return
     try:
         _answered(engine, runner, pending)
     except Exception as error:
         raise broken(engine, runner, pending.key, error) from error
+
+
+def lost(engine: Engine, runner: Runner, serial: int) -> None:
+    """A call or act is given up: nobody has answered. An event is sent again for a while; anything else is as if it were refused."""
+    pending = runner.pending.pop(serial, None)
+    if pending is None:
+        return
+    work = pending.work
+    if not pending.flight:
+        if engine.now_ns - pending.sent_ns < trouble.EVENT_TRIES * trouble.EVENT_RETRY_NS:
+            runner.pending[serial] = pending
+            engine.wake_at(engine.now_ns + trouble.EVENT_RETRY_NS, runner.name, ("call", runner.epoch, serial))
+            return
+        runner.sending = False
+        _send_event(engine, runner)
+        return
+    if type(work) is Act:
+        plan = runner.component.overdue(engine.scope(runner, pending.key), work)  # type: ignore[attr-defined]
+        _at_once(engine, runner, plan, pending.wake, pending.cause, pending.key)
+        error = plan.error
+    else:
+        told_again = trouble.is_told_again(runner, work) and not runner.flights[pending.flight].plan.remember  # type: ignore[arg-type]
+        error = "" if told_again else trouble.words(engine, runner)
+    _flown(engine, runner, pending, error)
+    if pending.key[0] in runner.component.background and pending.key not in runner.processing:
+        engine.later(runner, pending.key, 0, pending.cause)  # a heartbeat is tried again at once
 
 
 def _answered(engine: Engine, runner: Runner, pending: Pending) -> None:
@@ -193,6 +228,11 @@ def _answered(engine: Engine, runner: Runner, pending: Pending) -> None:
         return
     if error is _AGAIN:
         return
+    _flown(engine, runner, pending, error)
+
+
+def _flown(engine: Engine, runner: Runner, pending: Pending, error: str) -> None:
+    """An answer, or what stands for one, is there: the batch is done when it was the last."""
     state = runner.flights[pending.flight]
     if error and not state.error:
         state = state._replace(error=error)
@@ -209,7 +249,8 @@ def _next_batch(engine: Engine, runner: Runner, flight: int, state: Flight) -> N
         at += 1
     if at < len(batches):
         runner.flights[flight] = state._replace(batch=at, missing=len(batches[at].calls))
-        _send_batch(engine, runner, flight)
+        delay_ns = engine.cores.take(engine.now_ns, 0) - engine.now_ns if engine.cores is not None else 0
+        _send_batch(engine, runner, flight, delay_ns)
         return
     del runner.flights[flight]
     if _finish(engine, runner, state.key, state.plan, state.error or state.plan.error, state.wake, state.cause):
@@ -226,38 +267,14 @@ def _act(engine: Engine, runner: Runner, pending: Pending, act: Act) -> str:
 
 def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
     """Send a call through the request line; returns the error text of a refusal that counts."""
-    identity = runner.component.identity
-    origin = Origin(
-        runner.name,
-        _key_text(pending.key),
-        pending.wake,
-        pending.cause,
-        _reason_text(runner, pending),
-        pending.sent_ns - pending.asked_ns,
-        engine.now_ns - pending.sent_ns,
-        True,
-    )
-    response = engine.handle(
-        Request(
-            call.verb,
-            call.resource,
-            call.namespace,
-            call.name,
-            call.subresource,
-            "",
-            call.body,
-            call.patch_type,
-            Options(field_manager=call.manager or identity.agent, force=True) if call.patch_type == "apply" else _TYPED,
-            NO_LIST_OPTIONS,
-            runner.user,
-            identity.agent,
-            origin,
-        )
-    )
+    response = engine.handle(_request(engine, runner, pending, call))
     if engine.cores is not None and call.on_conflict:
-        followed = _after_conflict(engine, runner, pending, call, response)
-        if followed:
-            return followed
+        further = conflicts.after(engine, runner, pending, call, response)
+        if further.call is not None:
+            send(engine, runner, further.call, pending.flight, pending.key, pending.wake, pending.cause, further.after_ns)
+            return _AGAIN
+        if further.error:
+            return further.error
     for commit in response.commits if not (engine.cores is not None and call.subresource == "status") else ():
         runner.own[commit.key] = (commit.revision, None if commit.type == "DELETED" else commit.object)
     if response.code < 400 or response.code in call.accept:
@@ -274,21 +291,33 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
     return error
 
 
-def _after_conflict(engine: Engine, runner: Runner, pending: Pending, call: Call, response: Response) -> str:
-    """``_AGAIN`` if the sync goes on with another call in place of this one; a text if it fails; nothing if the answer stands."""
-    if call.verb == "get":
-        further = conflicts.after_reading(call, response.object) if response.code < 400 else None
-        if further is None:
-            return str(response.object.get("message") or "the object has been modified")
-        send(engine, runner, further, pending.flight, pending.key, pending.wake, pending.cause)
-        return _AGAIN
-    if response.code != 409:
-        return ""
-    found = conflicts.next_call(engine, runner, pending, call)
-    if found is None:
-        return ""
-    send(engine, runner, found[0], pending.flight, pending.key, pending.wake, pending.cause, found[1])
-    return _AGAIN
+def _request(engine: Engine, runner: Runner, pending: Pending, call: Call) -> Request:
+    identity = runner.component.identity
+    origin = Origin(
+        runner.name,
+        _key_text(pending.key),
+        pending.wake,
+        pending.cause,
+        _reason_text(runner, pending),
+        pending.sent_ns - pending.asked_ns,
+        engine.now_ns - pending.sent_ns,
+        True,
+    )
+    return Request(
+        call.verb,
+        call.resource,
+        call.namespace,
+        call.name,
+        call.subresource,
+        "",
+        call.body,
+        call.patch_type,
+        Options(field_manager=call.manager or identity.agent, force=True) if call.patch_type == "apply" else _TYPED,
+        NO_LIST_OPTIONS,
+        runner.user,
+        identity.agent,
+        origin,
+    )
 
 
 @lru_cache(maxsize=16384)
@@ -331,6 +360,9 @@ def emit(engine: Engine, runner: Runner, draft: EventDraft, wake: int, cause: in
     runner.last_event_ns = name_ns = max(engine.now_ns + runner.index, runner.last_event_ns + 1)
     call = record(runner.recorder, draft, runner.component.identity, engine.now_ns, name_ns)
     if call is None or len(runner.outbox) >= OUTBOX_LIMIT:
+        return
+    if draft.action and engine.cores is not None:
+        send(engine, runner, call, 0, key, wake, cause)  # upstream: events.eventBroadcasterImpl.recordToSink, a goroutine for each
         return
     if runner.sending:
         runner.outbox[runner.next_serial()] = Pending(call, 0, engine.now_ns, 0, wake, cause, key, None)

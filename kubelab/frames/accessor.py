@@ -7,10 +7,30 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from kubelab.cluster import node_metrics, references
+from kubelab.cluster import scheduling as schedulers
+from kubelab.cluster.autoscaler.pools import INSTANCES
 from kubelab.cluster.references import Reference
-from kubelab.frames import audit, breakdown, calls, changes, events, images, nodes, ownership, pods, quorum, rollouts, stats, summary, usage
+from kubelab.frames import (
+    audit,
+    breakdown,
+    calls,
+    changes,
+    costs,
+    events,
+    images,
+    nodes,
+    ownership,
+    pods,
+    quorum,
+    rollouts,
+    scheduling,
+    stats,
+    summary,
+    usage,
+)
 from kubelab.frames.lives import lives, of_workload
 from kubelab.kubelet.stats.cgroups import Machine
+from kubelab.scheduler.profile import WEIGHTS
 from kubelab.store.store import Store
 
 if TYPE_CHECKING:
@@ -92,6 +112,21 @@ class Frames:
         found = known(self._store, reference, namespace)
         return changes.changes(self._log, (found.kind.resource, found.namespace, found.name), self._start_ns)
 
+    def scheduling(self, reference: str, *, namespace: str = "default") -> pd.DataFrame:
+        found = known(self._store, reference, namespace)
+        pod = self._store.head.get(found.kind.resource, found.namespace, found.name)
+        if found.kind.kind != "Pod" or pod is None:
+            raise ValueError(f"{found}: give a pod that is there, pending or bound")
+        setup = schedulers.setup(self._engine)
+        profile = setup.profile_of(pod)
+        if profile is None:
+            raise ValueError(f"{found}: no scheduler is called {pod['spec']['schedulerName']!r}: there is {', '.join(setup.profiles)}")
+        weights = {name: profile.weight(name) for name in WEIGHTS}
+        return scheduling.scheduling(schedulers.verdicts(self._engine, pod), weights)
+
+    def costs(self) -> pd.DataFrame:
+        return costs.costs(self._engine.machines[""].get(INSTANCES, {}), self._start_ns, self._now_ns)
+
     def stats(self) -> pd.DataFrame:
         return stats.stats(self._machines(), self._now_ns, self._start_ns)
 
@@ -115,8 +150,10 @@ class Frames:
         return [node_metrics.machine_of(self._engine, name) for name in self._engine.machines if ("", name) in there]
 
     def _instants(self, since: float, every: float) -> list[int]:
-        if every <= 0:
+        if not 0 < every < float("inf"):
             raise ValueError(f"every={every!r}: give seconds, more than 0")
+        if not abs(since) < float("inf"):
+            raise ValueError(f"since={since!r}: give seconds since the cluster's start")
         return usage.grid(self._now_ns, self._start_ns + round(since * 1e9), max(1, round(every * 1e9)))
 
     def _uids(self, reference: str, namespace: str) -> frozenset[str]:
@@ -151,6 +188,8 @@ for _name, _made in (
     ("quorum", quorum.quorum),
     ("owners", ownership.owners),
     ("changes", changes.changes),
+    ("scheduling", scheduling.scheduling),
+    ("costs", costs.costs),
     ("stats", stats.stats),
     ("summary", summary.summary),
     ("usage", usage.usage),

@@ -14,6 +14,7 @@ import pandas as pd
 
 from kubelab.frames.accessor import Frames
 from kubelab.frames.typed import category, count, seconds, text
+from kubelab.kinds import quantity
 
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
@@ -38,13 +39,17 @@ class Told(NamedTuple):
     working_set: int | None
 
 
-def _cri(cluster: Cluster, node: str) -> Iterator[Told]:
-    for one in cluster.cri(node).list_container_stats():
+def _cri(cluster: Cluster, nodes: Sequence[str]) -> Iterator[Told]:
+    for one in (one for node in nodes for one in cluster.cri(node).list_container_stats()):
         labels, cpu, memory = one["attributes"]["labels"], one["cpu"], one["memory"]
-        place = (labels[f"io.kubernetes.{part}"] for part in ("pod.namespace", "pod.name", "container.name"))
+        if "io.kubernetes.pod.name" not in labels:  # no kubelet made it
+            continue
+        namespace, pod, container = (labels[f"io.kubernetes.{part}"] for part in ("pod.namespace", "pod.name", "container.name"))
         rate = cpu.get("usageNanoCores")
         yield Told(
-            *place,
+            namespace,
+            pod,
+            container,
             cpu["timestamp"] / 1e9,
             rate["value"] / 1e9 if rate else None,
             cpu["usageCoreNanoSeconds"]["value"] / 1e9,
@@ -52,8 +57,8 @@ def _cri(cluster: Cluster, node: str) -> Iterator[Told]:
         )
 
 
-def _summary(cluster: Cluster, node: str) -> Iterator[Told]:
-    for pod in cluster.summary(node)["pods"]:
+def _summary(cluster: Cluster, nodes: Sequence[str]) -> Iterator[Told]:
+    for pod in (pod for node in nodes for pod in cluster.summary(node)["pods"]):
         for one in pod["containers"] or ():
             cpu, memory, place = one.get("cpu") or _NONE, one.get("memory") or _NONE, pod["podRef"]
             if "time" in cpu:
@@ -70,10 +75,11 @@ def _summary(cluster: Cluster, node: str) -> Iterator[Told]:
                 )
 
 
-def _resource(cluster: Cluster, node: str) -> Iterator[Told]:
+def _resource(cluster: Cluster, nodes: Sequence[str]) -> Iterator[Told]:
     """Counters alone; whoever scrapes works the rate out (``_rates``)."""
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for name, labels, value, at in _SERIES.findall(cluster.prometheus(node, "/metrics/resource")):
+    page = "".join(cluster.prometheus(node, "/metrics/resource") for node in nodes)
+    for name, labels, value, at in _SERIES.findall(page):
         place = dict(_LABEL.findall(labels))
         one = found.setdefault((place["namespace"], place["pod"], place["container"]), {})
         one["cpu" if name.startswith("container_cpu") else "memory"] = float(value)
@@ -82,12 +88,7 @@ def _resource(cluster: Cluster, node: str) -> Iterator[Told]:
         yield Told(*key, one["at"], None, one.get("cpu"), None if "memory" not in one else int(one["memory"]))
 
 
-def _metrics_server(cluster: Cluster, node: str) -> Iterator[Told]:
-    """All nodes at once: asked for the first node only."""
-    if node != cluster.list("nodes")[0]["metadata"]["name"]:
-        return
-    from kubelab.kinds import quantity
-
+def _metrics_server(cluster: Cluster, nodes: Sequence[str]) -> Iterator[Told]:
     _, found = cluster.request("GET", "/apis/metrics.k8s.io/v1beta1/pods")
     for pod in found["items"]:
         for one in pod["containers"]:
@@ -96,7 +97,7 @@ def _metrics_server(cluster: Cluster, node: str) -> Iterator[Told]:
             yield Told(*place, pd.Timestamp(pod["timestamp"]).timestamp(), cores, None, quantity.value(one["usage"]["memory"]))
 
 
-_ASK: dict[str, Callable[[Any, str], Iterator[Told]]] = {
+_ASK: dict[str, Callable[[Any, Sequence[str]], Iterator[Told]]] = {
     "CRI": _cri,
     "summary": _summary,
     "resource": _resource,
@@ -128,8 +129,7 @@ def collect(
         cluster.run(every)
         now = cluster.now.timestamp()
         for way in ways:
-            told = (one for node in nodes for one in _ASK[way](cluster, node))
-            rows += [(cluster.elapsed, way, now - one.at, one) for one in told if one.namespace == namespace]
+            rows += [(cluster.elapsed, way, now - one.at, one) for one in _ASK[way](cluster, nodes) if one.namespace == namespace]
     frame = pd.DataFrame(
         {
             "elapsed": seconds([round(row[0] * 1e9) for row in rows]),
@@ -178,6 +178,7 @@ def cost(cluster: Cluster) -> pd.DataFrame:
     answers = {
         "CRI": [json.dumps(cluster.cri(node).list_container_stats()) for node in nodes],
         "CRI, pods": [json.dumps(cluster.cri(node).list_pod_sandbox_stats()) for node in nodes],
+        "CRI, metrics": [json.dumps(cluster.cri(node).list_pod_sandbox_metrics()) for node in nodes],
         "summary": [json.dumps(cluster.summary(node)) for node in nodes],
         "summary, short": [json.dumps(cluster.summary(node, only_cpu_and_memory=True)) for node in nodes],
         "resource": [cluster.prometheus(node, "/metrics/resource") for node in nodes],

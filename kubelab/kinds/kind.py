@@ -17,6 +17,19 @@ Object = dict[str, Any]
 _NO_GATES: Mapping[str, bool] = {}
 
 
+class Conversion(NamedTuple):
+    """Another served form of what is stored. Neither function changes what it is given.
+
+    upstream: the functions that apimachinery/pkg/conversion registers for a version.
+    """
+
+    to_stored: Callable[[Object], Object]
+    from_stored: Callable[[Object], Object]
+
+
+_NO_CONVERSIONS: Mapping[str, Conversion] = {}
+
+
 class Context(NamedTuple):
     """What a strategy may know besides the object.
 
@@ -83,6 +96,8 @@ class Kind:
     request line adds (``names.validate_metadata``) where upstream does. ``validate_update`` includes what ``validate`` says, if upstream does so.
     ``spec_changed``: whether an update raises metadata.generation (None: this kind has none).
     ``defaults_replace``: ``default`` sets whole fields of the object and changes nothing inside them.
+    ``conversions``: by apiVersion, the forms of what is stored that are more than another apiVersion: an older version with other fields, a
+    second group (Event).
     ``as_read``: what a read shows where that is not what is stored (a clock's time); it only reads.
     ``warnings``: the strategy's warnings for create and update.
     ``resource``: the storage name, ``pods`` or ``deployments.apps``.
@@ -110,6 +125,7 @@ class Kind:
     spec_changed: Callable[[Object, Object], bool] | None = None
     warnings: Callable[[Object, Object | None, Context], Sequence[str]] | None = None
     as_read: Callable[[Object, Context], Object] | None = None
+    conversions: Mapping[str, Conversion] = field(default_factory=lambda: _NO_CONVERSIONS)
     selectable: Callable[[Object], dict[str, str]] = _no_fields
     selectable_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()

@@ -20,7 +20,7 @@ from typing import Any
 _GO = {"string": "string", "integer": "int32", "boolean": "bool", "number": "float64", "bytes": "[]uint8"}
 _ZEROS = {"string": "", "integer": 0, "number": 0, "boolean": False, "int-or-string": 0}
 _OLD_VERSIONS = {"policy/v1beta1": "policy/v1", "batch/v1beta1": "batch/v1", "discovery.k8s.io/v1beta1": "discovery.k8s.io/v1"}
-_OWN = ("kubelab.kinds.lab.schema", "kubelab.kinds.metrics.schema", "kubelab.kinds.audit.schema")
+_OWN = ("kubelab.kinds.lab.schema", "kubelab.kinds.metrics.schema", "kubelab.kinds.audit.schema", "kubelab.kinds.schedulerconfig.schema")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,18 @@ programs; ``nudges`` then holds what the engine has to pass on.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from kubelab.cri import metrics, stats
-from kubelab.cri.api import Container, CriError, LinuxResources, Sandbox
+from kubelab.cri.api import Container, ContainerSpec, CriError, ImageRecord, Sandbox, SandboxConfig
 from kubelab.cri.effects import ExecResult
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Nudge
+from kubelab.kubelet import hanging
+from kubelab.kubelet.cri_work import CriWork, image_name, known_id
 from kubelab.kubelet.network_world import Around
 from kubelab.kubelet.pod.probing import taken_up_again
 from kubelab.kubelet.pod.starting import tick_nudges
@@ -26,7 +28,7 @@ Object = dict[str, Any]
 _NONE: dict[str, Any] = {}
 
 
-class CriDoor:
+class CriDoor(CriWork):
     """The runtime of the node whose kubelet's scope ``look`` gives, as it is at each call; ``pass_on`` takes what calls set in motion."""
 
     def __init__(self, look: Callable[[], Scope], pass_on: Callable[[Nudge], None] | None = None) -> None:
@@ -37,7 +39,8 @@ class CriDoor:
 
     @property
     def runtime(self) -> SimulatedRuntime:
-        """The runtime now."""
+        """The runtime now. Raises CriError if it does not answer."""
+        hanging.refuse(self._look().local)
         return self._around.runtime(self._look().local)
 
     @property
@@ -55,38 +58,60 @@ class CriDoor:
         return [_sandbox(item) for item in self.runtime.list_pod_sandbox(id=id, state=state, labels=labels)]
 
     def pod_sandbox_status(self, pod_sandbox_id: str) -> Object:
-        sandbox = self.runtime.pod_sandbox_status(pod_sandbox_id)
+        runtime = self.runtime
+        sandbox = runtime.pod_sandbox_status(known_id(runtime.tables["sandboxes"], pod_sandbox_id))
         return {**_sandbox(sandbox), "network": {"ip": sandbox.config.ip}}
 
     def list_containers(
         self, *, id: str = "", pod_sandbox_id: str = "", state: str = "", labels: dict[str, str] | None = None
     ) -> list[Object]:
         found = self.runtime.list_containers(id=id, pod_sandbox_id=pod_sandbox_id, state=state, labels=labels)
-        return [_container(item) for item in found]
+        return [self._container(item) for item in found]
 
     def container_status(self, container_id: str) -> Object:
-        container = self.runtime.container_status(container_id)
+        runtime = self.runtime
+        container = runtime.container_status(known_id(runtime.tables["containers"], container_id))
         return {
-            **_container(container),
+            **self._container(container),
             "startedAt": container.started_ns,
             "finishedAt": container.finished_ns,
             "exitCode": container.exit_code,
             "reason": container.reason,
             "message": container.message,
+            "logPath": _log_path(runtime.pod_sandbox_status(container.sandbox_id).config, container.spec),
             "mounts": [
                 {"containerPath": mount.container_path, "hostPath": mount.volume, "readonly": mount.readonly}
                 for mount in container.spec.mounts
             ],
         }
 
-    def list_images(self) -> list[Object]:
-        return [
-            {"id": image.id, "repoTags": list(image.tags), "repoDigests": list(image.digests), "size": image.size_bytes}
-            for image in self.runtime.list_images()
-        ]
+    def _container(self, container: Container) -> Object:
+        spec = container.spec
+        pod = self._look().view.get("pods", spec.namespace, spec.pod_name)
+        own = pod is not None and pod["metadata"]["uid"] == spec.pod_uid
+        return {
+            "id": container.id,
+            "podSandboxId": container.sandbox_id,
+            "metadata": {"name": spec.name, "attempt": spec.attempt},
+            "image": {"image": spec.image},
+            "imageRef": container.image_ref,
+            "state": container.state,
+            "createdAt": container.created_ns,
+            "labels": stats.labels_of(spec),
+            "annotations": {**stats.annotations_of(spec), **(_annotations(pod, spec.name) if pod is not None and own else {})},
+        }
 
-    def image_status(self, image: str) -> Object | None:
-        return next((item for item in self.list_images() if item["id"] == getattr(self.runtime.image_status(image), "id", "")), None)
+    def list_images(self, image: str | Object = "") -> list[Object]:
+        """ListImages: all, or the one that ``image`` names."""
+        if not image:
+            return [_image(each) for each in self.runtime.list_images()]
+        found = self.runtime.image_status(image_name(image))
+        return [] if found is None else [_image(found)]
+
+    def image_status(self, image: str | Object) -> Object | None:
+        """ImageStatus: by id, tag or digest; None if it is not there."""
+        found = self.runtime.image_status(image_name(image))
+        return None if found is None else _image(found)
 
     def exec_sync(self, container_id: str, cmd: Sequence[str], timeout: int = 0) -> Object:
         """ExecSync; ``timeout`` in seconds, 0 for none."""
@@ -95,8 +120,10 @@ class CriDoor:
 
     def execute(self, container_id: str, argv: tuple[str, ...], timeout: int = 0) -> ExecResult:
         scope = self._look()
+        hanging.refuse(scope.local)
         self._around = Around(scope)
         runtime = self._around.runtime(scope.local)
+        container_id = known_id(scope.local["containers"], container_id)
         steady = container_id not in scope.local["states"]
         result = runtime.exec_sync(container_id, argv, scope.now_ns, timeout * SECOND)
         woken = (*tick_nudges(scope, runtime, container_id), *self._around.pokes())
@@ -110,14 +137,16 @@ class CriDoor:
         return {"linux": {"cgroupDriver": "CGROUPFS"}}
 
     def container_stats(self, container_id: str) -> Object:
-        return stats.container_stats(self.runtime.tables, container_id, self._look().now_ns)
+        tables = self.runtime.tables
+        return stats.container_stats(tables, known_id(tables["containers"], container_id), self._look().now_ns)
 
     def list_container_stats(self, *, id: str = "", pod_sandbox_id: str = "", labels: dict[str, str] | None = None) -> list[Object]:
         now_ns = self._look().now_ns
         return stats.list_container_stats(self.runtime.tables, now_ns, id=id, pod_sandbox_id=pod_sandbox_id, labels=labels)
 
     def pod_sandbox_stats(self, pod_sandbox_id: str) -> Object:
-        return stats.pod_sandbox_stats(self.runtime.tables, pod_sandbox_id, self._look().now_ns)
+        tables = self.runtime.tables
+        return stats.pod_sandbox_stats(tables, known_id(tables["sandboxes"], pod_sandbox_id), self._look().now_ns)
 
     def list_pod_sandbox_stats(self, *, id: str = "", labels: dict[str, str] | None = None) -> list[Object]:
         return stats.list_pod_sandbox_stats(self.runtime.tables, self._look().now_ns, id=id, labels=labels)
@@ -132,17 +161,6 @@ class CriDoor:
         runtime = self.runtime
         return metrics.list_pod_sandbox_metrics(runtime.tables, self._around.capacity(), self._look().now_ns)
 
-    def update_container_resources(self, container_id: str, linux: Object) -> None:
-        """UpdateContainerResources: ``linux`` has the proto's names (cpuShares, cpuQuota, cpuPeriod, memoryLimitInBytes, oomScoreAdj);
-        what it leaves out stays.
-        """
-        scope = self._look()
-        self._around = Around(scope)
-        runtime = self._around.runtime(scope.local)
-        known = runtime.container_status(container_id).spec.linux
-        runtime.update_container_resources(container_id, _linux(known, linux), scope.now_ns)
-        self._tell(tick_nudges(scope, runtime, container_id))
-
     def _tell(self, woken: tuple[Nudge, ...]) -> None:
         self._woken += woken
         if self._pass_on is not None:
@@ -150,22 +168,8 @@ class CriDoor:
                 self._pass_on(nudge)
 
 
-LINUX_FIELDS = {
-    "cpuShares": "cpu_shares",
-    "cpuQuota": "cpu_quota",
-    "cpuPeriod": "cpu_period",
-    "memoryLimitInBytes": "memory_limit",
-    "oomScoreAdj": "oom_score_adj",
-}
-
-
-def _linux(known: LinuxResources, given: Object) -> LinuxResources:
-    for name, amount in given.items():
-        if name not in LINUX_FIELDS:
-            raise CriError("InvalidArgument", f"linux.{name} is no field of the lab's runtime: use {', '.join(LINUX_FIELDS)}")
-        if isinstance(amount, bool) or not isinstance(amount, int) or (amount < 0 and name not in ("oomScoreAdj", "cpuQuota")):
-            raise CriError("InvalidArgument", f"linux.{name}: {amount!r} is not a whole number of at least 0")
-    return replace(known, **{LINUX_FIELDS[name]: amount for name, amount in given.items()})
+def _image(image: ImageRecord) -> Object:
+    return {"id": image.id, "repoTags": list(image.tags), "repoDigests": list(image.digests), "size": image.size_bytes}
 
 
 def _sandbox(sandbox: Sandbox) -> Object:
@@ -180,19 +184,32 @@ def _sandbox(sandbox: Sandbox) -> Object:
     }
 
 
-def _container(container: Container) -> Object:
-    spec = container.spec
-    return {
-        "id": container.id,
-        "podSandboxId": container.sandbox_id,
-        "metadata": {"name": spec.name, "attempt": spec.attempt},
-        "image": {"image": spec.image},
-        "imageRef": container.image_ref,
-        "state": container.state,
-        "createdAt": container.created_ns,
-        "labels": stats.labels_of(spec),
-        "annotations": stats.annotations_of(spec),
+def _annotations(pod: Object, name: str) -> dict[str, str]:
+    """What the kubelet writes beside the restart count. upstream: pkg/kubelet/kuberuntime/labels.go newContainerAnnotations."""
+    spec = pod["spec"]
+    parts = (*spec["containers"], *(spec.get("initContainers") or ()), *(spec.get("ephemeralContainers") or ()))
+    container = next((each for each in parts if each["name"] == name), None)
+    if container is None:
+        return {}
+    found = {
+        "io.kubernetes.container.terminationMessagePath": container.get("terminationMessagePath", ""),
+        "io.kubernetes.container.terminationMessagePolicy": container.get("terminationMessagePolicy", ""),
     }
+    if pod["metadata"].get("deletionGracePeriodSeconds") is not None:
+        found["io.kubernetes.pod.deletionGracePeriod"] = str(pod["metadata"]["deletionGracePeriodSeconds"])
+    if spec.get("terminationGracePeriodSeconds") is not None:
+        found["io.kubernetes.pod.terminationGracePeriod"] = str(spec["terminationGracePeriodSeconds"])
+    if (hook := (container.get("lifecycle") or _NONE).get("preStop")) is not None:
+        found["io.kubernetes.container.preStopHandler"] = json.dumps(hook, separators=(",", ":"))
+    if ports := container.get("ports"):
+        found["io.kubernetes.container.ports"] = json.dumps(ports, separators=(",", ":"))
+    return found
+
+
+def _log_path(sandbox: SandboxConfig, spec: ContainerSpec) -> str:
+    """Where a container's log lies. upstream: pkg/kubelet/kuberuntime/helpers.go BuildContainerLogsDirectory, buildContainerLogsPath."""
+    folder = sandbox.log_directory or f"/var/log/pods/{sandbox.namespace}_{sandbox.name}_{sandbox.uid}"
+    return f"{folder}/{spec.log_path or f'{spec.name}/{spec.attempt}.log'}"
 
 
 def runtime_of(look: Callable[[], Scope], pass_on: Callable[[Nudge], None] | None = None) -> CriDoor:

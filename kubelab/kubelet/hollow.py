@@ -94,9 +94,10 @@ def plan_pod(seen: PodSeen) -> Plan:
     """One call: the end of a pod that is being deleted, or the whole status of one that is to run."""
     pod, subject = seen.pod, f"pod/{seen.pod['metadata']['name']}"
     if pod["metadata"].get("deletionTimestamp") is not None:
-        body = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
-        return step(delete("pods", pod, accept=(404, 409), because=GONE(subject))._replace(body=body))
-    return step(patch("pods", pod, {"status": running(seen)}, accept=(404,), because=PRESENT(subject))._replace(subresource="status"))
+        confirmed = {"gracePeriodSeconds": 0}
+        return step(delete("pods", pod, uid_precondition=True, options=confirmed, accept=(404, 409), because=GONE(subject)))
+    body = {"status": running(seen)}
+    return step(patch("pods", pod, body, subresource="status", accept=(404,), because=PRESENT(subject)))
 
 
 def running(seen: PodSeen) -> Object:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch
 from kubelab.engine.plan import NOTHING, Act, Key, Plan, step
-from kubelab.kubelet import node, usages
+from kubelab.kubelet import hanging, node, usages
 from kubelab.kubelet.eviction import manager as eviction
 from kubelab.kubelet.eviction.watching import EVICT
 from kubelab.kubelet.network_world import local
@@ -26,6 +26,7 @@ from kubelab.world.clock import SECOND
 from kubelab.world.timing import Timing
 
 Object = dict[str, Any]
+TELL_AGAIN_NS = 10 * SECOND  # upstream: syncPeriod of pkg/kubelet/status/status_manager.go
 _NONE: dict[str, Any] = {}
 
 
@@ -72,6 +73,10 @@ class Kubelet:
     max_retries: ClassVar[int | None] = None
     backoff: ClassVar[tuple[int, int]] = (10 * SECOND, 10 * SECOND)
     background: ClassVar[frozenset[str]] = frozenset(("lease", "node-status", "evict", "probe", "refresh"))
+    timeouts: ClassVar[dict[str, int]] = {"lease": 10, "node-status": 10}  # upstream: the heartbeat client, cmd/kubelet/app/server.go
+    told_again: ClassVar[tuple[tuple[str, str], ...]] = (("pods", "status"),)  # by the status manager
+    waits_for_runtime: ClassVar[tuple[str, ...]] = ("pod", "pull")
+    runtime_acts: ClassVar[frozenset[str]] = hanging.ACTS
 
     @staticmethod
     def of(node_name: str) -> Kubelet:
@@ -94,6 +99,24 @@ class Kubelet:
         status = Later(scope.streams.below(self.name, node.STATUS_NS), ("node-status",))
         asked = (usages.KEY,) if scope.local.get("asked") else ()
         return [("lease",), status, *orphan_keys(scope), *asked]
+
+    @property
+    def reads(self) -> tuple[tuple[str, str, str], ...]:
+        return (("nodes", "", self.machine),)
+
+    def asked(self, scope: Scope, act: Act) -> Plan:
+        return hanging.asked(scope, act)
+
+    def deadline_s(self, act: Act) -> int | None:
+        return hanging.deadline_s(act)
+
+    def overdue(self, scope: Scope, act: Act) -> Plan:
+        return hanging.overdue(scope, act)
+
+    def reconnected(self, scope: Scope) -> Iterable[Key | Later]:
+        """The API server can be reached again: heartbeats, and, as the status manager does, each pod within ten seconds."""
+        pods = [pod_key(pod) for pod in scope.view.on_node(self.machine)]
+        return [("lease",), ("node-status",), *(Later(scope.streams.below(self.name, TELL_AGAIN_NS), key) for key in pods)]
 
     def observe(self, scope: Scope, key: Key) -> Any:
         kind = key[0]

@@ -6,6 +6,7 @@ kube-proxy's choice of an endpoint. The addresses of pods stand in the cluster-w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kubelab.cri.effects import HttpAnswer, PeerView
@@ -16,6 +17,7 @@ from kubelab.engine.plan import Nudge
 
 Object = dict[str, Any]
 SUFFIX = ".cluster.local"
+ISLANDS = "islands"
 _NONE: dict[str, Any] = {}
 
 
@@ -30,8 +32,11 @@ class Around:
 
     # -- names -------------------------------------------------------------------------------------------------------------
     def resolve(self, name: str) -> str | None:
-        """The address of ``svc.ns.svc.cluster.local``, ``host.svc.ns.svc.cluster.local`` or ``10-244-0-5.ns.pod.cluster.local``."""
-        if not name.endswith(SUFFIX):
+        """The address of ``svc.ns.svc.cluster.local``, ``host.svc.ns.svc.cluster.local`` or ``10-244-0-5.ns.pod.cluster.local``.
+
+        The cluster's DNS is beyond the cut for a node that is cut off.
+        """
+        if not name.endswith(SUFFIX) or self._islands().get(self._node()):
             return None
         labels = name[: -len(SUFFIX)].split(".")
         if labels[-1] == "pod" and len(labels) == 3:
@@ -87,8 +92,23 @@ class Around:
                 return None
             host, port = behind
             node = self._pod_ips().get(host)
-        tables = self.scope.machines.get(node or "")
-        return None if tables is None or not node else (self.runtime(tables), host, port)
+        if not node or self._apart(node):
+            return None
+        tables = self.scope.machines.get(node)
+        return None if tables is None else (self.runtime(tables), host, port)
+
+    def _islands(self) -> dict[str, tuple[str, ...]]:
+        """Nodes cut off from others, each with the faults that do so: packets pass within what the same faults cut off."""
+        found: dict[str, tuple[str, ...]] = self.scope.machines.get("", _NONE).get(ISLANDS, _NONE)
+        return found
+
+    def _apart(self, node: str) -> bool:
+        """Whether packets do not pass between this component's node and another."""
+        islands = self._islands()
+        return bool(islands) and islands.get(node) != islands.get(self._node())
+
+    def _node(self) -> str:
+        return self.scope.name.partition("/")[2]
 
     def _behind_service(self, host: str, port: int) -> tuple[str, int] | None:
         for service in self.scope.view.list("services"):
@@ -118,7 +138,8 @@ class Around:
         out: list[PeerView] = []
         for name, tables in self.scope.machines.items():
             if name and tables.get("groups"):
-                out.extend(peer for _, peer in self.runtime(tables).members(group))
+                apart = self._apart(name)
+                out.extend(replace(peer, reachable=False) if apart else peer for _, peer in self.runtime(tables).members(group))
         return tuple(out)
 
     def capacity(self) -> Capacity:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Batch, Because, Call, EventDraft, Plan, Reason
+from kubelab.kubelet import hanging
 from kubelab.kubelet.addresses import node_address, pod_range
 from kubelab.kubelet.eviction.watching import EVICT, under_pressure, watchful
 from kubelab.world.clock import SECOND, parse_rfc3339, rfc3339, rfc3339_micro
@@ -36,6 +37,7 @@ HEALTHY = (
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
 )
+NODE_READY = {"True": "NodeReady", "False": "NodeNotReady"}
 UNDER_PRESSURE = {
     row[0]: row
     for row in (
@@ -170,6 +172,7 @@ class StatusSeen(NamedTuple):
     stamp: Stamp | None = None
     pressures: tuple[str, ...] = ()
     watchful: bool = False
+    runtime_error: str = ""
 
 
 _NOTHING_NEW = StatusSeen(None, [], 0, None, False, 0)
@@ -183,10 +186,11 @@ def observe_status(scope: Scope, node_name: str) -> StatusSeen:
     stamp = _stamp(scope, node, boots) if node is not None else None
     known, until_ns = memory.get("steady", _UNKNOWN)
     look = node is not None and watchful(scope, node, stamp)
-    if stamp is not None and stamp == known and scope.now_ns < until_ns:
+    error = hanging.runtime_errors(scope.local, scope.timing, scope.now_ns) if scope.local.get(hanging.TABLE) else ""
+    if stamp is not None and stamp == known and scope.now_ns < until_ns and not error:
         return _NOTHING_NEW_BUT_LOOK if look else _NOTHING_NEW
     starting, pressures = "started" not in memory, under_pressure(scope)
-    return StatusSeen(node, _images(scope), boots, memory.get("unschedulable"), starting, scope.now_ns, stamp, pressures, look)
+    return StatusSeen(node, _images(scope), boots, memory.get("unschedulable"), starting, scope.now_ns, stamp, pressures, look, error)
 
 
 def _stamp(scope: Scope, node: Object, boots: int) -> Stamp:
@@ -221,8 +225,9 @@ def _report(seen: StatusSeen, node: Object) -> Plan:
     if boot_id:
         body["nodeInfo"] = {"bootID": boot_id}
     note, events = _remembered(seen, node)
-    now = now_conditions(seen.pressures)
+    now = now_conditions(seen.pressures, seen.runtime_error)
     changed = body or any(old.get(kind, _NONE).get("status") != status for kind, status, _, _ in now)
+    changed = changed or bool(seen.runtime_error) and old["Ready"]["message"] != seen.runtime_error
     until_ns = _reported_ns(old) + REPORT_NS
     if not changed and seen.now_ns < until_ns:
         note = {"node": {**note.get("node", _NONE), "steady": (seen.stamp, until_ns)}}
@@ -264,9 +269,10 @@ def _reported_ns(conditions: Mapping[str, Object]) -> int:
     return parse_rfc3339(heartbeat) if heartbeat else 0
 
 
-def now_conditions(pressures: tuple[str, ...]) -> tuple[tuple[str, str, str, str], ...]:
+def now_conditions(pressures: tuple[str, ...], runtime_error: str = "") -> tuple[tuple[str, str, str, str], ...]:
     """The conditions of a node under these pressures: type, status, reason, message."""
-    return tuple(UNDER_PRESSURE[row[0]] if row[0] in pressures else row for row in HEALTHY) if pressures else HEALTHY
+    rows = tuple(UNDER_PRESSURE[row[0]] if row[0] in pressures else row for row in HEALTHY) if pressures else HEALTHY
+    return (*rows[:-1], ("Ready", "False", "KubeletNotReady", runtime_error)) if runtime_error else rows
 
 
 def _conditions(
@@ -279,7 +285,7 @@ def _conditions(
         same = before is not None and before["status"] == status
         out.append(_condition(kind, status, reason, message, before["lastTransitionTime"] if before is not None and same else now, now))
         if before is not None and not same:
-            events.append(node_event(node, "Normal", "NodeReady" if kind == "Ready" else reason.replace("Kubelet", "Node", 1)))
+            events.append(node_event(node, "Normal", NODE_READY[status] if kind == "Ready" else reason.replace("Kubelet", "Node", 1)))
     return out, events
 
 

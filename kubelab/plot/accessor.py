@@ -9,7 +9,20 @@ from matplotlib.axes import Axes
 from kubelab.cluster import references
 from kubelab.frames import Frames
 from kubelab.frames.accessor import known
-from kubelab.plot import breakdown, calls, image_filesystem, ownership, placement, quorum, rollout, saturation, throttling, timeline, usage
+from kubelab.plot import (
+    breakdown,
+    calls,
+    image_filesystem,
+    ownership,
+    placement,
+    quorum,
+    rollout,
+    saturation,
+    scheduling,
+    throttling,
+    timeline,
+    usage,
+)
 
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
@@ -100,6 +113,11 @@ class Plot:
     def image_filesystem(self, node: str | None = None, *, ax: Axes | None = None) -> Axes:
         """What images take on one node, or all, against the thresholds of garbage collection."""
         return image_filesystem.draw(image_filesystem.tidy(self._frames.image_filesystem(), node), ax)
+
+    def scheduling(self, reference: str, *, namespace: str = "default", ax: Axes | None = None) -> Axes:
+        """What each plug-in says of each node for a pod: filters that refuse, scores with their weights, totals; as a heat map."""
+        frame = self._frames.scheduling(reference, namespace=namespace)
+        return scheduling.draw(scheduling.tidy(frame, str(references.parse(reference, namespace=namespace))), ax)
 
     def saturation(self, *, resource: str = "cpu", since: float = 0, every: float = 15, ax: Axes | None = None) -> Axes:
         """How full each node is over time (``resource``: cpu, memory, filesystem), as a heat map. Ten minutes back at most."""

@@ -19,7 +19,8 @@ MOST_LABELS = 8
 
 class Picture(NamedTuple):
     """What is drawn. ``lines``: a row per container instance and instant with ``elapsed``, ``name`` (pod/container), ``id``, ``used``, ``wanted``
-    (CPU alone), ``request``, ``limit`` (NaN: none), in ``unit``; ``kills``: the instants at which a container was OOM-killed.
+    (CPU alone), ``request``, ``limit`` (NaN: none), in ``unit``; ``kills``: the instants at which a container was OOM-killed, and ``at``
+    which height that is shown: the memory limit, or the CPU that it used last.
     """
 
     subject: str
@@ -53,7 +54,7 @@ def tidy(subject: str, usage: pd.DataFrame, resource: str) -> Picture:
             "elapsed": last["ended_elapsed"],
             "name": last["name"],
             "id": last["id"].astype(object),
-            "limit": last["memory_limit"].astype("float64") / scale,
+            "at": last[limit if resource == "memory" else used].astype("float64") / scale,
         }
     )
     return Picture(subject, resource, unit, lines.reset_index(drop=True), kills.reset_index(drop=True))
@@ -72,8 +73,9 @@ def finding(picture: Picture) -> str:
     if lines.empty:
         return f"{subject}: no container has run"
     if picture.resource == "memory" and len(picture.kills):
-        times = "once" if len(picture.kills) == 1 else f"{len(picture.kills)} times"
-        return f"{subject}: memory reached its limit and was OOM-killed {times}"
+        first = float(picture.kills["elapsed"].min())
+        times = f"at {first:.0f} s" if len(picture.kills) == 1 else f"{len(picture.kills)} times from {first:.0f} s on"
+        return f"{subject}: memory reached its limit, OOM-killed {times}"
     limited, asked = lines["limit"].notna(), lines["request"].notna()
     peak = float(lines["used"].max())
     word = "memory" if picture.resource == "memory" else "CPU"
@@ -98,7 +100,7 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
     with style.axes(ax, 9, 3.8) as ax:
         ends = _lines(ax, picture)
         top = max(_bounds(ax, picture), float(lines["used"].max()) if len(lines) else 0.0)
-        ax.plot(kills["elapsed"], kills["limit"], marker="X", markersize=9, color=style.BAD, linestyle="none", zorder=5, clip_on=False)
+        ax.plot(kills["elapsed"], kills["at"], marker="X", markersize=9, color=style.BAD, linestyle="none", zorder=5, clip_on=False)
         if len(ends) > 1:
             for height, name, colour in style.apart(ends[:MOST_LABELS], top * 0.06):
                 style.beside(ax, height, name, colour)
@@ -135,9 +137,10 @@ def _bounds(ax: Axes, picture: Picture) -> float:
     for bound in bounds.itertuples():
         if bound.request == bound.request and bound.limit == bound.limit:
             ax.axhspan(bound.request, bound.limit, color=style.YELLOW, alpha=0.18, linewidth=0)
-        for value, word in ((bound.request, "request"), (bound.limit, "limit")):
-            if value == value:
-                ax.axhline(value, color=style.INK, linestyle=(0, (5, 3)) if word == "limit" else (0, (1, 2)), linewidth=1.1)
+        both = bound.request == bound.limit
+        for value, word in ((bound.request, "request"), (bound.limit, "request and limit" if both else "limit")):
+            if value == value and not (both and word == "request"):
+                ax.axhline(value, color=style.INK, linestyle=(0, (1, 2)) if word == "request" else (0, (5, 3)), linewidth=1.1)
                 ax.annotate(
                     f"{word} {_amount(value, picture.unit)}",
                     (0.005, value),

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import NOTHING, Batch, Call, EventDraft, Key, Nudge, Plan, Reason, in_turn, reference, update, wait
-from kubelab.scheduler.failure import SCHEDULER_ERROR, condition_patch, failed_event
+from kubelab.scheduler.extender import ExtenderError, Known
+from kubelab.scheduler.failure import SCHEDULER_ERROR, condition_patch, failed_event, reporter
 from kubelab.scheduler.framework import POD_DELETE
 from kubelab.scheduler.memory import ASSUMED, CYCLE_KEY, FLUSH_KEY, TOUCHED, Assumed, flush_after_ns, note_moves
 from kubelab.scheduler.plugins.volume_binding import BOUND_BY_CONTROLLER, SELECTED_NODE, is_bound, is_for, reaches
 from kubelab.scheduler.queue import BACKOFF, UNSCHEDULABLE, Queued, moved
+from kubelab.scheduler.setup import DEFAULT_SETUP, Setup
 from kubelab.world.clock import SECOND, rfc3339
 
 Object = dict[str, Any]
@@ -45,9 +47,11 @@ class Binding(NamedTuple):
     now_ns: int
     others: tuple[Queued, ...]
     flush_after_ns: int
+    timeout_ns: int = BIND_TIMEOUT_NS
+    binder: Known | None = None
 
 
-def observe(scope: Scope, key: Key) -> Binding | None:
+def observe(scope: Scope, key: Key, setup: Setup = DEFAULT_SETUP) -> Binding | None:
     _, namespace, name, uid = key
     assumed: Assumed | None = scope.table(ASSUMED).get(uid)
     if assumed is None:
@@ -71,7 +75,18 @@ def observe(scope: Scope, key: Key) -> Binding | None:
     may_fail = failed or pod is None or claims
     others = tuple(scope.table(UNSCHEDULABLE).values()) if may_fail else ()
     back = assumed.queued._replace(timestamp_ns=scope.now_ns, plugins=())
-    return Binding(assumed, pod, claims, volumes, node, failed, scope.now_ns, others, flush_after_ns(scope, back.backoff_until_ns))
+    return Binding(
+        assumed, pod, claims, volumes, node, failed, scope.now_ns, others, flush_after_ns(scope, back.backoff_until_ns), *_ways(setup, pod)
+    )
+
+
+def _ways(setup: Setup, pod: Object | None) -> tuple[int, Known | None]:
+    """How long volumes may take, and the extender that binds."""
+    if pod is None or setup is DEFAULT_SETUP:
+        return BIND_TIMEOUT_NS, None
+    profile = setup.profile_of(pod)
+    binder = next((each for each in setup.concerned(pod) if each.declared.get("bindVerb")), None)
+    return BIND_TIMEOUT_NS if profile is None else profile.bind_timeout_ns, binder
 
 
 def plan(seen: Binding | None) -> Plan:
@@ -94,7 +109,14 @@ def plan(seen: Binding | None) -> Plan:
 
 def _bind(seen: Binding, pod: Object) -> Plan:
     assumed, queued = seen.assumed, seen.assumed.queued
-    regarding = reference(pod)
+    if seen.binder is not None:
+        try:
+            problem = seen.binder.ask("bind", pod, assumed.node)
+        except ExtenderError as error:
+            problem = str(error)
+        if problem:
+            return _take_back(seen, str(problem))
+    regarding, teller = reference(pod), reporter(pod)
     words = SCHEDULED.format(namespace=queued.namespace, name=queued.name, node=assumed.node)
     call = Call(
         "create",
@@ -108,8 +130,8 @@ def _bind(seen: Binding, pod: Object) -> Plan:
             "metadata": {"name": queued.name, "namespace": queued.namespace, "uid": queued.uid},
             "target": {"kind": "Node", "name": assumed.node},
         },
-        on_success=(EventDraft(regarding, "Normal", "Scheduled", words, "Binding"),),
-        on_refusal=(EventDraft(regarding, "Warning", "FailedScheduling", BIND_ERROR, "Scheduling"),),
+        on_success=(EventDraft(regarding, "Normal", "Scheduled", words, "Binding", teller),),
+        on_refusal=(EventDraft(regarding, "Warning", "FailedScheduling", BIND_ERROR, "Scheduling", teller),),
         because=DECIDED(f"pod/{queued.name}", node=assumed.node, score=assumed.score, feasible=assumed.feasible),
     )
     told = condition_patch(pod, SCHEDULER_ERROR, BIND_ERROR, rfc3339(seen.now_ns), REFUSED(f"pod/{queued.name}"))
@@ -120,7 +142,7 @@ def _bind(seen: Binding, pod: Object) -> Plan:
 def _ask_for_volumes(seen: Binding, pod: Object) -> Plan:
     """Bind the chosen volumes to their claims, and mark the other claims for provisioning on the node."""
     assumed, queued = seen.assumed, seen.assumed.queued
-    refused = (EventDraft(reference(pod), "Warning", "FailedScheduling", VOLUME_ERROR, "Scheduling"),)
+    refused = (EventDraft(reference(pod), "Warning", "FailedScheduling", VOLUME_ERROR, "Scheduling", reporter(pod)),)
     because = VOLUMES(f"pod/{queued.name}", node=assumed.node)
     calls: list[Call] = []
     for claim_name, volume_name in assumed.static:
@@ -154,7 +176,7 @@ def _annotated(obj: Object, key: str, text: str) -> Object:
 def _volume_problem(seen: Binding) -> str:
     """Why waiting for the volumes is in vain (upstream: checkBindings)."""
     assumed = seen.assumed
-    if seen.now_ns - assumed.since_ns >= BIND_TIMEOUT_NS:
+    if seen.now_ns - assumed.since_ns >= seen.timeout_ns:
         return "context deadline exceeded"
     labels = ((seen.node or {}).get("metadata") or {}).get("labels") or {}
     for _, name in assumed.static:

@@ -35,6 +35,7 @@ class Cluster:
     """
 
     __slots__ = (
+        "affinity",
         "anti_affinity",
         "book",
         "columns",
@@ -69,6 +70,7 @@ class Cluster:
         self.columns: dict[str, list[str | None]] = {}
         self.selections: dict[str, list[bool]] = {}
         self.counters = CounterBook()
+        self.affinity: dict[Term, dict[str, int]] = {}
         self.anti_affinity: dict[Term, dict[str, int]] = {}
         self.preferences: dict[Weighted, dict[str, int]] = {}
         self.image_spread: dict[str, int] = {}
@@ -213,7 +215,7 @@ class Cluster:
         for term in facts.anti_affinity:
             _tally(self.anti_affinity, term, info.labels.get(term.topology_key), sign)
         for term in facts.affinity:
-            _tally(self.preferences, Weighted(1, term), info.labels.get(term.topology_key), sign)
+            _tally(self.affinity, term, info.labels.get(term.topology_key), sign)
         for each in facts.preferences:
             _tally(self.preferences, each, info.labels.get(each.term.topology_key), sign)
 

@@ -11,8 +11,9 @@ from kubelab.engine.component import Scope
 from kubelab.engine.plan import NOTHING, Act, Batch, Call, EventDraft, Key, Nudge, Plan, Reason, reference
 from kubelab.scheduler.cluster import Cluster
 from kubelab.scheduler.cycle import Decision, decide
+from kubelab.scheduler.extender import Extending
 from kubelab.scheduler.facts import Entry
-from kubelab.scheduler.failure import condition_patch, failed_event
+from kubelab.scheduler.failure import condition_patch, failed_event, reporter
 from kubelab.scheduler.framework import SCHEDULER_NAME
 from kubelab.scheduler.memory import (
     ASSUMED,
@@ -25,7 +26,9 @@ from kubelab.scheduler.memory import (
     derived,
     head,
 )
+from kubelab.scheduler.profile import DEFAULT, Profile
 from kubelab.scheduler.queue import ACTIVE, LEFTOVER_NS, LONGEST_UNSCHEDULABLE_NS, UNSCHEDULABLE, Queued, next_tick_ns
+from kubelab.scheduler.setup import DEFAULT_SETUP, Setup
 from kubelab.world.clock import rfc3339
 
 Object = dict[str, Any]
@@ -56,9 +59,11 @@ class Cycle(NamedTuple):
     schedule_ns: int
     sync_ns: int
     born_ns: int
+    profile: Profile = DEFAULT
+    extending: Extending | None = None
 
 
-def observe(scope: Scope) -> Cycle | None:
+def observe(scope: Scope, setup: Setup = DEFAULT_SETUP) -> Cycle | None:
     box, cluster = derived(scope)
     queued = head(scope, box)
     if queued is None:
@@ -69,6 +74,11 @@ def observe(scope: Scope) -> Cycle | None:
         pod = None
     box.recent = entry = None if pod is None else cluster.entry_of(pod)
     memory = scope.table(CYCLE)
+    profile, extending = DEFAULT, None
+    if pod is not None and setup is not DEFAULT_SETUP:
+        profile = setup.profile_of(pod) or DEFAULT
+        concerned = setup.concerned(pod)
+        extending = Extending(pod, concerned) if concerned else None
     return Cycle(
         queued,
         pod,
@@ -78,9 +88,11 @@ def observe(scope: Scope) -> Cycle | None:
         scope.streams.next(NAME),
         len(scope.table(ACTIVE)) > 1,
         scope.now_ns,
-        scope.timing.schedule_ns,
+        scope.timing.schedule_ns + scope.timing.node_sync_ns * len(cluster.nodes),
         scope.timing.sync_ns,
         memory.get("born_ns", 0),
+        profile,
+        extending,
     )
 
 
@@ -96,7 +108,7 @@ def plan(seen: Cycle | None) -> Plan:
         note = {ACTIVE: {queued.uid: None}}
         return Plan(follow_up=next_cycle, note=note, events=(failed_event(pod, words),), because=(GONE(f"pod/{queued.name}"),))
     nominated = (pod.get("status") or {}).get("nominatedNodeName") or ""
-    decision = decide(seen.cluster, seen.entry, seen.start, seen.draw, nominated)
+    decision = decide(seen.cluster, seen.entry, seen.start, seen.draw, nominated, seen.profile, seen.extending)
     return _assume(seen, decision, next_cycle) if decision.node else _put_back(seen, pod, decision, next_cycle)
 
 
@@ -166,7 +178,11 @@ def _making_room(seen: Cycle, pod: Object, decision: Decision) -> tuple[Batch, .
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": {"conditions": [target]}}
         told.append(Call("patch", "pods", *where, "status", body, "apply", (404,), because=because, manager=FIELD_MANAGER))
         found = seen.cluster.view.get("pods", *where)
-        event = (EventDraft(reference(found), "Normal", "Preempted", PREEMPTED_BY.format(node=node), "Preempting"),) if found else ()
+        event = (
+            (EventDraft(reference(found), "Normal", "Preempted", PREEMPTED_BY.format(node=node), "Preempting", reporter(pod)),)
+            if found
+            else ()
+        )
         deleted.append(Call("delete", "pods", *where, accept=(404,), on_success=event, because=because))
     guests = seen.cluster.nominated.get(node, {}).values()
     displaced: list[Call | Act] = [

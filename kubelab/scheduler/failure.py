@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from kubelab.engine.plan import Because, Call, EventDraft, patch, reference
-from kubelab.scheduler.framework import Status
+from kubelab.scheduler.framework import SCHEDULER_NAME, Status
 
 Object = dict[str, Any]
 
@@ -44,7 +44,13 @@ def failed_event(pod: Object, message: str) -> EventDraft:
     encoded = message.encode()
     if len(encoded) > _NOTE_LIMIT:
         message = encoded[: _NOTE_LIMIT - 4].decode(errors="ignore") + " ..."
-    return EventDraft(reference(pod), "Warning", "FailedScheduling", message, "Scheduling")
+    return EventDraft(reference(pod), "Warning", "FailedScheduling", message, "Scheduling", reporter(pod))
+
+
+def reporter(pod: Object) -> str:
+    """The scheduler name under which events about a pod are told; "" if it is the usual one (upstream: profile.NewRecorderFactory)."""
+    name: str = (pod.get("spec") or {}).get("schedulerName") or SCHEDULER_NAME
+    return "" if name == SCHEDULER_NAME else name
 
 
 def condition_patch(pod: Object, reason: str, message: str, now: str, because: Because, nominated: str | None = "") -> Call | None:

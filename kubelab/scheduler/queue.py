@@ -33,8 +33,7 @@ ACTIVE = "active"
 BACKOFF = "backoff"
 UNSCHEDULABLE = "unschedulable"
 
-FIRST_BACKOFF_NS = SECOND
-LAST_BACKOFF_NS = 10 * SECOND
+BACKOFF_NS = (SECOND, 10 * SECOND)  # the first and the longest
 FLUSH_NS = SECOND
 LEFTOVER_NS = 30 * SECOND
 LONGEST_UNSCHEDULABLE_NS = 5 * MINUTE
@@ -75,19 +74,20 @@ class Queued(NamedTuple):
     plugins: tuple[str, ...] = ()
     gated: bool = False
     near: bool = False
+    backoff_ns: tuple[int, int] = BACKOFF_NS
 
     @property
     def backoff_until_ns(self) -> int:
-        return self.timestamp_ns + backoff_ns(self.attempts)
+        return self.timestamp_ns + backoff_ns(self.attempts, *self.backoff_ns)
 
 
-def backoff_ns(attempts: int) -> int:
-    """One second after the first failure, doubled by each further one, at most ten.
+def backoff_ns(attempts: int, first_ns: int = BACKOFF_NS[0], longest_ns: int = BACKOFF_NS[1]) -> int:
+    """One second after the first failure, doubled by each further one, at most ten, unless the configuration says otherwise.
 
     >>> [backoff_ns(attempts) // SECOND for attempts in (1, 2, 3, 4, 5)]
     [1, 2, 4, 8, 10]
     """
-    return min(FIRST_BACKOFF_NS << min(max(attempts - 1, 0), 8), LAST_BACKOFF_NS)
+    return min(first_ns << min(max(attempts - 1, 0), 40), longest_ns)
 
 
 def next_tick_ns(born_ns: int, period_ns: int, not_before_ns: int) -> int:

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from kubelab.engine.component import Client, Identity, Later, Scope, Watch
+from kubelab.engine.component import Client, Identity, Later, Scope, Tables, Watch
 from kubelab.engine.plan import NOTHING, Act, Key, Nudge, Plan, Reason
 from kubelab.scheduler import binding, cycles
+from kubelab.scheduler.extender import Extender
 from kubelab.scheduler.memory import CYCLE, CYCLE_KEY, FLUSH_KEY, flush_after_ns, note_moves
 from kubelab.scheduler.queue import BACKOFF, LEFTOVER_NS, LONGEST_UNSCHEDULABLE_NS, UNSCHEDULABLE, Moves, moved, next_tick_ns, requeued
-from kubelab.scheduler.watching import WATCHES
+from kubelab.scheduler.setup import DEFAULT_SETUP, Setup, saved_configuration, setup_of
+from kubelab.scheduler.watching import WATCHES, watches
 from kubelab.world.timing import Timing
 
 BACKED_OFF = Reason("back-off-over", "pods whose back-off has ended become active")
@@ -33,7 +35,7 @@ class Flush(NamedTuple):
 
 
 class Scheduler:
-    """See ``Component``. Stateless: its memory is described in ``memory``."""
+    """See ``Component``. Stateless: its memory is described in ``memory``. ``setup``: what it was started with."""
 
     name = cycles.NAME
     identity = Identity("system:kube-scheduler", ("system:authenticated",), "kube-scheduler", "default-scheduler")
@@ -44,12 +46,17 @@ class Scheduler:
     background = frozenset({"leftover"})
     machine = ""
 
+    def __init__(self, setup: Setup = DEFAULT_SETUP) -> None:
+        self.setup = setup
+        if setup is not DEFAULT_SETUP:
+            self.watches = watches(setup)
+
     def start(self, scope: Scope) -> Iterable[Key | Later]:
         scope.table(CYCLE)["born_ns"] = scope.now_ns
         return ()
 
     def client(self, timing: Timing) -> Client:
-        return Client(timing.scheduler_qps, timing.scheduler_burst)
+        return Client(*(self.setup.client or (timing.scheduler_qps, timing.scheduler_burst)))
 
     def lane(self, key: Key) -> str:
         return "cycle" if key == CYCLE_KEY else "bind" if key[0] == "bind" else "queue"
@@ -60,9 +67,9 @@ class Scheduler:
     def observe(self, scope: Scope, key: Key) -> cycles.Cycle | binding.Binding | Flush | None:
         match key[0]:
             case "cycle":
-                return cycles.observe(scope)
+                return cycles.observe(scope, self.setup)
             case "bind":
-                return binding.observe(scope, key)
+                return binding.observe(scope, key, self.setup)
             case "flush":
                 return _ended_backoffs(scope)
         return _leftovers(scope)
@@ -108,6 +115,12 @@ def _flush(seen: Flush) -> Plan:
         follow_up=(CYCLE_KEY,) if seen.moves.active else (),
         nudge=tuple(Nudge(cycles.NAME, FLUSH_KEY, after) for after in seen.after_ns),
     )
+
+
+def scheduler_of(machine: Tables, servers: Iterable[Extender] = ()) -> Scheduler:
+    """The scheduler by the configuration that its machine has; the usual one if it has none."""
+    configuration = saved_configuration(machine)
+    return SCHEDULER if configuration is None else Scheduler(setup_of(configuration, servers))
 
 
 SCHEDULER = Scheduler()

@@ -15,13 +15,13 @@ from kubelab.scheduler.node_info import NodeInfo
 from kubelab.scheduler.plugins import (
     image_locality,
     node_affinity,
-    node_name,
     node_ports,
     node_resources_balanced_allocation,
     node_resources_fit,
     node_unschedulable,
     taint_toleration,
 )
+from kubelab.scheduler.profile import DEFAULT, Profile
 
 TABLES = 64
 
@@ -126,17 +126,48 @@ class Table:
         self.score = [one + other for one, other in zip(self.resources, self.image, strict=True)]
 
 
-def table_for(cluster: Cluster, pod: Entry) -> Table:
+class ProfiledTable(Table):
+    """The same by the filters, weights and arguments of a profile that is not the default one."""
+
+    __slots__ = ("_profile",)
+
+    def __init__(self, pod: Entry, profile: Profile) -> None:
+        super().__init__(pod)
+        self._profile = profile
+
+    def _ask_node(self, index: int, node: NodeInfo, cluster: Cluster) -> None:
+        pod, profile = self._pod, self._profile
+        unwelcome = taint_toleration.score(pod, node) if profile.weight(taint_toleration.NAME) else 0
+        self.tainted += (unwelcome > 0) - (self.taints[index] > 0)
+        self.taints[index] = unwelcome
+        self.preference[index] = node_affinity.score(pod, node, profile.added)
+        images = image_locality.score(pod, node, cluster.image_spread, len(cluster.order))
+        self.image[index] = profile.weight(image_locality.NAME) * images
+        self._ask_pods(index, node)
+
+    def _ask_pods(self, index: int, node: NodeInfo) -> None:
+        pod, profile = self._pod, self._profile
+        status = next(filter(None, (ask(pod, node) for _, ask in profile.own)), None)
+        self.failing += (status is not None) - (self.status[index] is not None)
+        self.status[index] = status
+        fit, balance = profile.weight(node_resources_fit.NAME), profile.weight(node_resources_balanced_allocation.NAME)
+        self.resources[index] = (fit and fit * profile.fit(pod, node)) + (balance and balance * profile.balance(pod, node))
+        self.score[index] = self.resources[index] + self.image[index]
+
+    def _ask_images(self, cluster: Cluster) -> None:
+        weight = self._profile.weight(image_locality.NAME)
+        self.image = [weight * each for each in image_locality.scores(self._pod, cluster.order, cluster.image_spread)]
+        self.score = [one + other for one, other in zip(self.resources, self.image, strict=True)]
+
+
+def table_for(cluster: Cluster, pod: Entry, profile: Profile = DEFAULT) -> Table:
     """The up-to-date table of the pod's signature."""
     cluster.refresh()
-    signature = pod.facts.signature
+    signature = pod.facts.signature if profile.is_default else f"{profile.name} {pod.facts.signature}"
     found = cluster.tables.get(signature)
     if found is None:
         if len(cluster.tables) >= TABLES:
             del cluster.tables[next(iter(cluster.tables))]
-        found = cluster.tables[signature] = Table(pod)
+        found = cluster.tables[signature] = Table(pod) if profile.is_default else ProfiledTable(pod, profile)
     found.renew(cluster)
     return found
-
-
-FILTERS = (node_unschedulable, node_name, taint_toleration, node_affinity, node_ports, node_resources_fit)

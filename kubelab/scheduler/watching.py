@@ -6,6 +6,7 @@ upstream: pkg/scheduler/eventhandlers.go, 1.28.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from kubelab.engine.component import Change, Later, Scope, Watch
@@ -14,7 +15,7 @@ from kubelab.kinds.core.node_selectors import untolerated
 from kubelab.kinds.core.resources import spec_request
 from kubelab.scheduler.cluster import Cluster, is_finished
 from kubelab.scheduler.facts import Entry, term_matches
-from kubelab.scheduler.framework import NODE_ADD, POD_ADD, POD_DELETE, POD_UPDATE, SCHEDULER_NAME, ClusterEvent
+from kubelab.scheduler.framework import NODE_ADD, POD_ADD, POD_DELETE, POD_UPDATE, ClusterEvent
 from kubelab.scheduler.memory import (
     ASSUMED,
     CYCLE_KEY,
@@ -28,14 +29,16 @@ from kubelab.scheduler.memory import (
 )
 from kubelab.scheduler.node_info import NodeInfo
 from kubelab.scheduler.plugins import node_affinity, node_name, node_ports, node_resources_fit, scheduling_gates
-from kubelab.scheduler.queue import UNSCHEDULABLE, Queued, is_updated, moved, node_event, requeued
+from kubelab.scheduler.profile import Profile
+from kubelab.scheduler.queue import BACKOFF_NS, UNSCHEDULABLE, Queued, is_updated, moved, node_event, requeued
+from kubelab.scheduler.setup import DEFAULT_SETUP, Setup
 
 Object = dict[str, Any]
 Keys = Iterable[Key | Later]
 
 
 # -- pods ----------------------------------------------------------------------------------------------------------------
-def pod_changed(change: Change, scope: Scope) -> Keys:
+def pod_changed(change: Change, scope: Scope, setup: Setup = DEFAULT_SETUP) -> Keys:
     new, old = change.object, change.old
     if old is not None and change.type == "MODIFIED" and _is_noise(new, old, scope):
         return ()
@@ -45,7 +48,7 @@ def pod_changed(change: Change, scope: Scope) -> Keys:
         return _bound(change, scope, node)
     if node or (old is not None and old["spec"].get("nodeName")):
         return _left(new, old, scope)
-    return _pending(change, scope) if here else _given_up(new, scope)
+    return _pending(change, scope, setup) if here else _given_up(new, scope)
 
 
 def _is_noise(new: Object, old: Object, scope: Scope) -> bool:
@@ -131,9 +134,10 @@ def _given_up(pod: Object, scope: Scope) -> Keys:
     return apply(scope, box, moved(scope.table(UNSCHEDULABLE).values(), POD_DELETE, scope.now_ns))
 
 
-def _pending(change: Change, scope: Scope) -> Keys:
+def _pending(change: Change, scope: Scope, setup: Setup) -> Keys:
     pod, old = change.object, change.old
-    if pod["spec"].get("schedulerName", SCHEDULER_NAME) != SCHEDULER_NAME:
+    profile = setup.profile_of(pod)
+    if profile is None:
         return ()
     uid = pod["metadata"]["uid"]
     if uid in scope.table(ASSUMED):
@@ -145,7 +149,7 @@ def _pending(change: Change, scope: Scope) -> Keys:
         cluster.nominate(uid, nominated or "", cluster.entry_of(pod))
     where = standing(scope, uid)
     if where == "":
-        return _new(pod, scope)
+        return _new(pod, scope, setup, profile)
     if where != UNSCHEDULABLE or old is None or not is_updated(old, pod):
         return ()
     queued: Queued = scope.table(UNSCHEDULABLE)[uid]
@@ -157,10 +161,12 @@ def _pending(change: Change, scope: Scope) -> Keys:
     return apply(scope, box, requeued([queued._replace(gated=False, plugins=())], scope.now_ns))
 
 
-def _new(pod: Object, scope: Scope) -> Keys:
+def _new(pod: Object, scope: Scope, setup: Setup, profile: Profile) -> Keys:
     meta = pod["metadata"]
     queued = Queued(meta["uid"], meta["namespace"], meta["name"], pod["spec"].get("priority") or 0, scope.now_ns, next_sequence(scope))
-    if not scheduling_gates.pre_enqueue(pod):
+    if setup.backoff_ns is not BACKOFF_NS:
+        queued = queued._replace(backoff_ns=setup.backoff_ns)
+    if profile.has_gates and not scheduling_gates.pre_enqueue(pod):
         scope.table(UNSCHEDULABLE)[queued.uid] = queued._replace(gated=True, plugins=(scheduling_gates.NAME,))
         return ()
     box, _ = derived(scope)
@@ -214,6 +220,11 @@ def service_changed(change: Change, scope: Scope) -> Keys:
     _, cluster = derived(scope)
     cluster.services.pop(change.object["metadata"]["namespace"], None)
     return ()
+
+
+def watches(setup: Setup) -> tuple[Watch, ...]:
+    """What a scheduler that is started so listens to."""
+    return tuple(each if each.resource != "pods" else Watch("pods", partial(pod_changed, setup=setup)) for each in WATCHES)
 
 
 WATCHES = (

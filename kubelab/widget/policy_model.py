@@ -24,7 +24,7 @@ class Part:
 _CONTROL_PLANE = ["system:kube-scheduler", "system:kube-controller-manager", "system:apiserver"]
 PARTS = (
     Part(
-        "secrets, tokens",
+        "secrets",
         (
             {
                 "resources": [

@@ -60,20 +60,29 @@ class PolicyView(widgets.HBox):
         self.received.observe(self._stage, "value")
         self.canvas = widgets.HTML(layout=widgets.Layout(width="100%"))
         self.text = widgets.HTML()
-        left = widgets.VBox([*self.sliders.values(), self.received, self.text], layout=widgets.Layout(width="330px", flex="0 0 auto"))
+        self.labels = {part: widgets.Label(level) for part, level in model.levels.items()}
+        rows = [widgets.HBox([slider, self.labels[part]]) for part, slider in self.sliders.items()]
+        left = widgets.VBox([*rows, self.received, self.text], layout=widgets.Layout(width="370px", flex="0 0 auto"))
         super().__init__([left, widgets.VBox([self.canvas], layout=widgets.Layout(flex="1 1 auto"))])
         self.show()
 
     def _slider(self, part: str) -> widgets.SelectionSlider:
-        layout, wide = widgets.Layout(width="320px"), {"description_width": "95px"}
+        """Its level is said beside it: the slider's own readout has no room for the longest."""
         made = widgets.SelectionSlider(
-            options=LEVELS, value=self.model.levels[part], description=part, continuous_update=False, layout=layout, style=wide
+            options=LEVELS,
+            value=self.model.levels[part],
+            description=part,
+            readout=False,
+            continuous_update=False,
+            layout=widgets.Layout(width="230px"),
+            style={"description_width": "95px"},
         )
         made.observe(lambda change: self._turn(part, change), "value")
         return made
 
     def _turn(self, part: str, change: dict[str, Any]) -> None:
         self.model.turn(part, change["new"])
+        self.labels[part].value = change["new"]
         self.show()
 
     def _stage(self, change: dict[str, Any]) -> None:

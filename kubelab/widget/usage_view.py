@@ -20,6 +20,7 @@ BEATS, BEAT_MS = 1_000_000, 500
 WIDTH, BAR, ROW, CURVE, NAMES = 760, 150, 22, 250, 220
 FULL, NEARLY = 0.95, 0.75
 FONT = 'font-family="system-ui,sans-serif"'
+HALO = 'paint-order="stroke" stroke="white" stroke-width="3"'
 MIB = 2.0**20
 
 
@@ -95,7 +96,7 @@ def _curve(points: Curve, request: float, limit: float, now: float, colour: str,
     )
     return (
         f'{bounds}<polyline points="{placed}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
-        f'<text x="{CURVE - 2}" y="10" text-anchor="end" font-size="11" fill="{colour}">{escape(words)}</text>'
+        f'<text x="{CURVE - 2}" y="10" text-anchor="end" font-size="11" fill="{colour}" {HALO}>{escape(words)}</text>'
     )
 
 

@@ -23,10 +23,10 @@ class Timing:
     ``relist_ns``: the kubelet's PLEG period. ``provision_ns``: making a dynamic volume. ``mount_ns``: mounting one.
 
     ``cores``: processor cores that API server, etcd, controllers, scheduler and node agents share (0: each has as much as it wants). If
-    there are some, ``read_ns``, ``write_ns``, ``sync_ns`` and ``schedule_ns`` are processor time, which is queued for; a write also waits
-    for ``disk_ns``; the watch events of a commit take ``event_ns`` of processor time in each process that gets them, before
-    ``watch_ns`` passes; and a controller reads its own status writes back from its watch, as upstream's do: it starts its next sync
-    ``answer_ns`` after the last, so that now and then it knows less than it wrote, and meets a conflict.
+    there are some, ``read_ns``, ``write_ns``, ``sync_ns`` and ``schedule_ns`` are processor time; a write also waits for ``disk_ns``,
+    twice if it deletes a pod, and a new pod costs ``admit_ns`` more; the watch events of a commit take ``event_ns`` of processor time for
+    each process that gets them before ``watch_ns`` passes; and a controller learns of its own status writes from its watch, as upstream's
+    do: it starts its next sync ``answer_ns`` after the last one, so that now and then it knows less than it wrote, and meets a conflict.
     ``node_sync_ns``: what each node adds to a sync of a DaemonSet, and to a cycle of the scheduler.
     ``control_plane``: "1.20" for controllers that act as that release's ("": as the cluster's). ``node_agent``: "kubelet", or "hollow"
     for an agent that makes a bound pod Running and Ready by one patch and confirms a deletion at once.
@@ -56,6 +56,7 @@ class Timing:
     mount_ns: int = 150 * MILLISECOND
     cores: int = 0
     disk_ns: int = 0
+    admit_ns: int = 0
     event_ns: int = 0
     answer_ns: int = 0
     node_sync_ns: int = 0
@@ -73,6 +74,8 @@ class Timing:
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise ValueError(f"timing {item.name}: {value!r} is not a number")
+            if item.name == "cores" and not isinstance(value, int):
+                raise ValueError(f"timing cores: {value!r} is not a whole number")
             positive = item.name.endswith(("_qps", "_burst", "_per_second"))
             if value < 0 or (positive and value == 0):
                 raise ValueError(f"timing {item.name}: {value!r} must be {'greater than' if positive else 'at least'} 0")
@@ -89,7 +92,7 @@ class Timing:
         """
         if not isinstance(name, str) or name not in PRESETS:
             raise ValueError(f"unknown timing {name!r}: use one of {', '.join(sorted(PRESETS))}, or a kl.Timing")
-        if client_qps not in _LIMITS:
+        if not isinstance(client_qps, str) or client_qps not in _LIMITS:
             raise ValueError(f"client_qps={client_qps!r}: use one of {', '.join(map(repr, _LIMITS))}")
         return replace(PRESETS[name], **_LIMITS[client_qps])  # type: ignore[arg-type]
 
@@ -124,14 +127,17 @@ PRESETS: dict[str, Timing] = {
     # Kubernetes 1.20.2 with etcd on a machine of two cores; how the figures were found: docs/timing.md
     "real-1.20-2cpu": Timing(
         name="real-1.20-2cpu",
-        read_ns=MILLISECOND,
-        write_ns=1_500_000,
-        disk_ns=700_000,
+        read_ns=600_000,
+        write_ns=950_000,
+        admit_ns=MILLISECOND,
+        disk_ns=2_400_000,
         event_ns=300_000,
-        watch_ns=1_000_000,
-        answer_ns=1_000_000,
-        sync_ns=200_000,
-        schedule_ns=500_000,
+        watch_ns=1_500_000,
+        answer_ns=2_400_000,
+        jitter=0.6,
+        sync_ns=420_000,
+        schedule_ns=550_000,
+        node_sync_ns=15_000,
         kubelet_qps=1e9,
         kubelet_burst=10**9,
         cores=2,

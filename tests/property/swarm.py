@@ -21,7 +21,20 @@ from tests.builders import claim_template, deployment, image_patch, job, statefu
 from tests.invariants import Mutations, complaints
 
 Object = dict[str, Any]
-FAULTS = ("NodeCrash", "ComponentCrash", "ImageBroken", "WatchLag", "ApiError")
+FAULTS = (
+    "NodeCrash",
+    "ComponentCrash",
+    "ImageBroken",
+    "WatchLag",
+    "ApiError",
+    "NodePartition",
+    "RuntimeHang",
+    "DiskFull",
+    "ApiSlow",
+    "LeaderCrash",
+)
+NODE_FAULTS = ("NodeCrash", "NodePartition", "RuntimeHang", "DiskFull")
+BINARIES = ("kube-controller-manager", "kube-scheduler")
 COMPONENTS = (
     "statefulset-controller",
     "deployment-controller",
@@ -68,7 +81,9 @@ def one_world(seed: int, *, sabotage: Callable[[kl.Cluster], None] | None = None
     draw = Streams(seed)
     story = Story(seed)
     allowed = [kind for kind in FAULTS if draw.below("allowed", 2)]
-    cluster = kl.Cluster(nodes=2 + draw.below("nodes", 4), seed=seed)
+    nodes, planes = 2 + draw.below("nodes", 4), draw.below("control planes", 4)
+    cluster = kl.Cluster(nodes, seed=seed, control_planes=planes or None)
+    story.lines.append(f"cluster nodes={nodes} control_planes={planes or None} faults={','.join(allowed)}")
     if sabotage is not None:
         sabotage(cluster)
     _workloads(cluster, draw, story)
@@ -201,8 +216,8 @@ def _write(cluster: kl.Cluster, story: Story, pod: Object) -> None:
     line = f"line-{len(story.lines)}"
     try:
         cluster.exec(f"pod/{name}", ["sh", "-c", f"echo {line} >> /data/log"])
-    except kl.ApiError:
-        return  # the node is down, though the pod still seems ready
+    except (kl.ApiError, kl.ExecError):
+        return  # the node is down or full, though the pod still seems ready
     story.written.setdefault(name, []).append(line)
     story.lines.append(f"write {line} in pod/{name}")
 
@@ -213,16 +228,35 @@ def _is_ready(pod: Object) -> bool:
 
 def _break(cluster: kl.Cluster, draw: Streams, story: Story, kind: str) -> None:
     fields: Object = {"duration": f"{(1 + draw.below('duration', 60)) * (1 if draw.below('lasting', 4) else 10)}s"}
-    if kind == "NodeCrash":
+    if kind in NODE_FAULTS:
         fields["nodes"] = [f"node-{1 + draw.below('node', len(cluster.list('nodes')))}"]
+        _how(kind, fields, draw)
+    elif kind == "LeaderCrash":
+        replicas = [name for name in cluster._engine.runners if name.startswith(BINARIES)]
+        if not replicas:
+            return
+        kind, fields["components"] = "ComponentCrash", [replicas[draw.below("replica", len(replicas))]]
     elif kind in ("ComponentCrash", "WatchLag"):
         fields["components"] = [COMPONENTS[draw.below("component", len(COMPONENTS))]]
     elif kind == "ImageBroken":
         fields["images"] = ["nginx:1.25"]
     else:
         fields["resources"] = [RESOURCES[draw.below("resource", len(RESOURCES))]]
+        if kind == "ApiSlow":
+            fields["delay"] = f"{1 + draw.below('delay', 20)}s"
+        elif draw.below("some", 2):
+            fields["share"] = "30%"
     story.lines.append(f"fault {kind} {fields}")
     cluster.fault(kind, **fields)
+
+
+def _how(kind: str, fields: Object, draw: Streams) -> None:
+    """The variants of a fault of nodes (in place)."""
+    if kind == "NodePartition":
+        fields["from_"] = ("all", "all", "api-server", "nodes")[draw.below("from", 4)]
+        fields["direction"] = ("both", "both", "in", "out")[draw.below("direction", 4)]
+    elif kind == "DiskFull":
+        fields["fill"] = ("100%", "95%")[draw.below("fill", 2)]
 
 
 def _check(cluster: kl.Cluster, story: Story, mutations: Mutations) -> None:

@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -196,7 +197,7 @@ def test_blocking_sends_each_event_by_itself(c: kl.Cluster, receiver: Receiver):
 
 
 def test_a_receiver_that_is_down_for_a_while_loses_nothing(c: kl.Cluster, receiver: Receiver):
-    webhook = c.audit.webhook(receiver.kubeconfig())
+    webhook = c.audit.webhook(receiver.kubeconfig(), patience=0.5)
     c.apply(APP)
     receiver.kill()
     with warnings.catch_warnings():
@@ -211,7 +212,7 @@ def test_a_receiver_that_is_down_for_a_while_loses_nothing(c: kl.Cluster, receiv
 
 
 def test_what_is_beyond_that_is_counted_and_said(c: kl.Cluster, receiver: Receiver):
-    webhook = c.audit.webhook(receiver.kubeconfig())
+    webhook = c.audit.webhook(receiver.kubeconfig(), patience=0.5)
     c.apply(APP)
     receiver.kill()
     with pytest.warns(AuditWarning, match=r"'webhook' affecting \d+ audit events: Post .*: connect: connection refused") as said:
@@ -223,6 +224,19 @@ def test_what_is_beyond_that_is_counted_and_said(c: kl.Cluster, receiver: Receiv
     assert webhook.lost > 0
     assert len(receiver.keys) + webhook.lost == len(c.audit_events())
     assert c.audit.metrics()["apiserver_audit_error_total"] == {"webhook": webhook.lost}
+
+
+def test_a_receiver_that_starts_again_within_a_run_has_missed_nothing(c: kl.Cluster, receiver: Receiver):
+    webhook = c.audit.webhook(receiver.kubeconfig())
+    c.apply(APP)
+    receiver.kill()
+    revival = threading.Timer(0.3, receiver.revive)
+    revival.start()
+    c.run("1h")
+    revival.join()
+    c.audit.flush()
+    assert webhook.sink.retries > 0 and webhook.lost == 0
+    assert receiver.keys == set(keys(c.audit_events()))
 
 
 def test_a_full_buffer_drops_counts_and_says(receiver: Receiver):
@@ -338,8 +352,25 @@ def test_two_backends_do_not_share_a_file(c: kl.Cluster, tmp_path: Path):
     first = c.audit.log(tmp_path / "audit.log")
     with pytest.raises(ValueError, match="audit.log: another backend writes to it: close that one first"):
         c.audit.log(tmp_path / "audit.log")
+    (tmp_path / "other name").symlink_to(tmp_path / "audit.log")
+    os.link(tmp_path / "audit.log", tmp_path / "third name")
+    for name in ("other name", "third name", f"../{tmp_path.name}/audit.log"):
+        with pytest.raises(ValueError, match="another backend writes to it"):
+            c.audit.log(tmp_path / name)
     first.close()
     c.audit.log(tmp_path / "audit.log")
+
+
+@pytest.mark.parametrize(
+    "body", ["NaN", '{"data":{"a":1e999}}', "[" * 100_000, '{"a":' * 300 + "1" + "}" * 300, '{"data":{"a":"\\ud800"}}']
+)
+def test_a_patch_that_no_reader_could_take_loses_no_event(tmp_path: Path, body: str):
+    c = kl.Cluster(1, audit_policy="Request")
+    log = c.audit.log(tmp_path / "audit.log")
+    c.request("PATCH", "/api/v1/namespaces/default/configmaps/none", body, content_type="application/merge-patch+json")
+    assert log.lost == 0
+    assert len(lines(tmp_path / "audit.log")) == len(c.audit_events()) == 2
+    assert len(kl.auditlog.read(c).calls()) == len(kl.auditlog.read(tmp_path / "audit.log").calls()) == 1
 
 
 # -- the end ---------------------------------------------------------------------------------------------------------------

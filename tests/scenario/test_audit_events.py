@@ -544,6 +544,61 @@ def test_hostile_values_stay_one_line_of_text(cluster: kl.Cluster) -> None:
     assert json.loads(json.dumps(event))["userAgent"] == agent
 
 
+@pytest.mark.parametrize(
+    ("path", "has_status"),
+    [
+        ("/nope", False),
+        ("/apis/nope", False),
+        ("/apis/nope/v1/foos", False),
+        ("/apis/apps/v9/foos", True),
+        ("/api/v1/foos", True),
+        ("/api/v2", True),
+    ],
+)
+def test_where_no_handler_is_the_answer_is_no_status(cluster: kl.Cluster, path: str, has_status: bool) -> None:
+    """upstream: apiserver/pkg/util/notfoundhandler/not_found_handler.go answers in plain text; what go-restful refuses is a Status."""
+    _, complete = recorded(cluster, "GET", path)
+    assert complete["responseStatus"]["code"] == 404
+    assert ("reason" in complete["responseStatus"], "responseObject" in complete) == (has_status, has_status)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "verb"),
+    [
+        ("HEAD", NAMESPACE + "pods/x", "get"),
+        ("HEAD", NAMESPACE + "pods", "list"),
+        ("OPTIONS", NAMESPACE + "pods", ""),
+        ("TRACE", NAMESPACE + "pods/x", ""),
+        ("HEAD", "/healthz", "head"),
+    ],
+)
+def test_the_verbs_of_other_methods(cluster: kl.Cluster, method: str, path: str, verb: str) -> None:
+    """upstream: apiserver/pkg/endpoints/request/requestinfo.go NewRequestInfo."""
+    assert [event["verb"] for event in recorded(cluster, method, path)] == [verb, verb]
+
+
+def test_the_names_of_headers_have_no_case_and_an_agent_that_says_nothing_is_left_out(cluster: kl.Cluster) -> None:
+    assert recorded(cluster, "GET", "/version", headers={"user-AGENT": "mine"})[0]["userAgent"] == "mine"
+    assert all("userAgent" not in event for event in recorded(cluster, "GET", "/version", headers={"User-Agent": ""}))
+    assert recorded(cluster, "GET", "/version", headers={"x-forwarded-for": "fe80::1%eth0"})[0]["sourceIPs"] == ["127.0.0.1"]
+
+
+def test_half_a_character_is_none(cluster: kl.Cluster) -> None:
+    """Python's strings can hold what UTF-8 cannot say."""
+    for path in ("/api/v1/pods?labelSelector=\ud800", "/api/v1/namespaces/default/pods/\ud800"):
+        assert "\ud800" not in json.dumps(recorded(cluster, "GET", path), ensure_ascii=False)
+    recorded(cluster, "GET", "/api/v1/pods", user="\ud800", headers={"User-Agent": "\ud800" * 400})
+    assert len(kl.auditlog.read(cluster).calls()) == len(cluster.audit_events()) // 2
+
+
+@pytest.mark.parametrize("body", ["\x0b", "- " * 2000 + "x", '{"a":' * 2000])
+def test_a_body_that_cannot_be_read_is_refused_and_recorded(cluster: kl.Cluster, body: str) -> None:
+    for method, path in (("POST", NAMESPACE + "configmaps"), ("DELETE", NAMESPACE + "configmaps/cm")):
+        _, complete = recorded(cluster, method, path, body, content_type="application/yaml")
+        assert complete["responseStatus"]["code"] in (400, 500)
+        assert "requestObject" not in complete
+
+
 def test_the_events_are_the_same_under_another_hash_seed() -> None:
     code = "import json, kubelab as kl; c = kl.Cluster(2, seed=4, audit_policy='RequestResponse'); "
     code += "c.create({'apiVersion': 'v1', 'kind': 'Pod', 'metadata': {'name': 'p'}, 'spec': {'containers': [{'name': 'c', 'image': 'nginx'}]}}); "

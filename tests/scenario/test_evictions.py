@@ -58,6 +58,10 @@ def test_the_pod_beyond_its_request_goes_and_the_node_recovers(make: Callable[..
     assert verdict(cluster, "calm") == verdict(cluster, "free") == ("Running", "")
     message = cluster["pod/leak"]["status"]["message"]
     assert message.startswith("The node was low on resource: memory. Threshold quantity: 100Mi, available: ")
+    (event,) = [each for each in cluster.list("events") if each["reason"] == "Evicted"]
+    notes = event["metadata"]["annotations"]  # upstream: evictionMessage's annotations
+    assert (notes["offending_containers"], notes["starved_resource"]) == ("c", "memory")
+    assert f"Container c was using {notes['offending_containers_usage']}, request is 100Mi" in message
     assert message.endswith(", request is 100Mi, has larger consumption of memory. ")
     assert events(cluster, "Evicted") == [message]
     (target,) = [each for each in cluster["pod/leak"]["status"]["conditions"] if each["type"] == "DisruptionTarget"]

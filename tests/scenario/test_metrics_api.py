@@ -199,3 +199,25 @@ def test_five_rounds_tell_as_much_as_all(make, monkeypatch):
         short = door.kept(pods, nodes)
         monkeypatch.setattr(metrics_server, "ROUNDS", 15)
         assert door.kept(pods, nodes) == short
+
+
+def test_top_sorts_and_sums(make):
+    """upstream: kubectl/pkg/cmd/top/top_pod_test.go TestTopPod (sort-by, sum), kubectl/pkg/metricsutil/metrics_printer.go."""
+    cluster = make(1, seed=3)
+    containers = [{"name": name, "image": "nginx:1.25"} for name in ("c", "d")]
+    cluster.apply([builders.pod(name, *containers, labels={"app": name}) for name in ("a", "b")])
+    cluster.apply([usage("a", memory={"constant": "100Mi"}), usage("b", container="d", cpu={"constant": "300m"})])
+    cluster.run("70s")
+
+    def rows(**flags):
+        return [line.split() for line in cluster.top(**flags).splitlines()[1:]]
+
+    assert [row[0] for row in rows()] == ["a", "b"]
+    assert [row[0] for row in rows(sort_by="cpu")] == ["b", "a"]
+    assert [row[0] for row in rows(sort_by="memory")] == ["a", "b"]
+    assert [row[:2] for row in rows(sort_by="cpu", containers=True)] == [["b", "d"], ["b", "c"], ["a", "c"], ["a", "d"]]
+    line, (cpu, memory) = rows(total=True)[-2:]
+    assert (line, memory) == (["________", "________"], "208Mi")
+    assert cpu in ("303m", "304m")
+    with pytest.raises(ValueError, match="--sort-by accepts only cpu or memory"):
+        cluster.top(sort_by="name")

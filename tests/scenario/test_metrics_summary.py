@@ -233,8 +233,58 @@ def test_ephemeral_storage_adds_up(make):
     assert volume["scratch"]["usedBytes"] == 8192
     assert volume["data"]["pvcRef"] == {"name": "data", "namespace": "default"}
     assert (volume["data"]["capacityBytes"], volume["data"]["usedBytes"]) == (2**30, 8192)
-    local = sum(one["usedBytes"] for one in volume.values() if "pvcRef" not in one)
-    assert found["ephemeral-storage"]["usedBytes"] == 5 * 2**20 + container["logs"]["usedBytes"] + local + 4096
+    assert found["ephemeral-storage"]["usedBytes"] == 5 * 2**20 + container["logs"]["usedBytes"] + 8192 + 4096
     page = series(cluster.prometheus("node-1", "/metrics"))
     assert page['kubelet_volume_stats_used_bytes{namespace="default",persistentvolumeclaim="data"}'] == (8192, None)
     assert page['kubelet_volume_stats_capacity_bytes{namespace="default",persistentvolumeclaim="data"}'] == (2**30, None)
+
+
+def test_what_lies_in_memory_is_no_local_storage(make):
+    """upstream: pkg/volume/util IsLocalEphemeralVolume, pkg/volume/emptydir calculateEmptyDirMemorySize."""
+    cluster = make(1, seed=3)
+    data = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "b"}}
+    volumes = [
+        {"name": "tmpfs", "emptyDir": {"medium": "Memory"}},
+        {"name": "small", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+        {"name": "settings", "configMap": {"name": "settings"}},
+    ]
+    limits = {"limits": {"memory": "64Mi"}, "requests": {"memory": "64Mi"}}
+    cluster.apply([data, builders.pod("p", builders.container("nginx:1.25", resources=limits), volumes=volumes)])
+    cluster.run("2m")
+    found = pods_of(cluster.summary("node-1"))["p"]
+    volume = {one["name"]: one for one in found["volume"]}
+    assert list(volume)[0] == "settings", "local storage stands first"
+    assert [volume[name]["capacityBytes"] for name in ("tmpfs", "small")] == [64 << 20, 16 << 20]
+    (token,) = (one for name, one in volume.items() if name.startswith("kube-api-access"))
+    assert token["capacityBytes"] == 64 << 20
+    local = found["containers"][0]["rootfs"]["usedBytes"] + found["containers"][0]["logs"]["usedBytes"] + volume["settings"]["usedBytes"]
+    assert found["ephemeral-storage"]["usedBytes"] == local + 4096
+
+
+def test_runtime_operations_are_counted_since_the_kubelet_began(make):
+    """upstream: pkg/kubelet/kuberuntime/instrumented_services.go; PLEG each second, eviction each 10 s, metrics-server each 15 s."""
+
+    def counted(cluster):
+        found = series(cluster.prometheus("node-1", "/metrics"))
+        name = "kubelet_runtime_operations_total"
+        return {key.partition('="')[2][:-2]: value for key, (value, _) in found.items() if key.startswith(name)}
+
+    cluster = make(1, seed=3)
+    before = counted(cluster)
+    cluster.apply(builders.pod("p", builders.container("nginx:1.25")))
+    cluster.run("60s")
+    after = counted(cluster)
+    assert {name: after[name] for name in ("run_podsandbox", "create_container", "start_container", "pull_image")} == {
+        "run_podsandbox": 1,
+        "create_container": 1,
+        "start_container": 1,
+        "pull_image": 1,
+    }
+    assert after["list_container_stats"] - before["list_container_stats"] == 60 // 10 + 60 // 15
+    assert after["list_containers"] - before["list_containers"] == 60 + 60 // 10 + 60 // 15 + 1
+    cluster.delete("pod/p")
+    cluster.run("60s")
+    assert all(counted(cluster)[name] >= count for name, count in after.items()), "counters never fall"
+    gated = counted(make(1, seed=3, feature_gates={"PodAndContainerStatsFromCRI": True}))
+    assert gated["list_podsandbox_stats"] == before["list_container_stats"]
+    assert "list_container_stats" not in gated

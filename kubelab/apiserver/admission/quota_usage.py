@@ -71,15 +71,15 @@ def usage_of(kind: Kind, obj: Object, now_ns: int) -> Resources:
 
 def _of_pod(pod: Object, now_ns: int) -> Resources:
     used = {"count/pods": "1"}
-    if not _is_charged(pod, now_ns):
+    if not is_charged(pod, now_ns):
         return used
     spec = pod["spec"]
     used.update(compute_usage(pod_requests(spec, overhead=True), pod_limits(spec, overhead=True)))
     return used
 
 
-def _is_charged(pod: Object, now_ns: int) -> bool:
-    """upstream: QuotaV1Pod: neither ended nor overdue for deletion."""
+def is_charged(pod: Object, now_ns: int) -> bool:
+    """Whether a pod counts: it has neither ended nor is it overdue for deletion (upstream: QuotaV1Pod)."""
     if (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded"):
         return False
     meta = pod["metadata"]

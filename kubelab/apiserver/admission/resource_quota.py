@@ -1,7 +1,7 @@
 """ResourceQuota: what would exceed a namespace's quota is refused, what fits is charged.
 
-Upstream's quota controller writes status.hard and gives back what deleted objects used. Where nobody has done so yet, the charge is
-counted anew from the namespace's objects: before the first charge, and before a refusal.
+The quota controller writes status.hard and gives back what deleted objects used. Where it has not done so yet, the charge is counted from the
+namespace's objects (upstream refuses then, as the "status unknown for quota").
 
 upstream: staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota/{admission,controller}.go, 1.28.
 """
@@ -95,9 +95,6 @@ def _charged(attributes: Attributes, cluster: Cluster, quota: Object, delta: Res
     known = status.get("hard") == hard and all(name in (status.get("used") or {}) for name in hard)
     used: Resources = status["used"] if known else _counted(attributes, cluster, quota)
     exceeded = _exceeded(hard, used, wanted)
-    if exceeded and known:
-        used = _counted(attributes, cluster, quota)
-        exceeded = _exceeded(hard, used, wanted)
     if exceeded:
         shown = (_shown(each, exceeded) for each in (wanted, used, hard))
         name = quota["metadata"]["name"]

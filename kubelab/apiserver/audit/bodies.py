@@ -10,7 +10,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from kubelab.apiserver import http, raw, reading
+from kubelab.apiserver import conversion, http, raw, reading
 from kubelab.apiserver.audit import uri
 from kubelab.apiserver.copying import private
 from kubelab.apiserver.request import Request
@@ -90,11 +90,21 @@ def _in_version(obj: Object, call: CallRecord, note: AuditNote) -> Object:
     if call.resource == "events" and uri.is_new_event(call.uri, call.component):
         obj = events.from_core(obj)
     elif not call.subresource and call.uri and (asked := http.parse_path(call.uri)).version:
-        obj["apiVersion"] = f"{asked.group}/{asked.version}" if asked.group else asked.version
+        obj = _of_version(obj, call.resource, f"{asked.group}/{asked.version}" if asked.group else asked.version)
     elif not call.subresource and note.door is not None and note.door.version:
         group = obj["apiVersion"].rpartition("/")[0]
         obj["apiVersion"] = f"{group}/{note.door.version}" if group else note.door.version
     return _headed(obj)
+
+
+def _of_version(obj: Object, resource: str, api_version: str) -> Object:
+    try:
+        kind = registry.by_resource(resource)
+    except KeyError:
+        kind = None
+    if kind is not None and obj.get("kind") == kind.kind and obj.get("apiVersion") == kind.api_version:
+        return conversion.shown(kind, obj, api_version)
+    return {**obj, "apiVersion": api_version}
 
 
 def _headed(obj: Object) -> Object:
@@ -111,7 +121,8 @@ def response(server: ApiServer, call: CallRecord, note: AuditNote) -> Object:
         answer = server.store.log.at(answer).object
     shown: Object = private(server.present(answer))
     if call.resource and call.code < 400 and shown.get("kind") != "Status":
-        asked = Request("get", call.resource, version=uri.place(call, note)[2])
+        version = http.parse_path(call.uri).version if call.uri else uri.place(call, note)[2]
+        asked = Request("get", call.resource, version=version)
         accept = note.door.accept if note.door is not None else ""
         if call.user == _COLLECTOR and call.verb in ("get", "patch"):
             accept = _METADATA

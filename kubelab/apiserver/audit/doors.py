@@ -71,6 +71,8 @@ def _header(headers: Mapping[str, Any], wanted: str) -> str:
 
 def _address(text: str) -> str:
     """An IP address as Go prints it; leading zeros in its numbers are forgiven (ParseIPSloppy)."""
+    if "%" in text:  # Go's parser knows no zones
+        return ""
     try:
         if ":" not in text:
             text = ".".join(part.lstrip("0") or "0" for part in text.split(".")) if text else text

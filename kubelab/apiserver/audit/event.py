@@ -71,6 +71,8 @@ class Events:
             event["stageTimestamp"] = received if first else answered
             if not first and (annotations := _annotations(call, note, complete=stage == COMPLETE)):
                 event["annotations"] = annotations
+            if not event["userAgent"]:
+                del event["userAgent"]
             made.append({name: event[name] for name in _ORDER if name in event})
         return made
 

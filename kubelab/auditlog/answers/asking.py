@@ -53,8 +53,9 @@ DERIVED: dict[str, str] = {
     "target": TARGET,
     "role": ROLE,
     "status_class": "CASE WHEN code IS NULL THEN 'none' ELSE (code // 100)::VARCHAR || 'xx' END",
-    "scope": """CASE WHEN resource IS NULL THEN NULL WHEN coalesce(name, '') <> '' AND verb <> 'list' THEN 'resource'
-      WHEN coalesce(namespace, '') <> '' THEN 'namespace' WHEN verb = 'create' THEN 'resource' ELSE 'cluster' END""",
+    # upstream: CleanScope, staging/src/k8s.io/apiserver/pkg/endpoints/metrics/metrics.go, 1.28; a list of one name is about one object
+    "scope": """CASE WHEN resource IS NULL THEN NULL WHEN coalesce(name, '') <> '' OR verb = 'create' THEN 'resource'
+      WHEN coalesce(namespace, '') <> '' THEN 'namespace' ELSE 'cluster' END""",
     "forwarded_for": "CASE WHEN len(source_ips) > 1 THEN source_ips[1] END",  # what a header said: a proxy in front, or whoever wrote it
     "second": "date_trunc('second', received)",
     "minute": "date_trunc('minute', received)",
@@ -155,7 +156,7 @@ def seconds(value: float | str, name: str) -> float:
 
 def span(log: Log) -> tuple[datetime | None, datetime | None, float]:
     """The first and the last instant of a log and the seconds between; of an empty log (None, None, 0)."""
-    row = one(log, "SELECT min(received) AS first, max(coalesce(completed, started, received)) AS last FROM calls")
+    row = one(log, "SELECT min(received) AS first, max(greatest(received, started, completed)) AS last FROM calls")
     if row["first"] is None:
         return None, None, 0.0
     first, last = instant(row["first"], "first"), instant(row["last"], "last")

@@ -95,6 +95,7 @@ def _window(log: Log, start: str | datetime | None, end: str | datetime | None) 
           FROM seconds)
         SELECT second FROM sums ORDER BY calls DESC, second LIMIT 1"""
     )
+    found = found.dropna()
     if found.empty:
         return None, None
     begin = instant(found["second"].iloc[0], "start")

@@ -43,7 +43,14 @@ class Told(NamedTuple):
 
 
 def told(body: dict[str, Any]) -> Told | None:
-    """The facts of one call's bodies; None where there are none of use (a Status, a patch)."""
+    """The facts of one call's bodies; None where there are none of use (a Status, a patch, what is no object of its kind)."""
+    try:
+        return _told(body)
+    except (AttributeError, KeyError, TypeError, ValueError):  # bodies are what clients sent, and need not be well-formed
+        return None
+
+
+def _told(body: dict[str, Any]) -> Told | None:
     answer, request = body.get("response_object"), body.get("request_object")
     obj = _object(answer) or (_object(request) if body.get("verb") in ("create", "update") else None)
     resource, subresource = body.get("resource"), body.get("subresource") or ""
@@ -71,8 +78,9 @@ def _pod(obj: Object | None, request: Any, subresource: str) -> Told | None:
         return None
     if obj is None:
         status = request.get("status") if isinstance(request, dict) else None
-        if not isinstance(status, dict) or not any(each.get("type") == "Ready" for each in status.get("conditions") or ()):
+        if not isinstance(status, dict) or not any(each.get("type") == "Ready" and "status" in each for each in status.get("conditions") or ()):
             return None
+        status = {**status, "conditions": [each for each in status["conditions"] if "status" in each]}  # a patch names what it changes
         return Told(ready=is_ready(status), reason=trouble(status))
     meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
     labels = meta.get("labels") or {}

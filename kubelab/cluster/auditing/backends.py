@@ -8,6 +8,7 @@ Backends stand outside the world: a fork or a saved file has none, and what they
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -61,8 +62,8 @@ class Backends:
         return backend
 
     def check_file(self, path: str | Path) -> None:
-        """ValueError if a backend writes to that file already."""
-        if str(path) != "-" and any(each.sink.where == str(Path(path).absolute()) for each in self.attached):
+        """ValueError if a backend writes to that file already, under whatever name."""
+        if isinstance(path, (str, Path)) and str(path) not in ("", "-") and any(_is_same(each.sink.where, path) for each in self.attached):
             raise ValueError(f"{path}: another backend writes to it: close that one first")
 
     def ship(self) -> None:
@@ -171,6 +172,13 @@ class Backends:
 
     def _warn(self, text: str) -> None:
         warnings.warn(text, AuditWarning, stacklevel=_outside())
+
+
+def _is_same(where: str, path: str | Path) -> bool:
+    try:
+        return os.path.samefile(where, path)
+    except (OSError, ValueError):
+        return where == str(Path(path).absolute())
 
 
 def _outside() -> int:

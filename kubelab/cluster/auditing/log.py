@@ -53,8 +53,12 @@ def backend(
     if str(path) != "-":
         try:
             file = RotatingFile(Path(path).absolute(), max_size, max_backups, max_age, compress=compress)
+        except FileExistsError as error:  # something that is no folder stands in the way
+            raise ValueError(f"ensureLogFile: mkdir {error.filename}: not a directory") from None
         except OSError as error:
             raise ValueError(f"ensureLogFile: open {path}: {(error.strerror or str(error)).lower()}") from None
+        except ValueError as error:
+            raise ValueError(f"path={path!r}: {error}: give the path of a file") from None
     return Backend(LogSink(file, form, version), mode, batch, truncate, version, now_ns)
 
 

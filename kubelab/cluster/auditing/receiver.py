@@ -108,7 +108,8 @@ class Receiver:
             if broken.silent:
                 self.silences += 1
                 return self._silence(url, method), None
-            return Outcome(broken.text if broken.whole else f'{_shown(method)} "{text_of(url)}": {broken.text}'), None
+            said = broken.text if broken.whole else f'{_shown(method)} "{text_of(url)}": {broken.text}'
+            return Outcome(said, away=broken.away), None
         self.silences = 0
         return _judged(answer, unread)
 
@@ -142,21 +143,23 @@ class Receiver:
     def _ask(self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes, *, own: bool) -> _Answer:
         wait = max(SHORTEST_WAIT, self.patience / 2**self.silences)
         connection.timeout = wait
-        late = threading.Event()
-        watch = threading.Timer(wait, _cut, (connection, late))
+        late, held = threading.Event(), [connection.sock] if connection.sock is not None else []
+        watch = threading.Timer(wait, _cut, (connection, held, late))
         watch.daemon = True
         reused = connection.sock is not None
         watch.start()
         try:
             if not reused:
                 connection.connect()
+                held.append(connection.sock)  # the connection itself lets go of it, once an answer has no length
             connection.sock.settimeout(wait)
             answer = _spoken(connection, method, path, body, self._headers() if own else ())
         except (OSError, http.client.HTTPException, ValueError) as error:
             connection.close()
             if late.is_set() or isinstance(error, TimeoutError):
                 raise _Broken("", silent=True) from None
-            raise _broken(error, f"{connection.host}:{connection.port}", reused=reused) from None
+            host = f"[{connection.host}]" if ":" in connection.host else connection.host
+            raise _broken(error, f"{host}:{connection.port}", reused=reused) from None
         finally:
             watch.cancel()
         if late.is_set():
@@ -177,11 +180,11 @@ class Receiver:
 
 
 class _Broken(Exception):
-    """No answer: why. ``whole``: the text stands alone; ``stale``: a kept connection that had been closed."""
+    """No answer: why. ``whole``: the text stands alone; ``stale``: a kept connection that had been closed; ``away``: nobody listens."""
 
-    def __init__(self, text: str, *, silent: bool = False, stale: bool = False, whole: bool = False) -> None:
+    def __init__(self, text: str, *, silent: bool = False, stale: bool = False, whole: bool = False, away: bool = False) -> None:
         super().__init__(text)
-        self.text, self.silent, self.stale, self.whole = text, silent, stale, whole
+        self.text, self.silent, self.stale, self.whole, self.away = text, silent, stale, whole, away
 
 
 def _spoken(
@@ -248,12 +251,12 @@ class _Tls(http.client.HTTPConnection):
         self.sock = self._context.wrap_socket(self.sock, server_hostname=self._server_name)
 
 
-def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
-    """Time is over, for a receiver that sends a byte now and then as well."""
+def _cut(connection: http.client.HTTPConnection, held: list[socket.socket], late: threading.Event) -> None:
+    """Time is over, for a receiver that sends a byte now and then, or bytes without end, as well."""
     late.set()
     try:
-        if connection.sock is not None:
-            connection.sock.shutdown(socket.SHUT_RDWR)
+        for each in held or ([connection.sock] if connection.sock is not None else []):
+            each.shutdown(socket.SHUT_RDWR)
     except OSError:
         return
 
@@ -273,7 +276,7 @@ def _broken(error: Exception, address: str, *, reused: bool) -> _Broken:
         line = text_of(str(error.args[0])[:200])
         return _Broken(f'net/http: HTTP/1.x transport connection broken: malformed HTTP response "{line}"')
     if isinstance(error, ConnectionRefusedError):
-        return _Broken(f"dial tcp {address}: connect: connection refused")
+        return _Broken(f"dial tcp {address}: connect: connection refused", away=True)
     if isinstance(error, (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)):
         return _Broken("read: connection reset by peer", stale=reused)
     if isinstance(error, socket.gaierror):

@@ -18,13 +18,14 @@ FOR_EVER_NS = 2**63 - 1
 
 
 class Outcome(NamedTuple):
-    """How a try ended: ``error`` "" is success, ``took_ns`` its virtual time, ``silent`` that nothing came back at all, ``unread`` that what
-    succeeded was not the POST (a redirect that drops its body)."""
+    """How a try ended: ``error`` "" is success, ``took_ns`` its virtual time, ``silent`` that nothing came back at all, ``away`` that nobody
+    listened, ``unread`` that what succeeded was not the POST (a redirect that drops its body)."""
 
     error: str = ""
     took_ns: int = 0
     silent: bool = False
     unread: str = ""
+    away: bool = False
 
 
 class Parcel(NamedTuple):

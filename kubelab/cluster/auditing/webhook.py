@@ -56,6 +56,9 @@ class WebhookSink:
         self._initial_ns = initial_backoff_ns
         self._sending = Sending(initial_backoff_ns, seed)
         self._sent = 0
+        self._tried_ns = 0  # the last try's instant
+        self._away = False  # and that nobody listened then
+        self._budget = receiver.patience  # seconds of real time that this call of the user's may still wait
         self._errors = Errors()
 
     def take(self, events: list[Object], at_ns: int, errors: Errors) -> None:
@@ -65,7 +68,20 @@ class WebhookSink:
 
     def pass_time(self, now_ns: int, errors: Errors) -> None:
         self._errors = errors
-        self._settle(self._sending.run(now_ns, self._post), errors)
+        while (due := self._sending.next()) is not None and due[0] <= now_ns:
+            if self._away:
+                self._linger(*due)
+            self._settle(self._sending.run(due[0], self._post), errors)
+
+    def _linger(self, at_ns: int, again: bool) -> None:
+        """Virtual waits are over at once, but a receiver that starts again needs real time: ``patience`` for all the tries of a batch, and no
+        more than that within one call of the user's."""
+        gap_ns = at_ns - self._tried_ns
+        if again and gap_ns > 0 and self._budget > 0 and self._initial_ns > 0:
+            whole_ns = sum(self._initial_ns * FACTOR**step for step in range(TRIES - 1)) * (1 + JITTER)
+            share = min(self._budget, self.receiver.patience * gap_ns / whole_ns)
+            self._budget -= share
+            time.sleep(share)
 
     def store_now(self, event: Object, at_ns: int) -> str:
         """All tries at once, as the request cannot wait in virtual time; a silent one is the last, or every request would wait for real."""
@@ -84,20 +100,15 @@ class WebhookSink:
         return outcome.error
 
     def finish(self, now_ns: int, errors: Errors) -> None:
-        """Every try to its end. The waits between tries pass in virtual time; of real time they get no more than ``patience`` in all."""
+        """Every try to its end; the waits between them pass in virtual time."""
         self._errors = errors
-        began = time.monotonic()
-        whole_ns = sum(self._initial_ns * FACTOR**step for step in range(TRIES - 1)) * (1 + JITTER)
-        clock_ns = now_ns
+        self._tried_ns = max(self._tried_ns, now_ns)
         while (due := self._sending.next()) is not None:
-            next_ns, again = due
-            if next_ns > clock_ns and again:
-                left = self.receiver.patience - (time.monotonic() - began)
-                time.sleep(max(0.0, min(left, self.receiver.patience * (next_ns - clock_ns) / whole_ns)) if whole_ns > 0 else 0.0)
-            clock_ns = max(clock_ns, next_ns)
-            self._settle(self._sending.run(clock_ns, self._post), errors)
+            self._linger(*due)
+            self._settle(self._sending.run(max(due[0], self._tried_ns), self._post), errors)
 
     def hope(self) -> None:
+        self._budget = self.receiver.patience
         self.receiver.hope()
 
     def close(self) -> None:
@@ -126,6 +137,7 @@ class WebhookSink:
 
     def _post(self, parcel: Parcel, at_ns: int) -> Outcome:
         outcome = self.receiver.post(parcel.body)
+        self._tried_ns, self._away = max(self._tried_ns, at_ns), outcome.away
         if outcome.silent:
             text = (
                 f"the audit's receiver {self.where} does not answer: after {self.receiver.patience:g} s of real time (patience=) a call counts as "

@@ -68,7 +68,8 @@ def _act(seen: Seen, work: Work) -> Plan:
         batches=acting.batches + (after_refusal(status) if status is not None else ()),
         again_ns=0,
         note={BACKOFFS: work.backoffs} if work.backoffs else {},
-        remember={ACTED: {_key(seen.set): True}},
+        remember={ACTED: {_key(seen.set): seen.read_as or True}},
+        work_ns=seen.work_ns,
     )
 
 
@@ -81,14 +82,17 @@ def _tell(seen: Seen, work: Work) -> Plan:
     if min_ready and seen.counts.ready != seen.counts.available:
         again_ns = min_ready * SECOND if again_ns is None else min(again_ns, min_ready * SECOND)
     because = whole.because if whole.batches else tuple(work.waits) or (_because(seen),)
-    return whole._replace(again_ns=again_ns, because=because)
+    return whole._replace(again_ns=again_ns, because=because, work_ns=seen.work_ns)
 
 
 def _status_call(seen: Seen) -> Call | None:
     status = new_status(seen.set, seen.counts)
     if same_status(seen.set, status):
         return None
-    return update_status(RESOURCE, {**seen.set, "status": status}, because=STATUS(_subject(seen.set)))
+    body = {**seen.set, "status": status}
+    if seen.read_as:
+        body["metadata"] = {**body["metadata"], "resourceVersion": seen.read_as}
+    return update_status(RESOURCE, body, because=STATUS(_subject(seen.set)), on_conflict="read")
 
 
 def _because(seen: Seen) -> Because:

@@ -55,6 +55,8 @@ class Seen:
     backoffs: Mapping[Key, DaemonBackoff] = field(default_factory=dict)
     live_hashes: tuple[str, ...] = ()
     release: str = "1.28"
+    read_as: str = ""  # the set's resourceVersion when this sync began, where its status is written on that
+    work_ns: int = 0
 
 
 def observe(scope: Scope, key: Key) -> Seen | None:
@@ -122,7 +124,16 @@ def _seen(scope: Scope, daemon_set: Object, history: History, basis: Basis, *, a
         backoffs=memory.get(BACKOFFS, {}),
         live_hashes=_live_hashes(scope.view, uid) if history.is_long(daemon_set) else (),
         release=scope.release,
+        read_as=_read_as(scope, daemon_set) if scope.timing.cores else "",
+        work_ns=scope.timing.node_sync_ns * len(scope.view.state.all("nodes")) if scope.timing.node_sync_ns else 0,
     )
+
+
+def _read_as(scope: Scope, daemon_set: Object) -> str:
+    """Controllers that do not know their own status writes at once (``Timing.cores``) write it on the set as they read it first."""
+    meta = daemon_set["metadata"]
+    acted = scope.memory.get(ACTED, {}).get((meta["namespace"], meta["name"]))
+    return acted if isinstance(acted, str) else meta["resourceVersion"]
 
 
 def _live_hashes(view: View, uid: str) -> tuple[str, ...]:

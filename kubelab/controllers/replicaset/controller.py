@@ -125,7 +125,7 @@ def status_batches(seen: Seen, counts: Counts, *, failing: bool) -> tuple[Batch,
 def _status_call(replica_set: Object, status: Object) -> Call | None:
     if same_status(replica_set, status):
         return None
-    return update_status(RESOURCE, {**replica_set, "status": status}, because=STATUS(_subject(replica_set)))
+    return update_status(RESOURCE, {**replica_set, "status": status}, because=STATUS(_subject(replica_set)), on_conflict="refresh")
 
 
 def _availability_check_ns(replica_set: Object, counts: Counts) -> int | None:

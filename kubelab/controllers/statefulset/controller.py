@@ -21,7 +21,7 @@ from kubelab.controllers.statefulset.slots import REVISION_LABEL, Slot, by_ordin
 from kubelab.controllers.statefulset.status import STATUS, is_inconsistent, new_status
 from kubelab.controllers.statefulset.update import update_pods
 from kubelab.engine.component import Change, Controller, Later, Scope, Watch, service_account
-from kubelab.engine.plan import NOTHING, Batch, Key, Plan, Reason, delete, step, update_status, wait
+from kubelab.engine.plan import NOTHING, Batch, Call, Key, Plan, Reason, delete, step, update_status, wait
 from kubelab.store.log import Object
 from kubelab.world.clock import SECOND
 
@@ -36,7 +36,7 @@ def plan(seen: Seen) -> Plan:
     slots, condemned = by_ordinal(seen.set, seen.pods, seen.min_ready_ns, seen.now_ns)
     stage, deleted_for_update = next_step(seen, slots, condemned)
     counted = [slot for slot in (*slots, *condemned) if slot not in stage.replaced] if stage.replaced else [*slots, *condemned]
-    status = new_status(seen, counted, deleted_for_update=deleted_for_update)
+    status = new_status(seen, counted, deleted_for_update=deleted_for_update, made=_made(seen, stage))
     whole = stage.plan.then(status_plan(seen, status)).then(truncate_history(seen))
     again_ns = _availability_check_ns(seen, slots, status)
     return whole if again_ns is None else whole.then(Plan(again_ns=again_ns))
@@ -63,10 +63,19 @@ def next_step(seen: Seen, slots: Sequence[Slot], condemned: Sequence[Slot]) -> t
 
 
 def status_plan(seen: Seen, status: Object) -> Plan:
-    """The status is written also after a refused call."""
+    """The status is written also after a refused call (1.20: not)."""
     if not is_inconsistent(seen.set, status):
         return NOTHING
-    return step(update_status(RESOURCE, {**seen.set, "status": status}, because=STATUS(_subject(seen.set))), always=True)
+    call = update_status(RESOURCE, {**seen.set, "status": status}, because=STATUS(_subject(seen.set)), on_conflict="retry")
+    return step(call, always=not seen.gates.counts_made)
+
+
+def _made(seen: Seen, stage: Stage) -> list[str]:
+    """The revisions of the pods that this sync makes, where they count at once."""
+    if not seen.gates.counts_made:
+        return []
+    made = (call.body["metadata"]["labels"] for call in stage.plan.calls if isinstance(call, Call) and call.verb == "create")
+    return [labels[REVISION_LABEL] for labels in made if REVISION_LABEL in labels]
 
 
 def truncate_history(seen: Seen) -> Plan:

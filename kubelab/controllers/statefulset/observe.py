@@ -32,6 +32,7 @@ class Gates(NamedTuple):
     pod_index: bool = True
     max_unavailable: bool = False
     slow_start: bool = True
+    counts_made: bool = False  # a pod counts in the status that the sync which makes it writes (upstream: until 1.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ def gates(scope: Scope) -> Gates:
     if scope.release == "1.7":
         return Gates(auto_delete_claims=False, pod_index=False, slow_start=False)
     given = scope.gates
+    if scope.timing.control_plane == "1.20":
+        return Gates(auto_delete_claims=False, pod_index=False, slow_start=False, counts_made=True)
     return Gates(
         auto_delete_claims=given.get("StatefulSetAutoDeletePVC", True),
         pod_index=given.get("PodIndexLabel", True),

@@ -6,7 +6,7 @@ pkg/controller/statefulset/{stateful_set_control,stateful_set_utils}.go, 1.28.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kubelab.controllers.statefulset.observe import Seen
@@ -20,8 +20,8 @@ _NAMES = ("currentRevision", "updateRevision")
 _NONE: dict[str, Any] = {}
 
 
-def new_status(seen: Seen, pods: Iterable[Slot], *, deleted_for_update: int = 0) -> Object:
-    """The status by ``pods``; a pod that this very sync makes does not count yet."""
+def new_status(seen: Seen, pods: Iterable[Slot], *, deleted_for_update: int = 0, made: Sequence[str] = ()) -> Object:
+    """The status by ``pods``; a pod that this very sync makes does not count yet (1.20: it does; ``made``: the revisions of those)."""
     current, wanted = seen.current["metadata"]["name"], seen.update["metadata"]["name"]
     replicas = ready = available = of_current = of_update = 0
     for slot in pods:
@@ -34,6 +34,10 @@ def new_status(seen: Seen, pods: Iterable[Slot], *, deleted_for_update: int = 0)
         if not slot.terminating:
             of_current += slot.revision == current
             of_update += slot.revision == wanted
+    for revision in made:
+        replicas += 1
+        of_current += revision == current
+        of_update += revision == wanted
     of_current -= deleted_for_update
     if _is_rolling(seen.set) and of_update == replicas == ready:
         of_current, current = of_update, wanted

@@ -168,6 +168,7 @@ class FileView:
         if place is None:
             if self._sealed and not path.startswith(_NOT_SEALED) and (text is not None or path in self.files):
                 raise Denied("Read-only file system")
+            self._check(text, "")
             if text is None:
                 self.files.pop(path, None)
             else:
@@ -178,6 +179,7 @@ class FileView:
             return
         if mount.readonly:
             raise Denied("Read-only file system")
+        self._check(text, mount.volume)
         contents = dict(self._contents(mount.volume))
         if text is None:
             if contents.pop(key, None) is None:
@@ -186,6 +188,12 @@ class FileView:
             contents[key] = text
         self._volumes[mount.volume] = contents
         self.effects.append(WriteFile(mount.volume, key, text))
+
+    def _check(self, text: str | None, volume: str) -> None:
+        """A disk that is full or lost takes nothing more; what is removed is removed."""
+        error = "" if text is None else self.world.write_error(volume)
+        if error:
+            raise Denied(error)
 
     def _below(self, path: str) -> list[str]:
         prefix = path.rstrip("/") + "/"

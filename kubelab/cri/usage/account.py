@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from kubelab.cri.usage.curves import CORE, highest, profile, rises
 from kubelab.cri.usage.demand import IDLE_CPU, IDLE_DISK, IDLE_NETWORK, Demand, Run, idle_memory
-from kubelab.cri.usage.epoch import Epoch, gained
+from kubelab.cri.usage.course import gained
+from kubelab.cri.usage.epoch import Epoch
 from kubelab.world.clock import MINUTE
 from kubelab.world.codec import value
 

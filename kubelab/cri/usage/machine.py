@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from kubelab.cri.usage import epoch as epochs
+from kubelab.cri.usage import course
 from kubelab.cri.usage.account import Tables, counters_at, stretch_at
 from kubelab.cri.usage.curves import CORE, constant
 from kubelab.cri.usage.demand import Run
+from kubelab.cri.usage.epoch import SYSTEM
 from kubelab.kinds.quantity import parse
 from kubelab.world.clock import parse_rfc3339
 from kubelab.world.codec import value
@@ -98,22 +99,22 @@ def system_run(capacity: Capacity) -> Run:
 def system_counters(tables: Tables, capacity: Capacity, name: str, t_ns: int) -> int:
     """CPU time in ns that a slice has had: its part of what the whole system was served."""
     wanted = system_demand(capacity, name)
-    stretches = tables.get("accounts", _NONE).get(epochs.SYSTEM)
+    stretches = tables.get("accounts", _NONE).get(SYSTEM)
     if not stretches:
         return wanted * max(0, t_ns - capacity.started_ns) // CORE
     stretch = stretch_at(stretches, t_ns)
-    served = counters_at(tables, epochs.SYSTEM, stretch, max(t_ns, stretch.from_ns)).served
+    served = counters_at(tables, SYSTEM, stretch, max(t_ns, stretch.from_ns)).served
     return served * wanted // system_run(capacity).curve.peak // CORE
 
 
 def system_rate(tables: Tables, capacity: Capacity, name: str, t_ns: int) -> int:
     """Nanocores that a slice gets."""
     wanted = system_demand(capacity, name)
-    stretches = tables.get("accounts", _NONE).get(epochs.SYSTEM)
+    stretches = tables.get("accounts", _NONE).get(SYSTEM)
     stretch = stretch_at(stretches, t_ns) if stretches else None
     if stretch is None or stretch.epoch_ns not in tables["epochs"] or stretch.from_ns > t_ns:
         return wanted
-    return epochs.rate(tables["epochs"][stretch.epoch_ns], epochs.SYSTEM, t_ns) * wanted // system_run(capacity).curve.peak
+    return course.rate(tables["epochs"][stretch.epoch_ns], SYSTEM, t_ns) * wanted // system_run(capacity).curve.peak
 
 
 _TOTAL_CPU = sum(SYSTEM_CPU.values())

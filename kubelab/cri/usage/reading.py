@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from kubelab.cri import disks
 from kubelab.cri.api import EXITED, RUNNING, Container, Sandbox
-from kubelab.cri.usage import epoch as epochs
+from kubelab.cri.usage import course
 from kubelab.cri.usage.account import (
     NO_COUNTERS,
     PAUSE_CPU,
@@ -154,7 +155,7 @@ def _container(tables: Tables, container: Container, t_ns: int) -> ContainerRead
     demand, counters = stretch.demand, counters_at(tables, container.id, stretch, t_ns)
     wanted = demand.cpu.at(t_ns)
     if stretch.epoch_ns in tables["epochs"]:
-        rate = epochs.rate(tables["epochs"][stretch.epoch_ns], container.id, t_ns)
+        rate = course.rate(tables["epochs"][stretch.epoch_ns], container.id, t_ns)
     else:
         rate = min(wanted, stretch.cap) if stretch.cap else wanted
     memory, disk = demand.memory.at(t_ns), demand.disk.at(t_ns)
@@ -291,7 +292,8 @@ def node_at(tables: Tables, capacity: Capacity, t_ns: int) -> NodeReading:
         t_ns, capacity.started_ns, sum(part.cpu_ns for part in parts), sum(part.cpu_rate for part in parts),
         working_set, sum(part.usage for part in parts), max(0, capacity.memory_bytes - working_set),
         sum(part.rss for part in parts), sum(part.page_faults for part in parts), sum(part.major_page_faults for part in parts),
-        traffic, traffic, capacity.system_fs_bytes + image_bytes + fs_layers, capacity.system_inodes + image_inodes + inodes,
+        traffic, traffic, disks.filled(tables, capacity.fs_bytes, capacity.system_fs_bytes + image_bytes + fs_layers),
+        capacity.system_inodes + image_inodes + inodes,
         image_bytes, image_inodes, capacity.system_processes + sum(reading.processes for reading in sandboxes.values()),
         slices, sandboxes,
     )  # fmt: skip

@@ -6,6 +6,7 @@ pkg/registry/autoscaling/horizontalpodautoscaler/strategy.go, 1.28.
 
 from __future__ import annotations
 
+from kubelab.kinds.autoscaling import conversion
 from kubelab.kinds.autoscaling.metrics import metrics_text, validate_metrics, validate_reference
 from kubelab.kinds.columns import AGE, NAME, at, dig
 from kubelab.kinds.field import FieldError, invalid, not_supported, required
@@ -143,7 +144,8 @@ KIND = Kind(
     kind="HorizontalPodAutoscaler",
     plural="horizontalpodautoscalers",
     group="autoscaling",
-    versions=("v2",),
+    versions=("v2", "v1"),
+    conversions={conversion.API_VERSION: conversion.CONVERSION},
     short_names=("hpa",),
     categories=("all",),
     subresources=("status",),

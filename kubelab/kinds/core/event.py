@@ -9,6 +9,7 @@ from typing import Any
 
 from kubelab.kinds.columns import NAME, at, since
 from kubelab.kinds.equality import immutable, same
+from kubelab.kinds.events import conversion
 from kubelab.kinds.events.conversion import GROUP
 from kubelab.kinds.field import FieldError, Go, invalid, required
 from kubelab.kinds.go_values import struct, time
@@ -173,6 +174,7 @@ def _message(obj: Object, now_ns: int) -> str:
 
 
 KIND = Kind(
+    conversions={conversion.API_VERSION: conversion.CONVERSION},
     kind="Event",
     plural="events",
     singular="event",

@@ -5,9 +5,10 @@ upstream: pkg/apis/events/v1/conversion.go, staging/src/k8s.io/api/events/v1/typ
 
 from __future__ import annotations
 
-from kubelab.kinds.kind import Object
+from kubelab.kinds.kind import Conversion, Object
 
 GROUP, VERSION = "events.k8s.io", "v1"
+API_VERSION = f"{GROUP}/{VERSION}"
 CORE_NAMES = {
     "regarding": "involvedObject",
     "note": "message",
@@ -39,4 +40,7 @@ def to_core(event: Object) -> Object:
 def from_core(event: Object) -> Object:
     """A core/v1 Event as events.k8s.io/v1 shows it."""
     shown = {_EVENTS_NAMES.get(key, key): value for key, value in event.items()}
-    return {**shown, "apiVersion": f"{GROUP}/{VERSION}", "kind": "Event"}
+    return {**shown, "apiVersion": API_VERSION, "kind": "Event"}
+
+
+CONVERSION = Conversion(to_core, from_core)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubelab.kinds.columns import AGE, NAME, at, dig, shortened
 from kubelab.kinds.equality import spec_changed
-from kubelab.kinds.field import FieldError, not_supported, required
+from kubelab.kinds.field import FieldError, forbidden, not_supported, required
 from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.lab.durations import validate_duration, validate_start
 from kubelab.kinds.lab.fault_parameters import validate_parameters
@@ -29,6 +29,17 @@ TARGETS: dict[str, tuple[str, ...]] = {
 }
 """The types, and the fields of which one must say what is hit; none: without a target all is hit."""
 
+_CALLS = ("resources", "components")
+TAKES: dict[str, tuple[str, ...]] = {
+    **TARGETS,
+    "ApiError": _CALLS,
+    "ApiSlow": _CALLS,
+    "WatchLag": ("components",),
+    "WebhookDown": ("resources",),
+}
+"""The types, and the fields that may say what is hit."""
+
+_FIXED = ("nodes", "images", "components", "resources", "selector", "parameters", "start")
 PHASES = ("Pending", "Active", "Ended")
 
 
@@ -62,12 +73,21 @@ def validate(obj: Object, ctx: Context) -> list[FieldError]:
     if spec.get("duration") is not None:
         errors += validate_duration(spec["duration"], "spec.duration")
     if kind in TARGETS:
+        given = (field for field in ("nodes", "images", "components", "resources", "selector") if spec.get(field) is not None)
+        errors += [forbidden(f"spec.{field}", f"{kind} takes {' or '.join(TAKES[kind])}") for field in given if field not in TAKES[kind]]
         errors += validate_parameters(kind, spec.get("parameters") or {}, "spec.parameters")
     return errors
 
 
 def validate_update(obj: Object, old: Object, ctx: Context) -> list[FieldError]:
-    return validate(obj, ctx)
+    """What a Fault hits, and how, stands once it has begun; its duration may change."""
+    errors = validate(obj, ctx)
+    phase = dig(old, ("status", "phase"), "Pending")
+    if phase == "Pending":
+        return errors
+    new, before = obj.get("spec") or {}, old.get("spec") or {}
+    fixed = [field for field in ("type", *_FIXED) if new.get(field) != before.get(field)]
+    return errors + [forbidden(f"spec.{field}", f"the fault is {phase}: delete it and make another") for field in fixed]
 
 
 def validate_status(obj: Object, old: Object, ctx: Context) -> list[FieldError]:

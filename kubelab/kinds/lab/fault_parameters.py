@@ -56,7 +56,7 @@ def _one_of(*choices: str) -> Check:
     return check
 
 
-_CALLS: dict[str, Check] = {"components": _names, "share": _share, "users": _names, "verbs": _verbs}
+_CALLS: dict[str, Check] = {"share": _share, "users": _names, "verbs": _verbs}
 PARAMETERS: dict[str, dict[str, Check]] = {
     "ApiError": {**_CALLS, "code": _one_of(*CODES)},
     "ApiSlow": {**_CALLS, "delay": _delay},

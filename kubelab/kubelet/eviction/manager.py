@@ -17,7 +17,7 @@ from kubelab.engine.component import Scope
 from kubelab.engine.plan import NOTHING, Act, EventDraft, Nudge, Plan, Reason, step
 from kubelab.kubelet.eviction import collecting
 from kubelab.kubelet.eviction.config import Config, config_of
-from kubelab.kubelet.eviction.ranking import REASON, is_critical, message, over_local_limits, ranked
+from kubelab.kubelet.eviction.ranking import REASON, is_critical, message, offence, over_local_limits, ranked
 from kubelab.kubelet.eviction.thresholds import (
     ALLOCATABLE,
     MEMORY,
@@ -219,12 +219,16 @@ def first_victim(seen: EvictSeen, pods: Sequence[Object], measured: Measured, th
     for pod in ranked(pods, measured.pods, thresholds[0].signal):
         if not is_critical(pod):
             words = message(resource, pod, measured.pods, thresholds, measured.signals)
-            return evicted(seen.name, [(pod, words, words if seen.disruption else "")], seen.now_ns, grace_s)
+            notes = offence(resource, pod, measured.pods).annotations(resource)
+            return evicted(seen.name, [(pod, words, words if seen.disruption else "")], seen.now_ns, grace_s, notes)
     return NOTHING
 
 
-def evicted(name: str, victims: Sequence[tuple[Object, str, str]], now_ns: int, grace_s: int) -> Plan:
-    """Kill pods: (pod, message, message of its DisruptionTarget condition). The manager waits until they are cleaned up.
+def evicted(
+    name: str, victims: Sequence[tuple[Object, str, str]], now_ns: int, grace_s: int, annotations: Object | None = None
+) -> Plan:
+    """Kill pods: (pod, message, message of its DisruptionTarget condition). The manager waits until they are cleaned up. ``annotations``: of
+    the events that tell of it.
 
     A grace of 0 leaves each pod its own: that is what upstream's calculateEffectiveGracePeriod makes of it in 1.28.
     """
@@ -235,7 +239,7 @@ def evicted(name: str, victims: Sequence[tuple[Object, str, str]], now_ns: int, 
             EVICTED: {pod["metadata"]["uid"]: (*told, grace_s) for pod, *told in victims},
             TABLE: {"waiting": Waiting(uids, kill_ns, kill_ns + CLEANUP_NS)},
         },
-        events=tuple(pod_event(pod, "Warning", REASON, words) for pod, words, _ in victims),
+        events=tuple(pod_event(pod, "Warning", REASON, words)._replace(annotations=annotations) for pod, words, _ in victims),
         nudge=(*(Nudge(name, pod_key(pod)) for pod, _, _ in victims), Nudge(name, EVICT, POLL_NS)),
     )
 

@@ -7,7 +7,7 @@ equal in all that counts keep their order (upstream's sort leaves it open).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubelab.kinds.quantity import BINARY_SI, NANO, of, parse
 from kubelab.kubelet.eviction.thresholds import PID, RESOURCE, Observations, Threshold
@@ -66,6 +66,18 @@ def is_critical(pod: Object) -> bool:
     return source != "api" or "kubernetes.io/config.mirror" in annotations or priority(pod) >= CRITICAL_PRIORITY
 
 
+class Offence(NamedTuple):
+    """Containers that use more than they asked for of what is starved, and how much."""
+
+    containers: tuple[str, ...] = ()
+    usage: tuple[str, ...] = ()
+
+    def annotations(self, resource: str) -> dict[str, str]:
+        """Those of the event that tells of the eviction."""
+        told = {"offending_containers": ",".join(self.containers), "offending_containers_usage": ",".join(self.usage)}
+        return {**told, "starved_resource": resource}
+
+
 def message(resource: str, pod: Object, uses: Mapping[str, PodUse], thresholds: Sequence[Threshold], observations: Observations) -> str:
     """Why this pod goes (upstream: evictionMessage)."""
     text = f"The node was low on resource: {resource}. "
@@ -74,17 +86,28 @@ def message(resource: str, pod: Object, uses: Mapping[str, PodUse], thresholds: 
         if RESOURCE[threshold.signal] == resource and seen is not None:
             text += f"Threshold quantity: {_quantity(threshold, seen.capacity)}, available: {_amount(seen.available, resource)}. "
             break
-    use = uses.get(pod["metadata"]["uid"])
-    containers = {container["name"]: container for container in pod["spec"]["containers"]}
-    for each in use.containers if use is not None else ():
-        container = containers.get(each.name)
-        used = {"memory": each.memory, "ephemeral-storage": each.rootfs + each.logs}.get(resource)
-        if container is None or used is None or used * NANO <= _requested(container, resource):
-            continue
-        asked = ((container.get("resources") or _NONE).get("requests") or _NONE).get(resource, "0")
-        text += f"Container {each.name} was using {of(used, BINARY_SI)}, request is {parse(asked).text}, "
-        text += f"has larger consumption of {resource}. "
+    found = offence(resource, pod, uses)
+    for name, usage in zip(found.containers, found.usage, strict=True):
+        asked = _asked(pod, name, resource)
+        text += f"Container {name} was using {usage}, request is {asked}, has larger consumption of {resource}. "
     return text
+
+
+def offence(resource: str, pod: Object, uses: Mapping[str, PodUse]) -> Offence:
+    """Which containers of a pod are beyond their requests."""
+    use = uses.get(pod["metadata"]["uid"])
+    names = [container["name"] for container in pod["spec"]["containers"]]
+    found = Offence()
+    for each in use.containers if use is not None else ():
+        used = {"memory": each.memory, "ephemeral-storage": each.rootfs + each.logs}.get(resource)
+        if each.name in names and used is not None and used * NANO > parse(_asked(pod, each.name, resource)).nano:
+            found = Offence((*found.containers, each.name), (*found.usage, of(used, BINARY_SI)))
+    return found
+
+
+def _asked(pod: Object, name: str, resource: str) -> str:
+    container = next(container for container in pod["spec"]["containers"] if container["name"] == name)
+    return parse(((container.get("resources") or _NONE).get("requests") or _NONE).get(resource, "0")).text
 
 
 def _quantity(threshold: Threshold, capacity: int) -> str:

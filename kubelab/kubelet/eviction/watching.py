@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubelab.cri import disks
 from kubelab.cri.usage.demand import IDLE_DISK, IDLE_MEMORY
 from kubelab.cri.usage.images import BYTES_PER_FILE, unpacked_bytes
 from kubelab.cri.usage.machine import system_memory
@@ -55,7 +56,7 @@ def watchful(scope: Scope, node: Object, stamp: Any) -> bool:
     """
     tables = scope.local
     memory = scope.memory.get("eviction")
-    if (memory and ("state" in memory or "waiting" in memory)) or tables.get("bounded"):
+    if (memory and ("state" in memory or "waiting" in memory)) or tables.get("bounded") or tables.get(disks.TABLE):
         return True
     accounts = tables.get("accounts")
     memory = scope.table("node")

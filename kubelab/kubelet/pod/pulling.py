@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kubelab.cri import disks
 from kubelab.cri.api import CriError
 from kubelab.cri.reference import InvalidReference, Reference, parse
 from kubelab.cri.registry import PullFailure, resolve
@@ -69,7 +70,7 @@ def pull(scope: Scope, uid: str, namespace: str, pod_name: str, name: str, image
     """The end of a pull: the image is there, or the container's back-off for it grows."""
     key: Key = ("pod", uid, namespace, pod_name)
     runtime = Around(scope).runtime(scope.local)
-    error = _broken(shared(scope, "broken_images"), image)
+    error = _broken(shared(scope, "broken_images"), image) or _no_room(scope, image)
     if not error:
         try:
             scope.table("pulled")[runtime.pull_image(image, scope.now_ns)] = scope.now_ns
@@ -119,6 +120,16 @@ def _broken(table: Mapping[str, Any], image: str) -> str:
         f'rpc error: code = Unknown desc = failed to pull and unpack image "{reference}": failed to resolve reference "{reference}": '
         f"unexpected status from HEAD request to {where}: 503 Service Unavailable"
     )
+
+
+def _no_room(scope: Scope, image: str) -> str:
+    """What containerd says if the image does not fit on the disk; "" if it does, or is there."""
+    if not disks.is_full(scope.local):
+        return ""
+    found = resolve(image)
+    if isinstance(found, PullFailure) or found.id in scope.local.get("images", _NONE):
+        return ""
+    return disks.pull_error(str(parse(image)))
 
 
 def _stands_for(entry: str, reference: Reference) -> bool:

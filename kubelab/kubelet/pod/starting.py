@@ -9,13 +9,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
+from kubelab.cri import disks
 from kubelab.cri.api import ContainerSpec, CriError, SandboxConfig
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import EventDraft, Key, Nudge, Plan
 from kubelab.kubelet.addresses import NoAddress, allocate
 from kubelab.kubelet.network_world import Around, local, shared
-from kubelab.kubelet.pod import hooks, resources, usages
+from kubelab.kubelet.pod import broken_disks, hooks, resources, usages
 from kubelab.kubelet.pod.environment import ConfigError, Place, expand, skipped, variables
 from kubelab.kubelet.pod.identity import verify_non_root
 from kubelab.kubelet.pod.seen import NO_RECORD, RETRY_NS, container_event, host_ip, pod_event, pod_nudge, relist_in_ns, spec_of
@@ -51,7 +52,10 @@ def mount(scope: Scope, key: Key) -> Plan:
     pod, worker = found
     node = scope.view.get("nodes", "", pod["spec"]["nodeName"])
     place = Place(scope.view, pod, "", host_ip(scope, pod["spec"]["nodeName"]), node)
+    if (full := broken_disks.no_directories(scope, pod)) is not None:
+        return full
     try:
+        broken_disks.check_volumes(scope, pod)
         mount_all(place, shared(scope, "disks"), pod["spec"]["nodeName"])
     except Unmountable as error:
         return _unmounted(scope, key, pod, worker, error)
@@ -111,6 +115,8 @@ def sandbox(scope: Scope, key: Key) -> Plan:
     if found is None:
         return GONE
     pod, uid = found[0], key[1]
+    if (full := broken_disks.no_directories(scope, pod)) is not None:
+        return full
     meta, spec = pod["metadata"], pod["spec"]
     around = Around(scope)
     runtime = around.runtime(scope.local)
@@ -165,6 +171,8 @@ def run(scope: Scope, key: Key, name: str, pulled: bool) -> Plan:
         events.extend(pod_event(pod, "Warning", "InvalidEnvironmentVariableNames", text) for text in skipped(scope.view, pod, container))
     try:
         spec = container_spec(scope, pod, container, record, restarts)
+        if disks.is_full(scope.local):
+            return _failed(scope, key, pod, worker, name, events, "CreateContainerError", disks.create_error(f"{name} {restarts} {key[1]}"))
         container_id = runtime.create_container(record.sandbox, spec, scope.now_ns)
     except (ConfigError, Unmountable) as error:
         return _failed(scope, key, pod, worker, name, events, "CreateContainerConfigError", str(error))
@@ -232,6 +240,12 @@ def _failed(scope: Scope, key: Key, pod: Object, worker: Worker, name: str, even
     delay_ns = 0 if first else int(RETRY_NS * (1 + scope.streams.uniform(scope.name) / 2))
     note = {"workers": {key[1]: worker._replace(reasons={**worker.reasons, name: (reason, message)})}}
     return Plan(note=note, events=tuple(events), nudge=(pod_nudge(scope, key, delay_ns),))
+
+
+def not_created(scope: Scope, key: Key, name: str, message: str) -> Plan:
+    """The runtime has not created a container."""
+    found = wanted(scope, key)
+    return GONE if found is None else _failed(scope, key, *found, name, [], "CreateContainerError", message)
 
 
 def container_spec(scope: Scope, pod: Object, container: Object, record: PodRecord, attempt: int) -> ContainerSpec:

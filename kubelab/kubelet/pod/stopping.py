@@ -24,6 +24,7 @@ from kubelab.world.clock import SECOND
 
 Object = dict[str, Any]
 LEAST_GRACE_NS = 2 * SECOND  # upstream: minimumGracePeriodInSeconds
+ANNOUNCED = "announced"  # containers whose end has been told of before the runtime could begin it
 _NONE: dict[str, Any] = {}
 
 
@@ -44,7 +45,8 @@ def stop(scope: Scope, pod: Object, key: Key, name: str, grace_s: int, message: 
     kill_ns = scope.now_ns + grace_s * SECOND
     events: list[EventDraft] = []
     if known is None:
-        events.append(container_event(pod, name, "Normal", "Killing", message or f"Stopping container {name}"))
+        if not scope.local.get(ANNOUNCED, _NONE).pop(container_id, False):
+            events.append(_killing(pod, name, message))
         handler = (spec_of(pod, name).get("lifecycle") or _NONE).get("preStop")
         if handler and grace_s > 0:
             steady = container_id not in scope.local["states"]
@@ -65,6 +67,31 @@ def stop(scope: Scope, pod: Object, key: Key, name: str, grace_s: int, message: 
     else:
         kill_ns = min(known.kill_ns, kill_ns)
     return Plan(events=tuple(events), nudge=_term(scope, runtime, around, key, container_id, kill_ns))
+
+
+def _killing(pod: Object, name: str, message: str) -> EventDraft:
+    return container_event(pod, name, "Normal", "Killing", message or f"Stopping container {name}")
+
+
+def announce(scope: Scope, pod: Object, uid: str, name: str, message: str) -> Plan:
+    """Tell that a container is to be stopped, though its runtime does not answer yet."""
+    container_id = _running(scope, uid, name)
+    if not container_id or container_id in scope.local.get("stops", _NONE) or container_id in local(scope, ANNOUNCED):
+        return Plan()
+    local(scope, ANNOUNCED)[container_id] = True
+    return Plan(events=(_killing(pod, name, message),))
+
+
+def unannounce(scope: Scope, uid: str, name: str) -> None:
+    """The runtime has not done it: the next attempt is told again."""
+    scope.local.get(ANNOUNCED, _NONE).pop(_running(scope, uid, name), None)
+
+
+def _running(scope: Scope, uid: str, name: str) -> str:
+    record: PodRecord | None = scope.local.get("records", _NONE).get(uid)
+    instances = record.containers.get(name) if record is not None else None
+    container = scope.local.get("containers", _NONE).get(instances.current) if instances is not None else None
+    return container.id if container is not None and container.state == RUNNING else ""
 
 
 def _term_nudge(scope: Scope, key: Key, name: str, container_id: str, at_ns: int) -> Nudge:

@@ -1,4 +1,5 @@
-"""``/metrics``: what a kubelet counts of itself, as far as the lab's has it: pods and containers, volumes of claims, container logs.
+"""``/metrics``: what a kubelet counts of itself, as far as the lab's has it: pods and containers, volumes of claims, container logs,
+what it has asked of its runtime.
 
 upstream: pkg/kubelet/metrics/metrics.go, pkg/kubelet/metrics/collectors/{volume_stats,log_metrics}.go, 1.28.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from kubelab.kubelet.stats import cri
+from kubelab.kubelet.stats import cri, runtime_operations
 from kubelab.kubelet.stats.cgroups import Machine, sandboxes
 from kubelab.kubelet.stats.prometheus import GAUGE, Metric, Row
 
@@ -43,6 +44,7 @@ def rows(machine: Machine, t_ns: int) -> Iterator[Row]:
     yield Row(RUNNING_PODS, len(sandboxes(machine, t_ns)))
     states = Counter(STATES[item.state] for item in machine.tables.get("containers", {}).values())
     yield from (Row(RUNNING_CONTAINERS, count, (state,)) for state, count in states.items())
+    yield from runtime_operations.rows(machine, t_ns)
     seen: dict[tuple[str, str], None] = {}
     for pod in cri.pods(machine, t_ns):
         place = pod["podRef"]

@@ -20,7 +20,7 @@ BLOCK = 4096
 MOUNTPOINT = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs"
 LOG_LINE_HEAD = len("2026-01-01T00:00:00.000000000Z stdout F ")
 BYTES_PER_INODE = 16384
-WRITTEN_BY_KUBELET = ("configMap", "secret", "projected", "downwardAPI")
+WRITTEN_TO_MEMORY = ("secret", "projected", "downwardAPI")
 _NONE: dict[Any, Any] = {}
 
 
@@ -81,18 +81,27 @@ def logs(machine: Machine, disk: Disk, container: Container) -> Object:
 
 
 def volumes(machine: Machine, disk: Disk, pod: Object | None) -> tuple[list[Object], list[Object]]:
-    """VolumeStats of a pod: those whose life is the pod's, and those of claims."""
-    ephemeral, persistent = [], []
+    """VolumeStats of a pod: those that count as its local storage (emptyDir on disk, configMap), and the others.
+
+    upstream: pkg/kubelet/server/stats/volume_stat_calculator.go, volumeutil.IsLocalEphemeralVolume: what lies in memory does not count.
+    """
+    ephemeral, others = [], []
     for volume in (pod or _NONE).get("spec", _NONE).get("volumes") or ():
         assert pod is not None
         claim = _claim_name(pod, volume)
         if claim:
             found = _of_claim(machine, disk, pod, volume, claim)
             if found is not None:
-                persistent.append(found)
-        elif "emptyDir" in volume or any(kind in volume for kind in WRITTEN_BY_KUBELET):
+                others.append(found)
+        elif "configMap" in volume or ("emptyDir" in volume and not _in_memory(volume)):
             ephemeral.append(_of_directory(machine, disk, pod, volume))
-    return ephemeral, persistent
+        elif "emptyDir" in volume or any(kind in volume for kind in WRITTEN_TO_MEMORY):
+            others.append(_of_memory(machine, disk, pod, volume))
+    return ephemeral, others
+
+
+def _in_memory(volume: Object) -> bool:
+    return (volume.get("emptyDir") or _NONE).get("medium") == "Memory"
 
 
 def _claim_name(pod: Object, volume: Object) -> str:
@@ -110,6 +119,31 @@ def _of_directory(machine: Machine, disk: Disk, pod: Object, volume: Object) -> 
     contents = machine.disks.get(f"pod/{pod['metadata']['uid']}/{volume['name']}", _NONE)
     used, inodes = _held(contents)
     return {**disk.stats(disk.t_ns, used, inodes), "name": volume["name"]}
+
+
+def _of_memory(machine: Machine, disk: Disk, pod: Object, volume: Object) -> Object:
+    """A directory in a tmpfs of its own: as large as the node's pods may be, the pod, or the volume itself.
+
+    upstream: pkg/volume/emptydir/empty_dir.go calculateEmptyDirMemorySize. Linux gives a tmpfs an inode for every two pages of the machine.
+    """
+    used, inodes_used = _held(machine.disks.get(f"pod/{pod['metadata']['uid']}/{volume['name']}", _NONE))
+    sizes = [quantity.value(machine.node["status"]["allocatable"].get("memory"))]
+    limits = [((each.get("resources") or _NONE).get("limits") or _NONE).get("memory") for each in pod["spec"]["containers"]]
+    if all(limits):
+        sizes.append(sum(quantity.value(each) for each in limits))
+    if own := quantity.value((volume.get("emptyDir") or _NONE).get("sizeLimit")):
+        sizes.append(own)
+    size, inodes = min(sizes), machine.capacity.memory_bytes // BLOCK // 2
+    return {
+        "time": disk.t_ns,
+        "availableBytes": max(0, size - used),
+        "capacityBytes": size,
+        "usedBytes": used,
+        "inodesFree": inodes - inodes_used,
+        "inodes": inodes,
+        "inodesUsed": inodes_used,
+        "name": volume["name"],
+    }
 
 
 def _of_claim(machine: Machine, disk: Disk, pod: Object, volume: Object, claim: str) -> Object | None:

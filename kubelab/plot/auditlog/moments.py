@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from kubelab.plot import style
-from kubelab.plot.auditlog.text import label, title, who
+from kubelab.plot.auditlog.text import label, long_axis, title, who
 
 SHOWN = 16
 VERBS = {"create": style.GREEN, "update": style.SKY, "patch": style.BLUE, "delete": style.BAD, "deletecollection": style.PURPLE}
@@ -42,7 +42,7 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
         if len(points):
             room = max(float(points["at"].max() - points["at"].min()), 1.0)
             ax.set_xlim(float(points["at"].min()) - 0.02 * room, float(points["at"].max()) + 0.12 * room)
-        ax.set_xlabel(picture.unit)
+        long_axis(ax, picture.unit)
         if picture.key:
             style.key(ax, picture.key)
         title(ax, picture.finding, rows, above_key=bool(picture.key))
@@ -56,7 +56,11 @@ def _points(records: list[tuple[Any, ...]]) -> pd.DataFrame:
 def changes(frame: pd.DataFrame) -> Picture:
     """Of ``log.who(…)``: a row per one who acted, a dot per call in its verb's colour."""
     if frame.empty:
-        return Picture(_points([]), [], (), "seconds since the first", "Nobody touched it")
+        return Picture(_points([]), [], (), "since the first", "Nobody touched it")
+    untimed = int(frame["time"].isna().sum())
+    frame = frame.dropna(subset="time")
+    if frame.empty:
+        return Picture(_points([]), [], (), "since the first", f"{style.many(untimed, 'call')}, of which the log tells no time")
     origin = frame["time"].min()
     names = [who(user) for user in frame["who"]]
     order = list(dict.fromkeys(names))
@@ -72,9 +76,7 @@ def changes(frame: pd.DataFrame) -> Picture:
     finding += f", who really was {who(really)}" if isinstance(really, str) else ""
     found = [verb for verb in VERBS if (frame["verb"] == verb).any()]
     others = [("other verbs", style.GREY)] if not frame["verb"].isin(list(VERBS)).all() else []
-    unit = f"seconds since {origin:%Y-%m-%d %H:%M:%S} UTC" + (
-        f"; {len(order) - len(shown)} users more are not shown" if len(order) > SHOWN else ""
-    )
+    unit = f"since {origin:%Y-%m-%d %H:%M:%S} UTC" + (f"; {len(order) - len(shown)} users more are not shown" if len(order) > SHOWN else "")
     return Picture(_points(records), shown, (*((verb, VERBS[verb]) for verb in found), *others), unit, finding)
 
 
@@ -86,7 +88,7 @@ def anomalies(frame: pd.DataFrame) -> Picture:
     false = frame.attrs["false_alarms"]
     tail = f"false alarms: in {false['rate']:.1%} of {false['windows']} windows held out (at most {false['at_most']:.1%})"
     if frame.empty:
-        return Picture(_points([]), [], (), "seconds since the first", f"Nothing stands out; {tail}")
+        return Picture(_points([]), [], (), "since the first", f"Nothing stands out; {tail}")
     names = list(frame.columns[: list(frame.columns).index("window")])
     labels = [
         label(" ".join(who(row[name]) if name == "user" else str(row[name]) for name in names), 60) for row in frame.to_dict("records")
@@ -102,7 +104,7 @@ def anomalies(frame: pd.DataFrame) -> Picture:
             records.append((shown.index(name), (row.window - origin).total_seconds(), size, KINDS[row.kind], said))
     finding = f"{style.many(len(frame), 'window')} stand out in {style.many(len(order), 'group')}; {tail}"
     key = tuple((kind, colour) for kind, colour in KINDS.items() if (frame["kind"] == kind).any())
-    unit = f"seconds since {origin:%Y-%m-%d %H:%M:%S} UTC" + (
+    unit = f"since {origin:%Y-%m-%d %H:%M:%S} UTC" + (
         f"; {len(order) - len(shown)} groups more are not shown" if len(order) > SHOWN else ""
     )
     return Picture(_points(records), shown, key, unit, finding)

@@ -12,9 +12,11 @@ from matplotlib.patches import Rectangle
 
 from kubelab.auditlog.rbac import MinimalRBAC
 from kubelab.plot import style
+from kubelab.plot.auditlog.text import label
 
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 ROWS_AT_MOST = 45
+WIDEST = 70  # letters of a resource
 SHADES = colors.LinearSegmentedColormap.from_list("calls", ["#DCEBF5", style.BLUE])
 
 
@@ -41,13 +43,13 @@ def tidy(found: MinimalRBAC) -> Picture:
     totals = pd.Series({key: calls.get(key, 0) for key in keys}, dtype="int64")
     weight = totals.groupby(level=0).sum().sort_values(ascending=False, kind="stable") if len(keys) else pd.Series(dtype="int64")
     kept = set(weight.index[:ROWS_AT_MOST])
-    rows = sorted(kept, key=lambda label: (label.startswith("/"), label))
+    rows = sorted(kept, key=lambda target: (target.startswith("/"), target))
     verbs = [verb for verb in _VERBS if any(key[1] == verb for key in keys)]
     columns = verbs + sorted({verb for _, verb in keys} - set(verbs))
     cells = [
-        (rows.index(label), columns.index(verb), calls.get((label, verb), 0), *granted[(label, verb)], (label, verb) in over)
-        for label, verb in keys
-        if label in kept
+        (rows.index(target), columns.index(verb), calls.get((target, verb), 0), *granted[(target, verb)], (target, verb) in over)
+        for target, verb in keys
+        if target in kept
     ]
     frame = pd.DataFrame(cells, columns=["row", "column", "calls", "named", "wide", "beyond"])
     return Picture(frame, rows, columns, _finding(found, proof, len(weight) - len(kept)))
@@ -66,10 +68,10 @@ def _granted(found: MinimalRBAC) -> dict[tuple[str, str], tuple[bool, bool]]:
         wide = role["kind"] == "ClusterRole"
         for rule in role["rules"]:
             labels = [_label(group, resource, "") for group in rule.get("apiGroups", ()) for resource in rule.get("resources", ())]
-            for label in [*labels, *rule.get("nonResourceURLs", ())]:
+            for target in [*labels, *rule.get("nonResourceURLs", ())]:
                 for verb in rule["verbs"]:
-                    named, before = cells.get((label, verb), (True, False))
-                    cells[(label, verb)] = (named and bool(rule.get("resourceNames")), before or wide)
+                    named, before = cells.get((target, verb), (True, False))
+                    cells[(target, verb)] = (named and bool(rule.get("resourceNames")), before or wide)
     return cells
 
 
@@ -88,7 +90,7 @@ def _finding(found: MinimalRBAC, proof: object, left_out: int) -> str:
 def draw(picture: Picture, ax: Axes | None = None) -> Axes:
     """Draw a tidy picture."""
     cells, rows, columns = picture.cells, picture.rows, picture.columns
-    longest = max((len(row) for row in rows), default=10)
+    longest = max((len(label(row, WIDEST)) for row in rows), default=10)
     with style.axes(ax, min(13, 1.2 + 0.075 * longest + 0.95 * max(len(columns), 3)), 1.5 + 0.27 * max(len(rows), 3)) as ax:
         top = np.log1p(max(cells["calls"].max() if len(cells) else 1, 1))
         for cell in cells.itertuples(index=False):
@@ -98,14 +100,12 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
             box = Rectangle((cell.column - 0.47, cell.row - 0.44), 0.94, 0.88, facecolor=colour, edgecolor=edge, linewidth=1.4, hatch=hatch)
             ax.add_patch(box)
             words = f"{cell.calls:,}" if cell.calls else ""
-            marks = f"{' by name' if cell.named else ''}{' ∀ns' if cell.wide and rows[cell.row][0] != '/' else ''}"
+            marks = f"{' by name' if cell.named else ''}{' ∀ns' if cell.wide and not rows[cell.row].startswith('/') else ''}"
             ax.text(cell.column, cell.row, words + marks, ha="center", va="center", fontsize=7.5, color=style.on(colour), parse_math=False)
         ax.set_xlim(-0.5, max(len(columns), 1) - 0.5)
         ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
-        ax.set_xticks(range(len(columns)), columns, fontsize=8.5)
-        ax.set_yticks(range(len(rows)), rows, fontsize=8.5)
-        for label in ax.get_yticklabels():
-            label.set_parse_math(False)
+        ax.set_xticks(range(len(columns)), [label(verb, 16) for verb in columns], fontsize=8.5)
+        ax.set_yticks(range(len(rows)), [label(row, WIDEST) for row in rows], fontsize=8.5)
         ax.tick_params(length=0)
         ax.spines[["left", "bottom"]].set_visible(False)
         key = [("calls", SHADES(0.7)), ("∀ns: cluster-wide", "")]

@@ -13,6 +13,7 @@ from matplotlib.text import Text
 from kubelab.auditlog.rollouts.frames import GANTT, STARTING, UP
 from kubelab.frames.phases import READY
 from kubelab.plot import style
+from kubelab.plot.auditlog.text import long_axis
 
 NAMED_UP_TO = 60  # more rows than this have no room for names
 HEAD, DENSE_HEAD = 1.6, 5.0  # rows above the pods of a workload, for its name and what was asked
@@ -110,7 +111,7 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
         _heads(ax, picture, left, right)
         ax.set_ylim(picture.rows, -0.3 if named else -1.5)
         ax.spines["left"].set_visible(False)
-        ax.set_xlabel("seconds since the log's first deed")
+        long_axis(ax, "since the log's first deed")
         shown = set(bars["phase"])
         words = [(WORDS[phase], COLOURS[phase]) for phase in GANTT if phase in shown and (named or phase not in STANDING)]
         rest = (

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from kubelab.plot import style
 
@@ -53,3 +54,20 @@ def title(ax: Axes, words: str, labels: Sequence[str], *, above_key: bool = Fals
     inches = width - LETTER * max((len(each) for each in labels), default=0) - 0.4
     lines = textwrap.wrap(words, max(24, int(inches * style.LETTERS_PER_INCH)), break_long_words=False)
     ax.set_title("\n".join(lines), pad=24 if above_key else style.SHEET["axes.titlepad"])
+
+
+#: Up to this length (seconds) an axis is in this unit.
+UNITS = ((600.0, 1.0, "seconds"), (7200.0, 60.0, "minutes"), (4 * 86400.0, 3600.0, "hours"), (float("inf"), 86400.0, "days"))
+STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+MOST_TICKS = 10
+
+
+def long_axis(ax: Axes, since: str) -> None:
+    """Label an x axis of seconds in the unit that fits its length: a week is not read in seconds."""
+    low, high = ax.get_xlim()
+    length = high - low
+    size, word = next((size, word) for most, size, word in UNITS if length <= most)
+    step = next((each for each in STEPS if length / (each * size) <= MOST_TICKS), length / size / MOST_TICKS)
+    ax.xaxis.set_major_locator(MultipleLocator(step * size))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / size:g}"))
+    ax.set_xlabel(f"{word} {since}")

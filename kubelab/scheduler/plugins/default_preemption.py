@@ -25,8 +25,7 @@ VICTIM_TERMINATING = "preemption: not eligible due to a terminating pod on the n
 NOT_HELPFUL = Status(NAME, ("Preemption is not helpful for scheduling",), unresolvable=True)
 NO_VICTIMS = Status(NAME, ("No preemption victims found for incoming pod",), unresolvable=True)
 
-_LEAST_CANDIDATES = 100
-_CANDIDATES_PERCENT = 10
+LEAST_CANDIDATES = (10, 100)  # percent of the nodes, number
 _NOT_STARTED = "~"  # after any time: a pod that has not started counts as starting now
 _OFFSET = 2**31  # makes every priority positive
 
@@ -48,12 +47,20 @@ class Outcome(NamedTuple):
 
 
 def post_filter(
-    pod: Entry, cluster: Cluster, statuses: Mapping[str, Status], check: Check, draw: int, nominated: str = "", *, alone: bool = True
+    pod: Entry,
+    cluster: Cluster,
+    statuses: Mapping[str, Status],
+    check: Check,
+    draw: int,
+    nominated: str = "",
+    *,
+    alone: bool = True,
+    candidates: tuple[int, int] = LEAST_CANDIDATES,
 ) -> Outcome:
     """What preemption can do for a pod that fits nowhere.
 
     ``check`` runs the filters for the pod on a node as it then stands; ``alone``: they look at nothing but the node, so that a copy of it
-    will do. ``draw``: 64 random bits for where the search begins.
+    will do. ``draw``: 64 random bits for where the search begins. ``candidates``: how many nodes to find at least, in percent and in number.
     """
     if pod.facts.spec.get("preemptionPolicy") == "Never":
         return Outcome(NEVER)
@@ -62,7 +69,7 @@ def post_filter(
     helpful = [node for node in cluster.order if not _is_unresolvable(statuses.get(node.name))]
     answers = dict.fromkeys([node.name for node in cluster.order], NOT_HELPFUL)
     first = (draw * len(helpful)) >> 64
-    wanted = min(len(helpful), max(len(helpful) * _CANDIDATES_PERCENT // 100, _LEAST_CANDIDATES))
+    wanted = min(len(helpful), max(len(helpful) * candidates[0] // 100, candidates[1]))
     found: list[Candidate] = []
     budgets: list[Object] | None = None
     for node in helpful[first:] + helpful[:first]:

@@ -25,6 +25,7 @@ from kubelab.scheduler.node_info import NodeInfo
 
 NAME = "InterPodAffinity"
 WEIGHT = 2
+HARD_WEIGHT = 1
 AFFINITY = Status(NAME, ("node(s) didn't match pod affinity rules",), unresolvable=True)
 ANTI_AFFINITY = Status(NAME, ("node(s) didn't match pod anti-affinity rules",))
 EXISTING_ANTI_AFFINITY = Status(NAME, ("node(s) didn't satisfy existing pods anti-affinity rules",))
@@ -90,16 +91,24 @@ def _holds_any(rules: Counts, labels: dict[str, str]) -> bool:
     return False
 
 
-def pre_score(pod: Entry, cluster: Cluster) -> Preferred | Skip:
-    """The sums of weights by topology: what the pod wishes, and what the present pods wish (a required affinity of theirs weighs 1)."""
+def pre_score(pod: Entry, cluster: Cluster, hard_weight: int = HARD_WEIGHT, *, ignores_preferences: bool = False) -> Preferred | Skip:
+    """The sums of weights by topology: what the pod wishes, and what the present pods wish; ``hard_weight``: of a required affinity of theirs.
+
+    ``ignores_preferences``: a pod that wishes nothing does not hear the present pods either.
+    """
+    if ignores_preferences and not pod.facts.preferences:
+        return SKIP
     sums: dict[str, dict[str, int]] = {}
     for weight, term in pod.facts.preferences:
         _add(sums, term.topology_key, cluster.count((_resolved(term, cluster),)).values(term.topology_key, cluster.order), weight)
-    if cluster.preferences:
+    if cluster.preferences or cluster.affinity:
         where = _namespace_labels(pod.namespace, cluster)
         for (weight, term), counts in cluster.preferences.items():
             if term_matches(term, pod.namespace, pod.labels, where):
                 _add(sums, term.topology_key, counts, weight)
+        for term, counts in cluster.affinity.items() if hard_weight else ():
+            if term_matches(term, pod.namespace, pod.labels, where):
+                _add(sums, term.topology_key, counts, hard_weight)
     return Preferred(tuple(sums.items())) if sums else SKIP
 
 

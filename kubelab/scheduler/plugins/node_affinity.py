@@ -6,15 +6,19 @@ upstream: pkg/scheduler/framework/plugins/nodeaffinity/node_affinity.go, 1.28.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from kubelab.kinds.core.node_selectors import matches_required, matches_term
+from kubelab.kinds.core.node_selectors import matches_any_term, matches_required, matches_term
 from kubelab.scheduler.facts import Entry
 from kubelab.scheduler.framework import MAX_NODE_SCORE, NODE_ADD, NODE_UPDATE, Status
 from kubelab.scheduler.node_info import NodeInfo
 
+Object = dict[str, Any]
+
 NAME = "NodeAffinity"
 WEIGHT = 2
 NO_MATCH = Status(NAME, ("node(s) didn't match Pod's node affinity/selector",), unresolvable=True)
+ENFORCED = Status(NAME, ("node(s) didn't match scheduler-enforced node affinity",), unresolvable=True)
 CONFLICT = Status(NAME, ("pod affinity terms conflict",), unresolvable=True)
 WAKES_ON = (NODE_ADD, *NODE_UPDATE)
 
@@ -44,9 +48,14 @@ def filter(pod: Entry, node: NodeInfo) -> Status | None:
     return NO_MATCH
 
 
-def score(pod: Entry, node: NodeInfo) -> int:
-    """The weights of the preferred terms that the node matches."""
-    return sum(weight for weight, term in pod.facts.node_preferences if matches_term(term, node.labels, node.name))
+def filter_added(terms: list[Object], pod: Entry, node: NodeInfo) -> Status | None:
+    """The same behind the terms that the profile requires of every pod's node (``addedAffinity``)."""
+    return filter(pod, node) if matches_any_term(terms, node.labels, node.name) else ENFORCED
+
+
+def score(pod: Entry, node: NodeInfo, added: tuple[tuple[int, Object], ...] = ()) -> int:
+    """The weights of the preferred terms that the node matches, those that the profile adds included."""
+    return sum(weight for weight, term in (*added, *pod.facts.node_preferences) if matches_term(term, node.labels, node.name))
 
 
 def normalize(raw: Sequence[int]) -> list[int]:

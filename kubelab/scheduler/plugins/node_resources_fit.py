@@ -46,6 +46,17 @@ def filter(pod: Entry, node: NodeInfo) -> Status | None:
     return Status(NAME, tuple(each.reason for each in missing)) if missing else None
 
 
+def filter_ignoring(names: tuple[str, ...], groups: tuple[str, ...], pod: Entry, node: NodeInfo) -> Status | None:
+    """The same without extended resources that the profile ignores, by name or by the group before the slash."""
+    missing = [each for each in shortages(pod.facts.request, node) if not _is_ignored(each.resource, names, groups)]
+    return Status(NAME, tuple(each.reason for each in missing)) if missing else None
+
+
+def _is_ignored(resource: str, names: tuple[str, ...], groups: tuple[str, ...]) -> bool:
+    group, slash, _ = resource.partition("/")
+    return bool(slash) and (resource in names or group in groups)
+
+
 def shortages(request: Request, node: NodeInfo) -> list[Shortage]:
     """Every resource that is short, in upstream's order."""
     rows = [("pods", 1, len(node.pods), node.allowed_pods)]

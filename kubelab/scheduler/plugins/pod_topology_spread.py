@@ -15,7 +15,7 @@ from kubelab.kinds.core.node_selectors import untolerated
 from kubelab.scheduler.cluster import Cluster, taker
 from kubelab.scheduler.counters import Counter
 from kubelab.scheduler.default_selector import default_selector
-from kubelab.scheduler.facts import Entry, Selector, Term, selector_of, selects, with_pairs
+from kubelab.scheduler.facts import EVERYTHING, NOTHING, Entry, Selector, Term, selector_of, selects, with_pairs
 from kubelab.scheduler.framework import (
     HOSTNAME,
     MAX_NODE_SCORE,
@@ -38,8 +38,6 @@ NO_MATCH = Status(NAME, ("node(s) didn't match pod topology spread constraints",
 NO_LABEL = Status(NAME, ("node(s) didn't match pod topology spread constraints (missing required label)",), unresolvable=True)
 WAKES_ON = (POD_ADD, POD_UPDATE, POD_DELETE, NODE_ADD, NODE_DELETE, NODE_LABEL)
 
-DEFAULTS = ((HOSTNAME, 3), (ZONE, 5))
-
 
 class Constraint(NamedTuple):
     max_skew: int
@@ -48,6 +46,17 @@ class Constraint(NamedTuple):
     min_domains: int = 1
     honors_affinity: bool = True
     honors_taints: bool = False
+
+
+class Defaults(NamedTuple):
+    """The constraints of pods that have none of their own. Those of the system do not exclude nodes without the label."""
+
+    soft: tuple[Constraint, ...]
+    hard: tuple[Constraint, ...] = ()
+    is_system: bool = False
+
+
+SYSTEM_DEFAULTS = Defaults((Constraint(3, HOSTNAME, NOTHING), Constraint(5, ZONE, NOTHING)), is_system=True)
 
 
 class Rule(NamedTuple):
@@ -78,8 +87,10 @@ class Soft(NamedTuple):
 
 
 # -- filter --------------------------------------------------------------------------------------------------------------
-def pre_filter(pod: Entry, cluster: Cluster) -> Hard | Skip:
+def pre_filter(pod: Entry, cluster: Cluster, defaults: Defaults = SYSTEM_DEFAULTS) -> Hard | Skip:
     constraints = _own_constraints(pod, "DoNotSchedule")
+    if defaults.hard and not pod.facts.spec.get("topologySpreadConstraints"):
+        constraints = _for_pod(pod, cluster, defaults.hard)
     if not constraints:
         return SKIP
     return Hard(tuple(_rule(pod, constraint, constraints, cluster) for constraint in constraints))
@@ -104,10 +115,11 @@ def filter(state: Hard, node: NodeInfo) -> Status | None:
 
 
 # -- score ---------------------------------------------------------------------------------------------------------------
-def pre_score(pod: Entry, cluster: Cluster, window: Sequence[int]) -> Soft | Skip:
+def pre_score(pod: Entry, cluster: Cluster, window: Sequence[int], defaults: Defaults = SYSTEM_DEFAULTS) -> Soft | Skip:
     """``window``: the indices of the feasible nodes; their domains set the weights."""
     own = bool(pod.facts.spec.get("topologySpreadConstraints"))
-    constraints = _own_constraints(pod, "ScheduleAnyway") if own else _default_constraints(pod, cluster)
+    constraints = _own_constraints(pod, "ScheduleAnyway") if own else _for_pod(pod, cluster, defaults.soft)
+    own = own or not defaults.is_system
     if not constraints:
         return SKIP
     if own:
@@ -208,9 +220,18 @@ def _constraint(given: dict[str, Any], labels: dict[str, str]) -> Constraint:
     )
 
 
-def _default_constraints(pod: Entry, cluster: Cluster) -> tuple[Constraint, ...]:
-    selector = default_selector(pod, cluster)
-    return () if selector.empty else tuple(Constraint(skew, key, selector) for key, skew in DEFAULTS)
+def defaults_of(constraints: Sequence[dict[str, Any]]) -> Defaults:
+    """A profile's own list of default constraints."""
+    soft, hard = (
+        [_constraint(each, {}) for each in constraints if each["whenUnsatisfiable"] == when] for when in ("ScheduleAnyway", "DoNotSchedule")
+    )
+    return Defaults(tuple(soft), tuple(hard))
+
+
+def _for_pod(pod: Entry, cluster: Cluster, defaults: tuple[Constraint, ...]) -> tuple[Constraint, ...]:
+    """Default constraints over the pods like this one; none if it is not known which those are."""
+    selector = default_selector(pod, cluster) if defaults else EVERYTHING
+    return () if selector.empty else tuple([each._replace(selector=selector) for each in defaults])
 
 
 def _counter(pod: Entry, constraint: Constraint, cluster: Cluster) -> Counter:

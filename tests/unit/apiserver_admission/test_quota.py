@@ -12,6 +12,7 @@ import pytest
 
 from kubelab.apiserver.admission import quota_usage
 from kubelab.apiserver.server import ApiServer
+from kubelab.controllers.resourcequota import controller
 from kubelab.kinds import registry
 from tests.unit.apiserver_authorization import builders as b
 
@@ -68,10 +69,20 @@ def test_a_quota_on_cpu_makes_every_container_say_what_it_wants() -> None:
     assert said == "failed quota: q: must specify limits.cpu for: c,first; memory for: first"
 
 
-def test_what_a_deleted_pod_used_is_there_again() -> None:
+def recount(server: ApiServer) -> None:
+    """What the quota controller does."""
+    quota = server.store.head.get("resourcequotas", "team", "q")
+    assert quota is not None
+    used = quota_usage.total(server.store.head, quota, controller.kinds(), 0)
+    b.merge(server, "resourcequotas", "team", "q", {"status": {"used": used}}, subresource="status")
+
+
+def test_what_a_deleted_pod_used_is_there_again_once_it_is_counted() -> None:
     server = with_quota({"pods": "1"})
     b.create(server, pod("a"))
     b.call(server, "delete", "pods", "team", "a")
+    assert refused(server, pod("b")) == "exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1"
+    recount(server)
     b.create(server, pod("b"))
     assert status(server)["used"] == {"pods": "1"}
 
@@ -80,6 +91,7 @@ def test_a_pod_that_ended_counts_as_an_object_alone() -> None:
     server = with_quota({"pods": "1", "count/pods": "2"})
     b.create(server, pod("a"))
     b.merge(server, "pods", "team", "a", {"status": {"phase": "Succeeded"}}, subresource="status")
+    recount(server)
     b.create(server, pod("b"))
     assert refused(server, pod("c")).startswith("exceeded quota: q, requested: count/pods=1,pods=1, used: count/pods=2,pods=1")
 

@@ -183,3 +183,6 @@ def test_a_long_user_agent_is_cut() -> None:
     """upstream: request_test.go TestMaybeTruncateUserAgent."""
     assert agents.cut("short-agent") == "short-agent"
     assert agents.cut("a" * 2048) == "a" * 1024 + "...TRUNCATED"
+    assert agents.cut("é" * 512) == "é" * 512
+    assert agents.cut("a" + "é" * 512) == "a" + "é" * 511 + "\ufffd...TRUNCATED"
+    assert agents.cut("a" * 1021 + "😀") == "a" * 1021 + "\ufffd\ufffd\ufffd...TRUNCATED"  # cut after three of its four bytes

@@ -140,7 +140,22 @@ def dripping(connection: socket.socket, received: Received) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("behave", [silent, dripping])
+def without_end(connection: socket.socket, received: Received) -> None:
+    """An answer without a length, of which more comes for as long as somebody reads."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        connection.sendall(b"x" * 100_000)
+
+
+def without_end_in_drops(connection: socket.socket, received: Received) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    for _ in range(50):
+        connection.sendall(b"x")
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("behave", [silent, dripping, without_end, without_end_in_drops])
 def test_a_receiver_that_never_ends_takes_thirty_virtual_seconds_and_little_real_time(receiver: Receiver, behave: Behaviour):
     receiver.always = behave
     made = wire(receiver, patience=0.4)

@@ -22,6 +22,7 @@ class FakeWorld:
         self.names = dict(names or {})
         self.pages = dict(pages or {})
         self.contents: dict[str, dict[str, str]] = {}
+        self.errors: dict[str, str] = {}
 
     def resolve(self, name: str) -> str | None:
         return self.names.get(name)
@@ -37,6 +38,9 @@ class FakeWorld:
 
     def files(self, volume: str) -> Mapping[str, str]:
         return self.contents.get(volume, {})
+
+    def write_error(self, volume: str) -> str:
+        return self.errors.get(volume, "")
 
     def address(self) -> str:
         return "10.0.0.5"

@@ -133,8 +133,8 @@ def test_stopping_a_sandbox_kills_and_keeps_everything_listed() -> None:
 def test_lists_filter() -> None:
     runtime = node()
     first, second = sandbox(runtime, "a", labels={"app": "a"}), sandbox(runtime, "b", labels={"app": "b"})
-    one = running(runtime, first, labels={"n": "1"})
-    two = created(runtime, second, labels={"n": "2"})
+    one = running(runtime, first, labels={"n": "1"}, by_hand=True)
+    two = created(runtime, second, labels={"n": "2"}, by_hand=True)
     assert [item.id for item in runtime.list_containers()] == [one, two]
     assert [item.id for item in runtime.list_containers(state=api.RUNNING)] == [one]
     assert [item.id for item in runtime.list_containers(pod_sandbox_id=second)] == [two]

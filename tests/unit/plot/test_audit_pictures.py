@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import pytest
 
 from kubelab.auditlog import read
-from kubelab.plot.auditlog import activity, policies
+from kubelab.plot.auditlog import activity, policies, text
 from tests.unit.auditlog_answers.events import event, log
 
 HOUR = 3600
@@ -62,7 +63,7 @@ def test_policies_side_by_side(made):
     axes = made.plot.policies({"all": "Metadata", "none": "None"})
     assert title(axes) == "none records 0% of the bytes of all"
     said = [text.get_text() for text in axes.texts]
-    assert any("2 lost" in words for words in said)  # the answers that need bodies
+    assert [words.partition(", ")[2] for words in said] == ["110 events; 1 lost", "0 events; 13 lost"]
     assert any(words.startswith("0 B, 0 events") for words in said)
 
 
@@ -80,3 +81,22 @@ def test_bounds_are_drawn_where_bodies_cannot_be_told_apart():
 def test_no_policy_and_nothing_recorded(made):
     assert title(made.plot.policies({})) == "No policy to compare"
     assert title(made.plot.policies({"none": "None"})) == "None of these policies records anything"
+
+
+@pytest.mark.parametrize(
+    ("length", "ticks", "words"),
+    [
+        (0.5, ["0", "0.05", "0.1"], "seconds since noon"),
+        (50, ["0", "5", "10"], "seconds since noon"),
+        (3000, ["0", "5", "10"], "minutes since noon"),
+        (86400, ["0", "5", "10"], "hours since noon"),
+        (7 * 86400, ["0", "1", "2"], "days since noon"),
+    ],
+)
+def test_an_axis_is_in_the_unit_that_fits_its_length(length, ticks, words):
+    _, axes = plt.subplots()
+    axes.set_xlim(0, length)
+    text.long_axis(axes, "since noon")
+    axes.figure.canvas.draw()
+    assert [label.get_text() for label in axes.get_xticklabels() if label.get_position()[0] >= 0][:3] == ticks
+    assert axes.get_xlabel() == words

@@ -38,11 +38,28 @@ def test_cpu_at_its_limit(cluster):
 def test_memory_up_to_the_kill(cluster):
     picture = plot_usage.tidy("pod/leak", cluster.frames.usage("pod/leak", every=1), "memory")
     assert len(picture.kills) >= 1
-    assert picture.kills["limit"].unique().tolist() == [200.0]
+    assert picture.kills["at"].unique().tolist() == [200.0]
     assert "OOM-killed" in plot_usage.finding(picture)
     ax = plot_usage.draw(picture)
     assert ax.get_ylabel() == "working set, MiB"
     assert ax.get_xlim()[1] >= picture.kills["elapsed"].max()
+
+
+def test_a_kill_stands_on_the_curve_of_cpu_too(cluster):
+    picture = plot_usage.tidy("pod/leak", cluster.frames.usage("pod/leak", every=1), "cpu")
+    assert len(picture.kills) >= 1
+    assert picture.kills["at"].max() <= picture.lines["used"].max()
+    figure = plot_usage.draw(picture).figure
+    box = figure.get_tightbbox()
+    assert box.height < 2 * figure.get_figheight(), "a notebook cuts its pictures to what is drawn"
+
+
+def test_steps_that_are_no_numbers(cluster):
+    for step in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="every="):
+            cluster.frames.usage("pod/leak", every=step)
+    with pytest.raises(ValueError, match="since="):
+        cluster.frames.usage("pod/leak", since=float("nan"))
 
 
 def test_what_asked_for_nothing(cluster):
@@ -95,3 +112,10 @@ def test_a_resource_that_there_is_not(cluster):
         cluster.plot.usage("pod/web", resource="disk")
     with pytest.raises(ValueError, match="resource='gpu': use one of cpu, memory, filesystem"):
         cluster.plot.saturation(resource="gpu")
+
+
+def test_a_request_that_is_the_limit_is_named_once(make):
+    cluster = make(1, seed=3)
+    cluster.apply([pod("web", limits={"memory": "64Mi"}), usage("web", memory={"constant": "8Mi"})])
+    axes = cluster.run("1m").plot.usage("pod/web", resource="memory")
+    assert [text.get_text() for text in axes.texts if "limit" in text.get_text()] == ["request and limit 64 MiB"]

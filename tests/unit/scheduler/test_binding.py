@@ -37,7 +37,7 @@ def test_a_cycle_takes_its_time_and_bindings_run_beside():
     world = b.World(b.node("n1"), b.pod("web"), timing=timing)
     plan = SCHEDULER.plan(SCHEDULER.observe(world.scope(("cycle",)), ("cycle",)))
 
-    assert plan.batches[0].calls == (Act("cycle", ("default", "web"), timing.schedule_ns - timing.sync_ns),)
+    assert plan.batches[0].calls == (Act("cycle", ("default", "web"), timing.schedule_ns - timing.sync_ns, computing=True),)
     assert plan.follow_up == (("bind", "default", "web", "uid-default-web"),)
     assert SCHEDULER.lanes[SCHEDULER.lane(("cycle",))] == 1
     assert SCHEDULER.lanes[SCHEDULER.lane(plan.follow_up[0])] == 0

@@ -1,0 +1,49 @@
+"""Served forms of what is stored: a request's body into it, an answer out of it, and what each field manager sees of it.
+
+upstream: apiserver/pkg/endpoints/handlers (the encoder and decoder of a scope's version), apimachinery/pkg/util/managedfields (its converter), 1.28.
+What a form is belongs to its kind: ``Kind.conversions``.
+"""
+
+from __future__ import annotations
+
+from kubelab.apiserver.apply.ownership import Convert
+from kubelab.apiserver.request import Request
+from kubelab.kinds import schema
+from kubelab.kinds.kind import Conversion, Kind
+from kubelab.kinds.schema import Struct
+from kubelab.store.log import Object
+
+
+def asked(kind: Kind, request: Request) -> Conversion | None:
+    """The conversion between what is stored and the version that a request names; None where they differ by their name alone."""
+    if not kind.conversions or not request.version:
+        return None
+    return kind.conversions.get(f"{kind.group}/{request.version}" if kind.group else request.version)
+
+
+def stored_shape(kind: Kind, request: Request) -> Struct | None:
+    """The schema of what becomes of a request's body."""
+    version = kind.versions[0] if asked(kind, request) is not None else request.version or kind.versions[0]
+    return schema.for_kind(kind.group, version, kind.kind)
+
+
+def shown(kind: Kind, obj: Object, api_version: str) -> Object:
+    """A stored object in a served form."""
+    conversion = kind.conversions.get(api_version)
+    if conversion is not None:
+        return conversion.from_stored(obj)
+    return obj if obj.get("apiVersion") == api_version else {**obj, "apiVersion": api_version}
+
+
+def between(kind: Kind) -> Convert | None:
+    """How field managers of one version see an object of another; None where all see the same."""
+    if not kind.conversions:
+        return None
+
+    def convert(obj: Object, api_version: str) -> tuple[Object, Struct | None]:
+        conversion = kind.conversions.get(obj["apiVersion"])
+        stored = obj if conversion is None else conversion.to_stored(obj)
+        group, _, version = api_version.rpartition("/")
+        return shown(kind, stored, api_version), schema.for_kind(group, version, kind.kind)
+
+    return convert

@@ -1,0 +1,229 @@
+"""What the containers of an epoch want, as straight lines from instant to instant.
+
+spec: cri-metrics.md section 6. Constants, spikes, traces and ramps are straight as they are. A sine is drawn as chords over a grid that all sines of the
+epoch share, its amplitude raised by tan(x/2) / (x/2) for a step of x radians: so the integral over a whole chord is exactly the sine's, and at
+no instant do the two differ by more than two ten-thousandths of the amplitude (128 chords in a period).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heapify, heappop, heappush
+from math import pi
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol
+
+from kubelab.cri.usage.curves import Profile, profile, sine
+from kubelab.cri.usage.demand import Run
+
+CHORDS, FEWEST_CHORDS = 128, 24
+SHORTEST_NS = 100_000_000
+TURNS_KEPT = 64  # after so many steps of the grid a sine is computed anew, instead of being turned by one step more
+
+
+class Demanding(Protocol):
+    """A leaf of an epoch."""
+
+    @property
+    def run(self) -> Run: ...
+    @property
+    def cap(self) -> int: ...
+
+
+class Cell(NamedTuple):
+    """From one instant to the next, in which each leaf wants a straight line: nanocores at both ends. ``is_fresh``: some have jumped at its
+    start. ``is_last``: nothing changes any more.
+    """
+
+    from_ns: int
+    to_ns: int
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    is_fresh: bool
+    is_last: bool
+
+
+class Wants:
+    """Walks along the demands. Equal demands that began together are one voice."""
+
+    __slots__ = ("voices", "spread", "bends", "sines", "step_ns", "turning", "begun_ns", "steps", "phases",
+                 "t_ns", "values", "target_ns", "targets", "edges", "bent_ns", "smooth", "is_fresh")  # fmt: skip
+
+    def __init__(self, leaves: Sequence[Demanding], cores: int, from_ns: int) -> None:
+        numbers: dict[tuple[Run, int], int] = {}
+        places = [numbers.setdefault((leaf.run, leaf.cap), len(numbers)) for leaf in leaves]
+        self.voices: list[tuple[Profile, int]] = [(profile(run.curve, cap, cores), run.from_ns) for run, cap in numbers]
+        self.spread = _spread(places)
+        self.bends = [_bends(found) for found, _ in self.voices]
+        self.sines = [number for number, (found, _) in enumerate(self.voices) if found.curve.kind == "sine" and found.is_smooth]
+        self.step_ns = _step_ns([self.voices[number][0].period for number in self.sines])
+        self.turning = [_turning(self.voices[number][0], self.step_ns) for number in self.sines]
+        self.begun_ns, self.t_ns, self.steps, self.is_fresh = from_ns, from_ns, 0, True
+        self.phases: list[tuple[float, float]] = []
+        self.smooth = [not found.holds(from_ns - origin) for found, origin in self.voices]
+        self.bent_ns = [self._next_bend(number) for number in range(len(self.voices))]
+        self.edges = [(edge, number) for number, edge in enumerate(self.bent_ns) if edge >= 0]
+        heapify(self.edges)
+        self.values = [self._value(number) for number in range(len(self.voices))]
+        self.target_ns, self.targets = from_ns, self.values
+        self._aim()
+
+    def copy(self) -> Wants:
+        """The same walk, to go on apart."""
+        other = Wants.__new__(Wants)
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        other.edges, other.bent_ns = list(self.edges), list(self.bent_ns)
+        other.smooth, other.targets = list(self.smooth), list(self.targets)
+        return other
+
+    def cell(self) -> Cell:
+        """The cell that begins now."""
+        if self.target_ns < 0 and not self.edges:
+            values = self.spread(self.values)
+            return Cell(self.t_ns, self.t_ns, values, values, self.is_fresh, True)
+        to_ns = self.edges[0][0] if self.edges and (self.target_ns < 0 or self.edges[0][0] < self.target_ns) else self.target_ns
+        return Cell(self.t_ns, to_ns, self.spread(self.values), self.spread(self.until(to_ns)), self.is_fresh, False)
+
+    def until(self, t_ns: int) -> list[int]:
+        """What each voice wants just before an instant of the cell that begins now."""
+        if t_ns == self.target_ns:
+            return self.targets
+        if not any(self.smooth):
+            return self.values
+        span, part = self.target_ns - self.t_ns, t_ns - self.t_ns
+        return [first + (last - first) * part // span for first, last in zip(self.values, self.targets, strict=True)]
+
+    def go(self, t_ns: int) -> None:
+        """On to the end of a cell, or to an instant within it."""
+        self.values, self.t_ns = self.until(t_ns), t_ns
+        aim = t_ns == self.target_ns
+        self.is_fresh = False
+        if self.edges and self.edges[0][0] == t_ns:
+            self.values = list(self.values)
+            while self.edges and self.edges[0][0] == t_ns:
+                self._turn(heappop(self.edges)[1])
+        if aim or (self.target_ns < 0 and any(self.smooth)):
+            self._aim()
+
+    def _turn(self, number: int) -> None:
+        """A voice goes another way from now on."""
+        found, origin = self.voices[number]
+        self.smooth[number] = not found.holds(self.t_ns - origin)
+        value = found.rate(self.t_ns - origin)
+        self.is_fresh = self.is_fresh or value != self.values[number]
+        self.values[number] = value
+        edge = self.bent_ns[number] = self._next_bend(number)
+        if edge >= 0:
+            heappush(self.edges, (edge, number))
+        if self.target_ns > self.t_ns:
+            self.targets[number] = self._line(number, self._swing(number, self.target_ns)) if self.smooth[number] else value
+
+    def _next_bend(self, number: int) -> int:
+        (found, origin), bends = self.voices[number], self.bends[number]
+        x = max(0, self.t_ns - origin)
+        base = x - x % found.period if found.period else 0
+        for bend in bends:
+            if base + bend > x:
+                return origin + base + bend
+        return origin + base + found.period + bends[0] if bends and found.period else -1
+
+    def _value(self, number: int) -> int:
+        found, origin = self.voices[number]
+        return self._swing(number, self.t_ns) if self.smooth[number] else found.rate(self.t_ns - origin)
+
+    def _swing(self, number: int, t_ns: int) -> int:
+        """Where a smooth voice would be at an instant."""
+        found, origin = self.voices[number]
+        if found.curve.kind == "ramp":
+            first, last, over = found.curve.numbers
+            return first + (last - first) * (t_ns - origin) // over
+        mean, amplitude, period = found.curve.numbers
+        return max(0, int(mean + amplitude * raised(self.step_ns, period) * sine(t_ns - origin, period)))
+
+    def _line(self, number: int, value: int) -> int:
+        """Where the straight line of a smooth voice leads at the target: through ``value``, or through where it bends before that."""
+        bent_ns = self.bent_ns[number]
+        if bent_ns < 0 or bent_ns >= self.target_ns:
+            return value
+        found, origin = self.voices[number]
+        first = self.values[number]
+        return first + (found.rate(bent_ns - origin) - first) * (self.target_ns - self.t_ns) // (bent_ns - self.t_ns)
+
+    def _aim(self) -> None:
+        """The next target: a point of the grid, or where the next voice bends."""
+        if not self.step_ns:
+            self.target_ns = self.edges[0][0] if self.edges else -1
+        else:
+            self.target_ns = self.begun_ns + (1 + (self.t_ns - self.begun_ns) // self.step_ns) * self.step_ns
+        self.targets = list(self.values)
+        smooth = self.smooth
+        if not any(smooth):
+            self.phases = []
+            return
+        if self.sines:
+            for number, value in zip(self.sines, self._swung(), strict=True):
+                if smooth[number]:
+                    self.targets[number] = self._line(number, value)
+        for number, is_smooth in enumerate(smooth):
+            if is_smooth and self.voices[number][0].curve.kind == "ramp":
+                self.targets[number] = self._swing(number, self.target_ns)
+
+    def _swung(self) -> list[int]:
+        """All sines at the target, never below 0."""
+        if not self.phases or self.steps % TURNS_KEPT == 0:
+            self.phases = []
+            for number in self.sines:
+                found, origin = self.voices[number]
+                x = self.target_ns - origin
+                self.phases.append((sine(x, found.period), sine(4 * x + found.period, 4 * found.period)))
+        else:
+            self.phases = [
+                (up * cosine + across * sine_, across * cosine - up * sine_)
+                for (up, across), (_, _, sine_, cosine) in zip(self.phases, self.turning, strict=True)
+            ]
+        self.steps += 1
+        found_values = [int(mean + swing * up) for (up, _), (mean, swing, _, _) in zip(self.phases, self.turning, strict=True)]
+        return found_values if min(found_values) >= 0 else [max(0, each) for each in found_values]
+
+
+def raised(step_ns: int, period: int) -> float:
+    """By what the amplitude of a sine is raised, so that chords have its integral.
+
+    >>> round(raised(1, 128), 6)
+    1.000201
+    """
+    if not step_ns:
+        return 1.0
+    half = pi * step_ns / period
+    return sine(step_ns, 2 * period) / sine(2 * step_ns + period, 4 * period) / half
+
+
+def _turning(found: Profile, step_ns: int) -> tuple[int, float, float, float]:
+    """Mean, raised amplitude, sine and cosine of one step."""
+    mean, amplitude, period = found.curve.numbers
+    return mean, amplitude * raised(step_ns, period), sine(step_ns, period), sine(4 * step_ns + period, 4 * period)
+
+
+def _step_ns(periods: list[int]) -> int:
+    """The step of the grid: by the shortest period."""
+    if not periods:
+        return 0
+    shortest = min(periods)
+    return max(1, min(max(shortest // CHORDS, SHORTEST_NS), shortest // FEWEST_CHORDS))
+
+
+def _bends(found: Profile) -> tuple[int, ...]:
+    """Where in a period (or in its life) a profile changes from one level, or from its curve, to another."""
+    parts = found.parts
+    out = [part.start for before, part in zip(parts, parts[1:], strict=False) if part.level != before.level]
+    if found.period and parts[-1].level != parts[0].level:
+        out.insert(0, parts[0].start)
+    return tuple(out)
+
+
+def _spread(places: list[int]) -> Any:
+    """From values by voice to values by leaf."""
+    if len(places) == 1:
+        return lambda values: (values[0],)
+    return itemgetter(*places)
