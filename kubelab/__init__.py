@@ -33,16 +33,20 @@ _WHERE = {
     "UnknownReference": "kubelab.cluster.errors",
     "Unsettled": "kubelab.cluster.errors",
     "auditlog": "kubelab.auditlog",
+    "canary": "kubelab.cluster.canary",
     "load": "kubelab.cluster.archive",
     "programs": "kubelab.cri.programs",
     "usage_trace": "kubelab.cri.usage.trace",
     "widget": "kubelab.widget",
+    "workload": "kubelab.cluster.workload",
 }
 __all__ = [*sorted(_WHERE), "__version__"]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from kubelab import auditlog as auditlog
     from kubelab import widget as widget
+    from kubelab.cluster import canary as canary
+    from kubelab.cluster import workload as workload
     from kubelab.cluster.archive import ArchiveError as ArchiveError
     from kubelab.cluster.archive import load as load
     from kubelab.cluster.auditing.options import AuditWarning as AuditWarning

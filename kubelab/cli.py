@@ -16,7 +16,7 @@ from typing import Any
 PROGRAM = "kubelab"
 FORMATS = ("table", "csv", "json", "markdown")
 EPILOG = """\
-SOURCE is a file, a folder or a pattern: plain, .gz or .zst; JSON lines, EventLists, and the wrappings of EKS, GKE, AKS, OpenShift,
+SOURCE is a file, a folder, a pattern, or - for standard input: plain, .gz or .zst; JSON lines, EventLists, and the wrappings of EKS, GKE, AKS, OpenShift,
 Docker, CRI, Fluentd, Filebeat and Loki. What does not parse is skipped, and `kubelab audit problems SOURCE` shows it."""
 
 

@@ -279,8 +279,8 @@ compared = prediction.table(rows, seeds=range(1, 4))
 compared[["what", "limits", "measured", "predicted", "error"]].round(2)
 
 # %% [markdown]
-# The whole table is in `benchmarks/README.md`. The two rows that are farthest off are those whose runs lay far apart. And what would make each of them
-# faster? One cause after the other, made twice as slow:
+# The whole table is in `benchmarks/README.md`. The row that is farthest off is one whose two runs lay far apart, at 0.30 and 0.47 s. And what would make
+# each of them faster? One cause after the other, made twice as slow:
 
 # %%
 from kubelab.plot import sensitivity

@@ -22,7 +22,7 @@ EVENT = {
     "requestURI": "VARCHAR",
     "verb": "VARCHAR",
     "user": _USER,
-    "impersonatedUser": {"username": "VARCHAR", "groups": ["VARCHAR"]},
+    "impersonatedUser": _USER,
     "sourceIPs": ["VARCHAR"],
     "userAgent": "VARCHAR",
     "objectRef": dict.fromkeys(
@@ -89,8 +89,10 @@ _LACKS = "kubelab-lacks"
 
 def lacking(name: str) -> str:
     """A column that is not held yet: it fails where its values are needed, and only there."""
-    return f"CAST([('{_LACKS} {name} ' || coalesce(stage, ''))::TINYINT::VARCHAR] AS {CALLS[name]})" if CALLS[name].endswith("[]") else (
-        f"CAST(('{_LACKS} {name} ' || coalesce(stage, ''))::TINYINT AS {CALLS[name]})"
+    return (
+        f"CAST([('{_LACKS} {name} ' || coalesce(stage, ''))::TINYINT::VARCHAR] AS {CALLS[name]})"
+        if CALLS[name].endswith("[]")
+        else (f"CAST(('{_LACKS} {name} ' || coalesce(stage, ''))::TINYINT AS {CALLS[name]})")
     )
 
 
@@ -126,6 +128,8 @@ _IN_LINE = {
     "extra": "e.user.extra::VARCHAR",
     "impersonated": "e.impersonatedUser.username",
     "impersonated_groups": "e.impersonatedUser.groups",
+    "impersonated_uid": "e.impersonatedUser.uid",
+    "impersonated_extra": "e.impersonatedUser.extra::VARCHAR",
     "source_ips": "e.sourceIPs",
     "user_agent": "e.userAgent",
     "verb": "e.verb",

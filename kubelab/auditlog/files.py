@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 import glob
 import os
+import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 #: A longer line is handed on in pieces, so that one line with a list of a gigabyte needs no gigabyte.
 LONGEST_WHOLE = 8 * 1024 * 1024
@@ -25,6 +27,8 @@ def files_of(source: str | os.PathLike[str]) -> list[Path]:
     if os.path.isdir(text):
         found = [Path(folder) / name for folder, _, names in os.walk(text) for name in names if not name.startswith(".")]
     elif os.path.exists(text):
+        if not os.access(text, os.R_OK):
+            raise SourceError(f"audit log {text!r}: it may not be read; who runs this needs the permission to read it")
         return [Path(text)]
     elif glob.has_magic(text):
         found = [Path(name) for name in glob.glob(text, recursive=True) if os.path.isfile(name)]
@@ -33,6 +37,20 @@ def files_of(source: str | os.PathLike[str]) -> list[Path]:
     if not found:
         raise SourceError(f"audit log {text!r}: no files in it")
     return sorted(found)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path can be read but once: a pipe, a terminal, a socket."""
+    mode = path.stat().st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
+
+
+def kept(source: BinaryIO, name: str, folder: str) -> Path:
+    """A copy of what comes from a stream, as a log is read more than once."""
+    path = Path(folder) / name
+    with path.open("wb") as out:
+        shutil.copyfileobj(source, out, _BLOCK)
+    return path
 
 
 def packing(path: Path) -> str:

@@ -159,6 +159,7 @@ def _of_event(kind: Any, version: Any) -> bool:
 
 def bodies(con: duckdb.DuckDBPyConnection, paths: list[Path], audit_ids: list[str]) -> Iterator[Event]:
     """The events of some calls, bodies and all, out of plain files."""
+    wanted = set(audit_ids)
     for path in paths:
         packing = files.packing(path)
         query = f"SELECT json FROM {objects([path], packing)} WHERE json_extract_string(json, '$.auditID') IN (SELECT unnest($1))"
@@ -168,5 +169,9 @@ def bodies(con: duckdb.DuckDBPyConnection, paths: list[Path], audit_ids: list[st
                 for (line,) in batch:
                     event, size = sized(json.loads(line) if "\\u" in line else orjson.loads(line))
                     yield Event("", str(path), None, size, event)
+            odd = cursor.execute("SELECT count(*) FROM held WHERE file = $1 AND line IS NOT NULL", [str(path)]).fetchall()[0][0]
+            if odd:  # lines that DuckDB could not take
+                found = of_pieces(str(path), _odd_pieces(path, [0]), Tally())
+                yield from (each for each in found if each.event.get("auditID") in wanted)
         except duckdb.Error:
-            yield from (each for each in of_file(path, Tally()) if each.event.get("auditID") in audit_ids)
+            yield from (each for each in of_file(path, Tally()) if each.event.get("auditID") in wanted)

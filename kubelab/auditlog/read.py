@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -22,6 +23,8 @@ from kubelab.auditlog.taking import take
 
 #: What DuckDB may use in ``scan``, beside Python and the buffers of its reader.
 MEMORY = "300MB"
+#: A source that stands for standard input, as ever.
+STDIN = "-"
 #: From this size on ``scan`` reads the columns that most questions need first, and the others once a question needs them.
 LARGE = 64 * 1024 * 1024
 
@@ -32,15 +35,21 @@ class Source:
 
     paths: list[Path]
     dicts: list[dict[str, Any]]
+    unread: list[tuple[Path, str]] = field(default_factory=list)
 
 
 def read(source: Any) -> AuditLog:
     """A log in memory.
 
-    ``source``: a path, a folder or a pattern, a list of these, a list of event dicts, or a Cluster (its recorded events). Raises ``SourceError``
-    for what cannot be read at all; damaged lines are in ``.problems``.
+    ``source``: a path, a folder or a pattern, ``-`` (standard input) or a pipe, a list of these, a list of event dicts, or a Cluster (its recorded
+    events). Raises ``SourceError`` for what cannot be read at all; damaged lines, and files of a folder that may not be read, are in ``.problems``.
     """
-    return _taken(duckdb.connect(":memory:"), source_of(source), None)
+    folder = tempfile.mkdtemp(prefix="kubelab-auditlog-")
+    try:
+        return _taken(duckdb.connect(":memory:"), _at_rest(source_of(source), folder), folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def scan(source: Any, *, client: Any = None, memory: str = MEMORY) -> AuditLog:
@@ -50,17 +59,17 @@ def scan(source: Any, *, client: Any = None, memory: str = MEMORY) -> AuditLog:
     """
     folder = tempfile.mkdtemp(prefix="kubelab-auditlog-")
     try:
-        found = source_of(source)
+        found = _at_rest(source_of(source), folder)
         con = duckdb.connect(os.path.join(folder, "calls.duckdb"))
         con.execute(f"SET memory_limit = '{memory}'; SET temp_directory = '{folder}/spill'")
-        return _taken(con, found, folder, client)
+        return _taken(con, found, folder, client, large=True)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def _taken(con: duckdb.DuckDBPyConnection, source: Source, folder: str | None, client: Any = None) -> AuditLog:
-    if folder is not None and client is None and not source.dicts and _is_large(source.paths):
+def _taken(con: duckdb.DuckDBPyConnection, source: Source, folder: str, client: Any = None, *, large: bool = False) -> AuditLog:
+    if large and client is None and not source.dicts and not source.unread and _is_large(source.paths):
         tally = intake.Tally()
         intake.prepare(con, FIRST)
         if plain.first(con, source.paths, tally):
@@ -86,6 +95,8 @@ def _whole(con: duckdb.DuckDBPyConnection, source: Source, client: Any = None) -
     """All columns of a source in ``calls``: what came in, how many duplicates were in it, and the files that DuckDB could read."""
     intake.prepare(con)
     tally = intake.Tally()
+    for path, why in source.unread:
+        tally.problem(str(path), 0, "damaged", f"the file cannot be read: {why}", b"")
     if client is None:
         by_duckdb = take(con, source.paths, source.dicts, tally)
     else:
@@ -109,8 +120,12 @@ def _again(
 
 def source_of(source: Any) -> Source:
     """A source as files and event dicts."""
+    if isinstance(source, str) and source == STDIN:
+        return Source([Path(STDIN)], [])
     if isinstance(source, str | os.PathLike):
-        return Source(files.files_of(source), [])
+        paths = files.files_of(source)
+        unread = [(path, why) for path in paths if (why := _unreadable(path))]
+        return Source([path for path in paths if path not in dict(unread)], [], unread)
     if hasattr(source, "audit_events"):
         return Source([], source.audit_events())
     if isinstance(source, dict):
@@ -119,10 +134,32 @@ def source_of(source: Any) -> Source:
         raise files.SourceError(f"audit log from {type(source).__name__}: a path, a list of paths or of event dicts, or a Cluster would do")
     paths: list[Path] = []
     dicts: list[dict[str, Any]] = []
+    unread: list[tuple[Path, str]] = []
     for each in source:
         if not isinstance(each, str | os.PathLike | dict):
             raise files.SourceError(f"audit log from a list with {type(each).__name__}: paths or event dicts would do")
         found = source_of(each)
         paths += [path for path in found.paths if path not in paths]
         dicts += found.dicts
-    return Source(paths, dicts)
+        unread += found.unread
+    return Source(paths, dicts, unread)
+
+
+def _unreadable(path: Path) -> str:
+    """Why a file of a folder cannot be read; "" if it can."""
+    if not path.exists():
+        return "the link leads nowhere"
+    return "" if os.access(path, os.R_OK) else "permission denied"
+
+
+def _at_rest(source: Source, folder: str) -> Source:
+    """The source with a copy in the place of each stream."""
+    paths = []
+    for number, path in enumerate(source.paths):
+        if str(path) == STDIN:
+            path = files.kept(sys.stdin.buffer, f"stdin-{number}", folder)
+        elif files.is_stream(path):
+            with path.open("rb") as stream:
+                path = files.kept(stream, f"{path.name}-{number}", folder)
+        paths.append(path)
+    return replace(source, paths=paths)

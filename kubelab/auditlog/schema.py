@@ -20,6 +20,8 @@ CALLS: dict[str, str] = {
     "extra": "VARCHAR",  # user.extra as JSON
     "impersonated": "VARCHAR",  # impersonatedUser.username
     "impersonated_groups": "VARCHAR[]",
+    "impersonated_uid": "VARCHAR",
+    "impersonated_extra": "VARCHAR",  # impersonatedUser.extra as JSON
     "effective": "VARCHAR",  # whose permissions were checked: impersonated, else username
     "source_ips": "VARCHAR[]",
     "source_ip": "VARCHAR",  # the last of them, the only one to trust

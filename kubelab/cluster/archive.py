@@ -25,6 +25,7 @@ from kubelab.apiserver.audit.recording import Audit
 from kubelab.cluster import autoscaler, faults, leaders, scheduling
 from kubelab.controllers import registry as controllers
 from kubelab.engine import trouble
+from kubelab.engine.cores import Cores
 from kubelab.engine.engine import Engine
 from kubelab.engine.runner import Runner
 from kubelab.kubelet import for_node
@@ -80,7 +81,7 @@ def _lines(cluster: Cluster) -> Iterator[Any]:
         "trailing": engine.trailing.revision,
         "lagging": {name: state.revision for name, state in engine.lagging.items()},
         "timing": asdict(engine.timing),
-        **({"cores": engine.cores.free_ns} if engine.cores is not None else {}),
+        **({"cores": [engine.cores.free_ns, engine.cores.flush_ns]} if engine.cores is not None else {}),
         "faults": encode(engine.server.faults),
         **({"trouble": encode(engine.trouble)} if engine.trouble else {}),
         **({"audit": encode(audit.state())} if (audit := engine.server.audit) is not None else {}),
@@ -163,7 +164,8 @@ def _restored(header: dict[str, Any], lines: list[Any], extenders: Sequence[Exte
     engine.streams.state.update(header["streams"])
     engine.now_ns, engine.moving, engine.wake = header["now_ns"], header["moving"], header["wake"]
     if engine.cores is not None:
-        engine.cores.free_ns[:] = header["cores"]
+        free_ns, flush_ns = header["cores"]
+        engine.cores = Cores(free_ns, tuple(flush_ns))
     engine.server.faults = decode(header["faults"])
     engine.trouble = decode(header.get("trouble", {}))
     if "audit" in header:

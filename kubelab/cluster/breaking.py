@@ -14,10 +14,13 @@ from kubelab.cluster.active import CONTROLLER_NAME, targets_of
 from kubelab.cri import disks
 from kubelab.cri.power import power_cut
 from kubelab.engine import trouble
+from kubelab.engine.plan import Nudge
 from kubelab.engine.trouble import Cut, Hang, Lag
 from kubelab.kinds import registry
-from kubelab.kinds.lab.fault_parameters import share_of, words
+from kubelab.kinds.lab.fault_parameters import SHUTDOWN_GRACE, priorities_of, share_of, words
+from kubelab.kubelet import shutdown
 from kubelab.kubelet.hanging import TABLE as HANG
+from kubelab.kubelet.kubelet import Kubelet
 from kubelab.kubelet.network_world import ISLANDS
 from kubelab.world.clock import SECOND, parse_duration
 
@@ -57,6 +60,38 @@ def _crash_nodes(engine: Engine, one: Breakage) -> None:
         power_cut(engine.machines[node], engine.now_ns)
 
 
+def _shut_down(engine: Engine, one: Breakage) -> None:
+    """Tell the kubelets; a machine goes down at once where none is to be waited for."""
+    given = one.parameters
+    periods = priorities_of(given["priorities"]) if "priorities" in given else _periods(given)
+    for node in one.targets:
+        runner = engine.runners.get(f"kubelet/{node}")
+        engine.machines[node].setdefault(shutdown.TABLE, {})[one.name] = (engine.now_ns, periods)
+        if periods and runner is not None and runner.alive and isinstance(runner.component, Kubelet):
+            engine.nudge(Nudge(runner.name, shutdown.KEY), 0)
+        else:
+            power_off(engine, node)
+
+
+def _periods(given: Mapping[str, str]) -> tuple[tuple[int, int], ...]:
+    grace_s, critical_s = (parse_duration(given.get(name, default)) // SECOND for name, default in SHUTDOWN_GRACE.items())
+    return shutdown.periods_of(grace_s, critical_s)
+
+
+def power_off(engine: Engine, node: str) -> None:
+    """The machine goes down, unless its shutdown has been cancelled."""
+    if engine.machines[node].pop(shutdown.TABLE, None):
+        engine.crash_machine(node)
+        power_cut(engine.machines[node], engine.now_ns)
+
+
+def _boot(engine: Engine, one: Breakage) -> None:
+    for node in one.targets:
+        if engine.machines[node].get(shutdown.TABLE, {}).pop(one.name, None):
+            engine.nudge(Nudge(f"kubelet/{node}", shutdown.KEY), 0)
+    _start_again(engine, one)
+
+
 def _crash_components(engine: Engine, one: Breakage) -> None:
     for component in one.targets:
         engine.crash(component)
@@ -66,12 +101,18 @@ def _crash_components(engine: Engine, one: Breakage) -> None:
 
 def _start_again(engine: Engine, one: Breakage) -> None:
     """Start what neither another crash of the component nor one of its node keeps down, and what has a process to run in."""
-    nodes, components = targets_of(engine, "NodeCrash", one.name), targets_of(engine, "ComponentCrash", one.name)
+    nodes, components = _down(engine, one.name), targets_of(engine, "ComponentCrash", one.name)
     for runner in list(engine.runners.values()):
-        mine = runner.component.machine if one.kind == "NodeCrash" else runner.name
+        mine = runner.name if one.kind == "ComponentCrash" else runner.component.machine
         free = mine in one.targets and runner.name not in components and runner.component.machine not in nodes
         if free and leaders.may_start(engine, runner.name):
             engine.restart(runner.name)
+
+
+def _down(engine: Engine, besides: str) -> dict[str, None]:
+    """The nodes that another fault keeps down."""
+    found = [node for kind in ("NodeCrash", "NodeShutdown") for node in targets_of(engine, kind, besides)]
+    return dict.fromkeys(found)
 
 
 # -- images and calls -----------------------------------------------------------------------------------------------------------
@@ -220,13 +261,14 @@ TYPES: dict[str, tuple[Do, Do]] = {
     "ImageBroken": (_break_images, _mend_images),
     "NodeCrash": (_crash_nodes, _start_again),
     "NodePartition": (_cut_off, _join),
+    "NodeShutdown": (_shut_down, _boot),
     "RuntimeHang": (_hang, _answer),
     "WatchLag": (_delay_watches, _mend_watches),
 }
 """Type → how it begins, how it ends."""
 
 BUILT = tuple(TYPES)
-ON_NODES = ("DiskFull", "DiskLost", "NodeCrash", "NodePartition", "RuntimeHang")
+ON_NODES = ("DiskFull", "DiskLost", "NodeCrash", "NodePartition", "NodeShutdown", "RuntimeHang")
 FIELD = {
     "ApiError": "resources",
     "ApiSlow": "resources",

@@ -141,6 +141,8 @@ def what(commit: Commit, call: CallRecord) -> str:
         meta = obj["metadata"]
         at_once = meta.get("deletionGracePeriodSeconds") == 0 and not meta.get("finalizers")
         return f"removed {name}" if at_once else f"asked {name} to terminate"
+    if call.subresource == "eviction" and obj["metadata"].get("deletionTimestamp"):
+        return f"evicted {name}"
     if call.subresource == "binding":
         return f"bound {name} to {obj['spec'].get('nodeName')}"
     changed = ", ".join(changes(commit.old or {}, obj)[:4])

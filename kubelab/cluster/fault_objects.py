@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LISTS = ("components", "images", "nodes", "resources")
 ALWAYS = ("duration", "name", "start")
+DURATIONS = ("critical", "delay", "grace")
 SHOWN = 8
 
 
@@ -63,7 +64,7 @@ def _with_parameters(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
 def _text(name: str, given: Any) -> str:
     if isinstance(given, (list, tuple)):
         return ",".join(map(str, given))
-    return f"{given}s" if name == "delay" and not isinstance(given, str) else str(given)
+    return f"{given}s" if name in DURATIONS and not isinstance(given, str) else str(given)
 
 
 def _check_targets(engine: Engine, kind: str, fields: dict[str, Any]) -> None:

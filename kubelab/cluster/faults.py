@@ -47,6 +47,13 @@ class Seen:
     missed: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PowerOff:
+    """A node whose kubelet has done what it does before a shutdown."""
+
+    node: str
+
+
 def observe(scope: Scope, key: Key) -> Seen:
     name = key[0]
     fault = scope.view.get(RESOURCE, "", name)
@@ -156,16 +163,23 @@ class FaultController:
     def lane(self, key: Key) -> str:
         return ""
 
-    def observe(self, scope: Scope, key: Key) -> Seen | usages.UsageSeen | None:
-        return observe(scope, key) if len(key) == 1 else usages.observe(scope, key)
+    def observe(self, scope: Scope, key: Key) -> Seen | PowerOff | usages.UsageSeen | None:
+        if len(key) == 1:
+            return observe(scope, key)
+        return PowerOff(key[1]) if key[0] == "power-off" else usages.observe(scope, key)
 
-    def plan(self, seen: Seen | usages.UsageSeen) -> Plan:
+    def plan(self, seen: Seen | PowerOff | usages.UsageSeen) -> Plan:
+        if isinstance(seen, PowerOff):
+            return step(Act("power-off", (seen.node,)))
         return plan(seen) if isinstance(seen, Seen) else usages.plan(seen)
 
     def act(self, scope: Scope, act: Act) -> Plan:
         return NOTHING
 
     def act_on_world(self, engine: Engine, act: Act) -> Plan:
+        if act.name == "power-off":
+            breaking.power_off(engine, *act.arguments)
+            return NOTHING
         name, kind, targets, *more = act.arguments
         there = breaking.known(engine, kind, targets)
         if act.name == "end":

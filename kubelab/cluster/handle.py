@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver import raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
@@ -27,6 +27,7 @@ from kubelab.cluster import (
     references,
     running,
     scheduling,
+    static_pods,
 )
 from kubelab.cluster import why_not as reasons
 from kubelab.cluster.auditing import Auditing
@@ -45,6 +46,9 @@ from kubelab.scheduler.extender import Extender
 from kubelab.world.clock import parse_rfc3339, to_datetime
 from kubelab.world.collector import held_off
 from kubelab.world.timing import Timing
+
+if TYPE_CHECKING:
+    from kubelab.cluster.workload import Replay, Workload
 
 START = "2026-01-01T00:00:00Z"
 RELEASES = ("1.28", "1.7")
@@ -177,6 +181,19 @@ class Cluster:
         with self._world.auditing.followed():
             running.step(self, count)
         return self
+
+    def replay(
+        self, workload: Workload, *, pace: float = 1.0, stay: bool = False, heartbeats: bool = False, namespace: str = "default"
+    ) -> Replay:
+        """Let a recorded workload (``kl.workload.read``) happen: each task is created when it was, and time passes to the last deletion.
+
+        ``pace``: by how much faster than in the trace. ``stay``: no task ends, and the cluster fills up. ``heartbeats``: whether nodes renew
+        their leases meanwhile, which for months of a large cluster is nearly all that happens. Returns how many tasks became what.
+        """
+        from kubelab.cluster.workload import replaying
+
+        with self._world.auditing.followed():
+            return replaying.replay(self, workload, replaying.Manner(pace, stay, namespace), heartbeats=heartbeats)
 
     # -- calls -----------------------------------------------------------------------------------------------------------
     def request(
@@ -379,6 +396,15 @@ class Cluster:
         obj = fault_objects.fault_object(engine, kind, fields)
         return self._owned(self._call("create", references.parse(obj), body=obj))
 
+    def static_pod(self, node: str, manifest: Any) -> str:
+        """Put a Pod's manifest (file, YAML text or dict) into a node's folder, ``/etc/kubernetes/manifests``: its kubelet runs it, without
+        any controller or scheduler. Returns the reference of its mirror, ``pod/NAME-NODE``."""
+        return static_pods.put(self, node, manifest)
+
+    def remove_static_pod(self, node: str, name: str, *, namespace: str = "default") -> None:
+        """Take a manifest out of a node's folder: its kubelet stops the pod, and then takes its mirror away."""
+        static_pods.remove(self, node, name, namespace)
+
     # -- looking ---------------------------------------------------------------------------------------------------------
     @property
     def frames(self) -> Any:
@@ -415,7 +441,8 @@ class Cluster:
         return node_door.runtime(self._engine, node)
 
     def summary(self, node: str, *, only_cpu_and_memory: bool = False) -> Object:
-        """A node's ``/stats/summary``, as its kubelet answers it: usage of the node, its pods, containers and volumes."""
+        """A node's ``/stats/summary``, as its kubelet answers it: usage of the node, its pods, containers and volumes.
+        ConnectionRefusedError if it does not run."""
         return node_metrics.summary(self._engine, node, only_cpu_and_memory=only_cpu_and_memory)
 
     def prometheus(self, node: str, path: str = "/metrics/resource") -> str:

@@ -105,7 +105,7 @@ class Elector:
     backoff: ClassVar[tuple[int, int]] = (RETRY_NS, RETRY_NS)
     background: ClassVar[frozenset[str]] = frozenset(ELECT)
     machine: ClassVar[str] = ""
-    timeouts: ClassVar[dict[str, int]] = {"elect": RENEW_DEADLINE_NS // SECOND}
+    timeouts: ClassVar[dict[str, int]] = {"elect": RENEW_DEADLINE_NS // SECOND // 2}  # upstream: resourcelock.NewFromKubeconfig
 
     @staticmethod
     def of(name: str) -> Elector:

@@ -29,6 +29,11 @@ def top(cluster: Any, what: str, namespace: str | None, selector: str, **flags: 
     return str(import_module("kubelab.cluster.top").top(cluster, what, namespace, selector, **flags))
 
 
+def canary(release: Any, ax: Any) -> Any:
+    """A release as a picture."""
+    return import_module("kubelab.plot.canary").draw(release, ax)
+
+
 def html_of(shown: Any, now_ns: int) -> str:
     """Anything that the front door hands out, as HTML for a notebook; ages as of ``now_ns``."""
     return str(import_module(DISPLAY).html_of(shown, now_ns))

@@ -43,7 +43,7 @@ class Door:
         pod = self._engine.store.head.objects["pods"][(namespace, name)]
         runner = self._engine.runners.get(f"kubelet/{pod['spec'].get('nodeName')}")
         if runner is None or not trouble.reachable(self._engine, pod["spec"]["nodeName"]):
-            raise KubeletUnreachable(pod["spec"].get("nodeName") or "")
+            raise _unreachable(self._engine, pod["spec"].get("nodeName") or "")
         return pod, self._engine.scope(runner, ())
 
     def logs(self, namespace: str, name: str, options: Object) -> str:
@@ -89,8 +89,14 @@ class Door:
     def page(self, node: str, verb: str, path: str, query: Mapping[str, list[str]]) -> tuple[int, Any]:
         """One of a kubelet's own pages."""
         if not trouble.reachable(self._engine, node):
-            raise KubeletUnreachable(node)
+            raise _unreachable(self._engine, node)
         return node_metrics.answer(self._engine, node, verb, path, query)
+
+
+def _unreachable(engine: Engine, node: str) -> KubeletUnreachable:
+    """A node that is cut off does not even refuse."""
+    cut = trouble.cut_of(engine, node) is not None
+    return KubeletUnreachable(node, "i/o timeout") if cut else KubeletUnreachable(node)
 
 
 def connect(engine: Engine) -> None:

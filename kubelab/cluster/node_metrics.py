@@ -7,6 +7,7 @@ from typing import Any
 
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
+from kubelab.kubelet.static_pods import own_uid
 from kubelab.kubelet.stats import pages
 from kubelab.kubelet.stats import summary as summaries
 from kubelab.kubelet.stats.cgroups import Machine
@@ -22,7 +23,7 @@ def machine_of(engine: Engine, node: str) -> Machine:
         raise ValueError(f"there is no node {node!r}: there are {known}")
     head = engine.store.head
     table = head.all("pods")
-    pods = {table[place]["metadata"]["uid"]: table[place] for place in head.by_node.get(node, {})}
+    pods = {own_uid(table[place]): table[place] for place in head.by_node.get(node, {})}
     disks = engine.machines[""].get("disks", {})
     gate = bool(engine.gates.get(GATE))
     runner = engine.runners.get(f"kubelet/{node}")
@@ -32,13 +33,22 @@ def machine_of(engine: Engine, node: str) -> Machine:
 
 def summary(engine: Engine, node: str, *, only_cpu_and_memory: bool = False) -> Object:
     """See ``Cluster.summary``."""
+    _answers(engine, node)
     make = summaries.cpu_and_memory if only_cpu_and_memory else summaries.full
     return summaries.published(make(machine_of(engine, node), engine.now_ns))
 
 
 def prometheus(engine: Engine, node: str, path: str) -> str:
     """See ``Cluster.prometheus``."""
+    _answers(engine, node)
     return pages.page(machine_of(engine, node), path, engine.now_ns)
+
+
+def _answers(engine: Engine, node: str) -> None:
+    """Raise what a client meets where no kubelet listens."""
+    runner = engine.runners.get(f"kubelet/{node}")
+    if runner is not None and not runner.alive:
+        raise ConnectionRefusedError(f"the kubelet of {node} does not run: connect to port 10250: connection refused")
 
 
 def answer(engine: Engine, node: str, verb: str, path: str, query: Mapping[str, list[str]]) -> tuple[int, Any]:

@@ -237,10 +237,20 @@ def _not_made(engine: Engine, owner: Object, reference: Reference, subject: str,
     return Answer(subject, "statefulset-controller", "it has not come to this pod yet")
 
 
+def _lost(cluster: Cluster, pod: Object) -> str:
+    """Why nobody stops a pod: its node is not ready; "" if it is."""
+    name = pod["spec"].get("nodeName", "")
+    node = cluster._engine.store.head.get("nodes", "", name) or {}
+    for condition in (node.get("status") or {}).get("conditions") or ():
+        if condition["type"] == "Ready" and condition["status"] != "True":
+            return f", and its node {name} cannot confirm it: {condition.get('message', '')}"
+    return ""
+
+
 def _pod(cluster: Cluster, pod: Object, subject: str) -> Answer:
     status = pod.get("status") or {}
     if pod["metadata"].get("deletionTimestamp"):
-        return Answer(subject, "kubelet", "the pod is terminating")
+        return Answer(subject, "kubelet", f"the pod is terminating{_lost(cluster, pod)}")
     if not pod["spec"].get("nodeName"):
         return _unscheduled(cluster, pod, subject)
     if until.is_ready(pod) or status.get("phase") == "Succeeded":

@@ -20,13 +20,16 @@ Tables = Mapping[str, Mapping[Any, Any]]
 
 def is_full(tables: Tables) -> bool:
     """Whether nothing more fits on the node's filesystem."""
-    return any(kind == "full" and detail >= 1 for kind, detail in tables.get(TABLE, _NONE).values())
+    faults = tables.get(TABLE)
+    return faults is not None and any(kind == "full" and detail >= 1 for kind, detail in faults.values())
 
 
 def filled(tables: Tables, capacity: int, used: int) -> int:
     """What is used of the node's filesystem, with what fills it up."""
-    shares = [detail for kind, detail in tables.get(TABLE, _NONE).values() if kind == "full"]
-    return max([used, *(int(capacity * share) for share in shares)])
+    faults = tables.get(TABLE)
+    if not faults:
+        return used
+    return max([used, *(int(capacity * detail) for kind, detail in faults.values() if kind == "full")])
 
 
 def lost(tables: Tables) -> tuple[str, ...]:

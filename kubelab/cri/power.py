@@ -10,6 +10,8 @@ from typing import Any
 
 from kubelab.cri.api import CREATED, EXITED, NOTREADY, RUNNING
 from kubelab.cri.usage import ledger
+from kubelab.cri.usage.machine import Boot, system_served
+from kubelab.cri.usage.reading import ended
 
 EXIT_UNKNOWN = 255  # upstream: containerd internal/cri/server/helpers.go unknownExitCode
 
@@ -23,5 +25,8 @@ def power_cut(tables: dict[str, dict[Any, Any]], now_ns: int) -> None:
     for name, sandbox in sandboxes.items():
         sandboxes[name] = replace(sandbox, state=NOTREADY, stopped_ns=sandbox.stopped_ns or now_ns)
     ledger.turn(tables, now_ns)
+    capacity = tables.get("capacity", {}).get("")
+    used = system_served(tables, capacity, now_ns) if capacity is not None else 0
+    tables.setdefault("boots", {})[""] = Boot(now_ns, used, ended(tables, now_ns))
     for table in ("states", "wakes", "kills", "groups", "addresses", "ooms"):
         tables.get(table, {}).clear()

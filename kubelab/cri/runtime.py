@@ -29,27 +29,12 @@ from kubelab.cri.api import (
 )
 from kubelab.cri.effects import Changed, Effect, ExecResult, Exit, Log, Signal, WriteFile
 from kubelab.cri.images import ImageService
-from kubelab.cri.stats import labels_of
 from kubelab.cri.usage import ledger, oom
 from kubelab.cri.usage.demand import Asked, Run, runs_of
 from kubelab.cri.window import Window
 
-_TABLES = (
-    "sandboxes",
-    "containers",
-    "members",
-    "addresses",
-    "images",
-    "image_refs",
-    "states",
-    "wakes",
-    "kills",
-    "groups",
-    "logs",
-    "exits",
-    "operations",
-)
-TABLES = (*_TABLES, *ledger.TABLES)
+_TABLES = ("sandboxes", "containers", "members", "addresses", "images", "image_refs", "states", "wakes", "kills", "groups", "logs", "exits")
+TABLES = (*_TABLES, "operations", *ledger.TABLES)
 KILLED = 137
 START_ERROR = 128
 LOG_ENTRIES_KEPT = 20_000
@@ -81,16 +66,6 @@ class SimulatedRuntime(ImageService, Window):
         self._logs: dict[str, tuple[Log, ...]] = tables["logs"]
         self._exits: dict[str, int] = tables["exits"]
         self._operations: dict[str, int] = tables["operations"]
-
-    # Node
-
-    def version(self) -> dict[str, str]:
-        """Version."""
-        return {"version": "0.1.0", "runtimeName": "kubelab", "runtimeVersion": "1.0.0", "runtimeApiVersion": "v1"}
-
-    def status(self) -> dict[str, Any]:
-        """Status: the two conditions that the kubelet relies on."""
-        return {"status": {"conditions": [{"type": "RuntimeReady", "status": True}, {"type": "NetworkReady", "status": True}]}}
 
     # Sandboxes
 
@@ -140,14 +115,6 @@ class SimulatedRuntime(ImageService, Window):
     def pod_sandbox_status(self, sandbox_id: str) -> Sandbox:
         """PodSandboxStatus; NotFound for an unknown id."""
         return self._sandbox(sandbox_id)
-
-    def list_pod_sandbox(self, *, id: str = "", state: str = "", labels: dict[str, str] | None = None) -> list[Sandbox]:
-        """ListPodSandbox: filters are ANDed, an id may be a prefix."""
-        return [
-            sandbox
-            for sandbox in self._sandboxes.values()
-            if sandbox.id.startswith(id) and state in ("", sandbox.state) and _selects(labels, sandbox.config.labels)
-        ]
 
     # Containers
 
@@ -224,18 +191,6 @@ class SimulatedRuntime(ImageService, Window):
     def container_status(self, container_id: str) -> Container:
         """ContainerStatus; NotFound for an unknown id."""
         return self._container(container_id)
-
-    def list_containers(
-        self, *, id: str = "", pod_sandbox_id: str = "", state: str = "", labels: dict[str, str] | None = None
-    ) -> list[Container]:
-        """ListContainers: filters are ANDed, ids may be prefixes."""
-        if pod_sandbox_id in self._members:
-            candidates = [self._containers[item] for item in self._members[pod_sandbox_id]]
-        else:
-            candidates = [item for item in self._containers.values() if item.sandbox_id.startswith(pod_sandbox_id)]
-        return [
-            item for item in candidates if item.id.startswith(id) and state in ("", item.state) and _selects(labels, labels_of(item.spec))
-        ]
 
     def exec_sync(self, container_id: str, argv: tuple[str, ...], now_ns: int, timeout_ns: int = 0) -> ExecResult:
         """ExecSync: a non-zero exit code is a normal answer; a command that outlasts the timeout is DeadlineExceeded."""
@@ -420,7 +375,3 @@ class SimulatedRuntime(ImageService, Window):
         group = self._groups.pop(container_id, "")
         if group:
             self.around.changed(group, now_ns)
-
-
-def _selects(selector: dict[str, str] | None, labels: Any) -> bool:
-    return not selector or all(labels.get(key) == wanted for key, wanted in selector.items())

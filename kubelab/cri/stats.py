@@ -11,15 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 from kubelab.cri.api import NOTREADY, RUNNING, Container, ContainerSpec, CriError, Sandbox
-from kubelab.cri.usage.account import Tables, served_of
-from kubelab.cri.usage.curves import CORE
-from kubelab.cri.usage.demand import IDLE_CPU
+from kubelab.cri.usage.account import Tables
 from kubelab.cri.usage.images import inodes_of, unpacked_bytes
-from kubelab.cri.usage.reading import SandboxReading, container_at, disk_at, sandbox_at
+from kubelab.cri.usage.reading import DISK_AT_REST, SAMPLE_NS, SandboxReading, brief_at, disk_at, sandbox_at
 from kubelab.world.clock import SECOND
+from kubelab.world.collector import held_off
 
 Object = dict[str, Any]
-SAMPLE_NS = SECOND
 SYNC_NS = 10 * SECOND
 IMAGE_FS = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs"
 INTERFACE = "eth0"
@@ -67,21 +65,19 @@ def list_container_stats(
         found = [item for item in found if item.id.startswith(id) and item.sandbox_id.startswith(pod_sandbox_id)]
     if labels:
         found = [item for item in found if labels.items() <= labels_of(item.spec).items()]
-    return [_container(tables, item, now_ns) for item in found]
+    with held_off():  # thousands of small dicts would have the collector walk a whole world in vain
+        return [_container(tables, item, now_ns) for item in found]
 
 
 def _container(tables: Tables, container: Container, now_ns: int) -> Object:
     spec, started_ns = container.spec, container.started_ns
-    reading = container_at(tables, container.id, now_ns)
-    assert reading is not None, "a running container can be read"
+    cpu_ns, rate, working_set, usage, page_faults, major_page_faults = brief_at(tables, container, now_ns)
     synced_ns = max(started_ns, now_ns - now_ns % SYNC_NS)
-    has_curves = container.id in tables["accounts"]
-    fs_bytes, fs_inodes = disk_at(tables, container, synced_ns) if has_curves else (reading.fs_bytes, reading.fs_inodes)
-    cpu: Object = {"timestamp": now_ns, "usageCoreNanoSeconds": {"value": reading.cpu_ns}}
-    rate = _sampled(tables, container, now_ns)
+    fs_bytes, fs_inodes = disk_at(tables, container, synced_ns) if container.id in tables["accounts"] else DISK_AT_REST
+    cpu: Object = {"timestamp": now_ns, "usageCoreNanoSeconds": {"value": cpu_ns}}
     if rate is not None:
         cpu["usageNanoCores"] = {"value": rate}
-    limit, working_set = reading.limit, reading.working_set
+    limit = spec.memory_limit_bytes
     return {
         "attributes": {
             "id": container.id,
@@ -94,10 +90,10 @@ def _container(tables: Tables, container: Container, now_ns: int) -> Object:
             "timestamp": now_ns,
             "workingSetBytes": {"value": working_set},
             "availableBytes": {"value": limit - working_set if limit else 0},
-            "usageBytes": {"value": reading.usage},
-            "rssBytes": {"value": reading.rss},
-            "pageFaults": {"value": reading.page_faults},
-            "majorPageFaults": {"value": reading.major_page_faults},
+            "usageBytes": {"value": usage},
+            "rssBytes": {"value": working_set},
+            "pageFaults": {"value": page_faults},
+            "majorPageFaults": {"value": major_page_faults},
         },
         "writableLayer": {
             "timestamp": synced_ns,
@@ -107,18 +103,6 @@ def _container(tables: Tables, container: Container, now_ns: int) -> Object:
         },
         "swap": {"timestamp": now_ns, "swapAvailableBytes": {"value": 0}, "swapUsageBytes": {"value": 0}},
     }
-
-
-def _sampled(tables: Tables, container: Container, now_ns: int) -> int | None:
-    """The mean rate in nanocores between the sampler's last two looks; None while there was only one."""
-    started_ns = container.started_ns
-    last_ns = now_ns - (now_ns - started_ns) % SAMPLE_NS
-    if last_ns == started_ns:
-        return None
-    if container.id not in tables["accounts"]:
-        return IDLE_CPU
-    before, after = (served_of(tables, container.id, at) // CORE for at in (last_ns - SAMPLE_NS, last_ns))
-    return (after - before) * SECOND // SAMPLE_NS
 
 
 # -- pods -----------------------------------------------------------------------------------------------------------------------

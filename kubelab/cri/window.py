@@ -1,4 +1,4 @@
-"""What the kubelet and the network ask of a node's containers beside the CRI: probes, packets, group members, logs, files.
+"""Looks into a node: the CRI's lists, and what the kubelet and the network ask beside the CRI: probes, packets, group members, logs, files.
 
 Upstream's counterparts: pkg/probe (the kubelet connects to the pod itself), the CNI's network, the log files of a real runtime.
 """
@@ -11,6 +11,7 @@ from kubelab.cri import programs
 from kubelab.cri.api import RUNNING, Container, CriError, Sandbox, Surroundings
 from kubelab.cri.effects import HttpAnswer, Log, PeerView
 from kubelab.cri.site import Site
+from kubelab.cri.stats import labels_of
 
 
 class Window:
@@ -26,6 +27,34 @@ class Window:
     _groups: dict[str, str]
     _states: dict[str, Any]
     _logs: dict[str, tuple[Log, ...]]
+
+    def version(self) -> dict[str, str]:
+        """Version."""
+        return {"version": "0.1.0", "runtimeName": "kubelab", "runtimeVersion": "1.0.0", "runtimeApiVersion": "v1"}
+
+    def status(self) -> dict[str, Any]:
+        """Status: the two conditions that the kubelet relies on."""
+        return {"status": {"conditions": [{"type": "RuntimeReady", "status": True}, {"type": "NetworkReady", "status": True}]}}
+
+    def list_pod_sandbox(self, *, id: str = "", state: str = "", labels: dict[str, str] | None = None) -> list[Sandbox]:
+        """ListPodSandbox: filters are ANDed, an id may be a prefix."""
+        return [
+            sandbox
+            for sandbox in self._sandboxes.values()
+            if sandbox.id.startswith(id) and state in ("", sandbox.state) and _selects(labels, sandbox.config.labels)
+        ]
+
+    def list_containers(
+        self, *, id: str = "", pod_sandbox_id: str = "", state: str = "", labels: dict[str, str] | None = None
+    ) -> list[Container]:
+        """ListContainers: filters are ANDed, ids may be prefixes."""
+        if pod_sandbox_id in self._members:
+            candidates = [self._containers[item] for item in self._members[pod_sandbox_id]]
+        else:
+            candidates = [item for item in self._containers.values() if item.sandbox_id.startswith(pod_sandbox_id)]
+        return [
+            item for item in candidates if item.id.startswith(id) and state in ("", item.state) and _selects(labels, labels_of(item.spec))
+        ]
 
     def probe_http(self, container_id: str, port: int, path: str, now_ns: int) -> HttpAnswer | None:
         """GET to a container's port as the kubelet does it; None: connection refused."""
@@ -100,3 +129,7 @@ class Window:
 
     def _site(self, container: Container, now_ns: int) -> Site:
         return Site(self.around, self.volumes, self._sandboxes[container.sandbox_id].config, container, now_ns, self.tables)
+
+
+def _selects(selector: dict[str, str] | None, labels: Any) -> bool:
+    return not selector or all(labels.get(key) == wanted for key, wanted in selector.items())

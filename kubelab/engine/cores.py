@@ -1,7 +1,8 @@
-"""The processor cores of the machine that the control plane runs on, as a resource that all its processes share.
+"""The processor cores and the disk of the machine that the control plane runs on, which all its processes share.
 
 Work is done in the order in which it is asked for, each piece by the core that is free first: what fair sharing comes to for pieces of a
-millisecond. State: when each core will be free, plain integers. Used where ``Timing.cores`` is set; see docs/timing.md.
+millisecond. etcd flushes its log again and again: what arrives during a flush goes with the next one. State: plain integers. Used where
+``Timing.cores`` is set; see docs/timing.md.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ READS = ("get", "list", "watch")
 
 
 class Cores:
-    """``free_ns``: from when on each core has nothing to do."""
+    """``free_ns``: from when on each core has nothing to do. ``flush_ns``: when the last flush of the log begins and ends."""
 
-    __slots__ = ("free_ns",)
+    __slots__ = ("flush_ns", "free_ns")
 
-    def __init__(self, free_ns: list[int]) -> None:
+    def __init__(self, free_ns: list[int], flush_ns: tuple[int, int] = (0, 0)) -> None:
         self.free_ns = free_ns
+        self.flush_ns = flush_ns
 
     def fork(self) -> Cores:
-        return Cores(self.free_ns[:])
+        return Cores(self.free_ns[:], self.flush_ns)
 
     def take(self, now_ns: int, work_ns: int) -> int:
         """Put work to the core that is free first; returns when it is done."""
@@ -38,6 +40,15 @@ class Cores:
         """Work of a process that needs less than its fair share: it runs at once, and what waits for a core waits longer."""
         self.take(now_ns, work_ns)
         return now_ns + work_ns
+
+    def flush(self, now_ns: int, takes_ns: int) -> int:
+        """A write is to be flushed; returns when it is."""
+        begin_ns, end_ns = self.flush_ns
+        if now_ns > begin_ns:
+            begin_ns = max(now_ns, end_ns)
+            end_ns = begin_ns + takes_ns
+            self.flush_ns = (begin_ns, end_ns)
+        return end_ns
 
 
 def varied(engine: Engine, figure_ns: int, stream: str) -> int:
@@ -57,7 +68,10 @@ def arrived(engine: Engine, cores: Cores, call: Call) -> int:
         work_ns += timing.read_ns
     elif call.verb == "create" and call.resource == "pods" and not call.subresource:
         work_ns += timing.admit_ns
-    return cores.take(now_ns, varied(engine, work_ns, "latency")) + writes * varied(engine, timing.disk_ns, "disk")
+    done_ns = cores.take(now_ns, varied(engine, work_ns, "latency"))
+    for _ in range(writes):
+        done_ns = cores.flush(done_ns, varied(engine, timing.disk_ns, "disk"))
+    return done_ns
 
 
 def told(engine: Engine, cores: Cores, processes: int) -> int:

@@ -249,7 +249,7 @@ def _next_batch(engine: Engine, runner: Runner, flight: int, state: Flight) -> N
         at += 1
     if at < len(batches):
         runner.flights[flight] = state._replace(batch=at, missing=len(batches[at].calls))
-        delay_ns = engine.cores.take(engine.now_ns, 0) - engine.now_ns if engine.cores is not None else 0
+        delay_ns = engine.cores.take(engine.now_ns, 0) - engine.now_ns + engine.timing.reply_ns if engine.cores is not None else 0
         _send_batch(engine, runner, flight, delay_ns)
         return
     del runner.flights[flight]

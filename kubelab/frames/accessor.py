@@ -19,6 +19,7 @@ from kubelab.frames import (
     events,
     images,
     nodes,
+    occupancy,
     ownership,
     pods,
     quorum,
@@ -124,6 +125,10 @@ class Frames:
         weights = {name: profile.weight(name) for name in WEIGHTS}
         return scheduling.scheduling(schedulers.verdicts(self._engine, pod), weights)
 
+    def occupancy(self, *, since: float = 0, every: float | None = None) -> pd.DataFrame:
+        passed = (self._now_ns - self._start_ns) / 1e9 - since
+        return occupancy.occupancy(self._log, self._start_ns, self._instants(since, every if every is not None else max(1, passed / 200)))
+
     def costs(self) -> pd.DataFrame:
         return costs.costs(self._engine.machines[""].get(INSTANCES, {}), self._start_ns, self._now_ns)
 
@@ -186,6 +191,7 @@ for _name, _made in (
     ("bounds", rollouts.bounds),
     ("breakdown", breakdown.breakdown),
     ("quorum", quorum.quorum),
+    ("occupancy", occupancy.occupancy),
     ("owners", ownership.owners),
     ("changes", changes.changes),
     ("scheduling", scheduling.scheduling),

@@ -64,6 +64,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "disk": ("disk_ns",),
     "watch events' work": ("event_ns",),
     "watch delay": ("watch_ns", "answer_ns"),
+    "replies": ("reply_ns",),
     "controllers' work": ("sync_ns", "node_sync_ns"),
     "scheduler's work": ("schedule_ns",),
 }

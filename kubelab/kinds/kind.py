@@ -125,7 +125,7 @@ class Kind:
     spec_changed: Callable[[Object, Object], bool] | None = None
     warnings: Callable[[Object, Object | None, Context], Sequence[str]] | None = None
     as_read: Callable[[Object, Context], Object] | None = None
-    conversions: Mapping[str, Conversion] = field(default_factory=lambda: _NO_CONVERSIONS)
+    conversions: Mapping[str, Conversion] = field(default_factory=lambda: _NO_CONVERSIONS, hash=False)
     selectable: Callable[[Object], dict[str, str]] = _no_fields
     selectable_names: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()

@@ -22,6 +22,7 @@ from kubelab.kubelet.network_world import Around
 from kubelab.kubelet.pod.probing import taken_up_again
 from kubelab.kubelet.pod.starting import tick_nudges
 from kubelab.kubelet.records import Instances, PodRecord
+from kubelab.kubelet.static_pods import own_uid
 from kubelab.world.clock import SECOND, rfc3339_micro
 
 Object = dict[str, Any]
@@ -88,7 +89,7 @@ class CriDoor(CriWork):
     def _container(self, container: Container) -> Object:
         spec = container.spec
         pod = self._look().view.get("pods", spec.namespace, spec.pod_name)
-        own = pod is not None and pod["metadata"]["uid"] == spec.pod_uid
+        own = pod is not None and own_uid(pod) == spec.pod_uid
         return {
             "id": container.id,
             "podSandboxId": container.sandbox_id,
@@ -218,7 +219,7 @@ def runtime_of(look: Callable[[], Scope], pass_on: Callable[[Nudge], None] | Non
 
 
 def _instances(scope: Scope, pod: Object, name: str) -> Instances:
-    record: PodRecord | None = scope.local.get("records", _NONE).get(pod["metadata"]["uid"])
+    record: PodRecord | None = scope.local.get("records", _NONE).get(own_uid(pod))
     found = record.containers.get(name) if record is not None else None
     if found is None:
         waiting = f'container "{name}" in pod "{pod["metadata"]["name"]}" is waiting to start: ContainerCreating'

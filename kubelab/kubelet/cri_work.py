@@ -19,7 +19,7 @@ from kubelab.kubelet import hanging
 from kubelab.kubelet.addresses import NoAddress, allocate, release
 from kubelab.kubelet.network_world import Around
 from kubelab.kubelet.pod.starting import tick_nudges
-from kubelab.world.clock import SECOND
+from kubelab.world.clock import LONGEST_S, SECOND
 
 Object = dict[str, Any]
 HANDLERS = ("", "runc")
@@ -108,7 +108,9 @@ class CriWork:
         """StopContainer: TERM now, KILL after ``timeout`` seconds (0: at once); of one that does not run, or is unknown, nothing."""
         scope, around, runtime = self._open()
         found = known_id(scope.local["containers"], container_id)
-        runtime.stop_container(found, timeout * SECOND, scope.now_ns)
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout < LONGEST_S:
+            raise CriError("InvalidArgument", f"timeout: {timeout!r} is not a number of seconds of at least 0")
+        runtime.stop_container(found, round(timeout * SECOND), scope.now_ns)
         self._done(scope, around, runtime, (found,))
 
     def remove_container(self, container_id: str) -> None:
@@ -168,7 +170,10 @@ class CriWork:
     def pull_image(self, image: str | Object) -> Object:
         """PullImage: ``{"imageRef": …}``; refused in the registry's words."""
         scope, _, runtime = self._open()
-        return {"imageRef": runtime.pull_image(image_name(image), scope.now_ns)}
+        try:
+            return {"imageRef": runtime.pull_image(image_name(image), scope.now_ns)}
+        except CriError as error:
+            raise _bare(error) from None
 
     def remove_image(self, image: str | Object) -> None:
         """RemoveImage: by any of its names, all names go; of an unknown one nothing."""
@@ -229,9 +234,9 @@ def container_config(config: Object, sandbox: SandboxConfig) -> ContainerSpec:
     return ContainerSpec(
         meta["name"],
         image_name(config.get("image") or ""),
-        tuple(config.get("command") or ()),
-        tuple(config.get("args") or ()),
-        {each["key"]: each.get("value", "") for each in config.get("envs") or ()},
+        _words(config, "command"),
+        _words(config, "args"),
+        dict(_variable(each) for each in config.get("envs") or ()),
         config.get("workingDir", ""),
         mounts=tuple(_mount(each) for each in config.get("mounts") or ()),
         namespace=sandbox.namespace,
@@ -252,6 +257,26 @@ def _mount(given: Object) -> Mount:
     if not given.get("containerPath") or not given.get("hostPath"):
         raise CriError("InvalidArgument", f"mounts: {given!r} needs containerPath and hostPath")
     return Mount(given["containerPath"], f"host{given['hostPath']}", bool(given.get("readonly")))
+
+
+def _words(config: Object, name: str) -> tuple[str, ...]:
+    found = config.get(name) or ()
+    if not isinstance(found, list | tuple) or not all(isinstance(each, str) for each in found):
+        raise CriError("InvalidArgument", f"{name}: {found!r} is not a list of texts")
+    return tuple(found)
+
+
+def _variable(given: Object) -> tuple[str, str]:
+    if not isinstance(given, dict) or not isinstance(given.get("key"), str):
+        raise CriError("InvalidArgument", f'envs: {given!r} is not as {{"key": "A", "value": "1"}}')
+    return given["key"], str(given.get("value", ""))
+
+
+def _bare(error: CriError) -> CriError:
+    """A refusal in the words that a client adds to code and message."""
+    head, _, message = error.message.partition(" desc = ")
+    code = head.rpartition("code = ")[2]
+    return CriError(code, message) if message and head.startswith("rpc error: code = ") else error
 
 
 def _part(source: Object, name: str) -> Object:

@@ -35,7 +35,12 @@ def _pod_changed(change: Change, scope: Scope) -> Iterable[Key]:
 
 
 def _concerns(pod: Object) -> bool:
-    return pod["metadata"].get("deletionTimestamp") is not None or (pod.get("status") or {}).get("phase", "Pending") == "Pending"
+    """Whether there is something to report: a deletion, a new pod, or one that somebody else has called not ready."""
+    if pod["metadata"].get("deletionTimestamp") is not None:
+        return True
+    status = pod.get("status") or {}
+    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions") or ())
+    return status.get("phase", "Pending") not in ("Succeeded", "Failed") and not ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class HollowKubelet:
             return node.observe_lease(scope, self.machine)
         if key[0] == "node-status":
             return node.observe_status(scope, self.machine)
+        if key[0] != "pod":  # a fault's wake: there is no disk to fill and no runtime to hang
+            return None
         pod = scope.view.get("pods", key[1], key[2])
         if pod is None or pod["spec"].get("nodeName") != self.machine or not _concerns(pod):
             return None

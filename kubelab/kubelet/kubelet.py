@@ -3,7 +3,8 @@
 upstream: pkg/kubelet/kubelet.go, pkg/kubelet/pod_workers.go, 1.28; spec/scheduler-kubelet.md sections 6 to 9. Keys:
 ``("pod", uid, namespace, name)`` a pod's worker; ``("pull", …)`` an image pull; ``("first-probe" | "probe", …)`` a probe that has not, or has,
 succeeded; ``("refresh", …)`` a pod's ConfigMaps and Secrets; ``("post-start", …)``, ``("term", …)`` the ends of hooks; ``("kill", …)`` a
-container whose hook failed; ``("lease",)``; ``("node-status",)``; ``("evict",)`` the eviction manager.
+container whose hook failed; ``("lease",)``; ``("node-status",)``; ``("evict",)`` the eviction manager; ``("mirror", …)`` the mirror of a static
+pod; ``("shutdown",)`` the shutdown manager.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch
-from kubelab.engine.plan import NOTHING, Act, Key, Plan, step
-from kubelab.kubelet import hanging, node, usages
+from kubelab.engine.plan import NOTHING, Act, Key, Nudge, Plan, step
+from kubelab.kubelet import hanging, node, shutdown, static_pods, usages
 from kubelab.kubelet.eviction import manager as eviction
 from kubelab.kubelet.eviction.watching import EVICT
 from kubelab.kubelet.network_world import local
@@ -33,6 +34,9 @@ _NONE: dict[str, Any] = {}
 def _pod_changed(change: Change, scope: Scope) -> Iterable[Key]:
     """A pod's worker looks at every change of it, but not at the echo of its own report."""
     pod, old = change.object, change.old
+    annotations = pod["metadata"].get("annotations")
+    if annotations and static_pods.MIRROR in annotations:
+        return static_pods.mirror_changed(change, scope)
     if change.type == "DELETED":
         uid, workers = pod["metadata"]["uid"], scope.table("workers")
         if uid not in workers:
@@ -98,7 +102,9 @@ class Kubelet:
             table["phase"] = scope.now_ns + (scope.streams.below(self.name, period_ns) if period_ns else 0)
         status = Later(scope.streams.below(self.name, node.STATUS_NS), ("node-status",))
         asked = (usages.KEY,) if scope.local.get("asked") else ()
-        return [("lease",), status, *orphan_keys(scope), *asked]
+        static = static_pods.keys(scope.local) if scope.local.get(static_pods.TABLE) else ()
+        going = (shutdown.KEY,) if scope.local.get(shutdown.TABLE) else ()
+        return [("lease",), status, *orphan_keys(scope), *static, *going, *asked]
 
     @property
     def reads(self) -> tuple[tuple[str, str, str], ...]:
@@ -132,6 +138,10 @@ class Kubelet:
             return node.observe_status(scope, self.machine)
         if key == EVICT:
             return eviction.observe(scope, self.machine)
+        if kind == "mirror":
+            return static_pods.observe(scope, key, self.machine)
+        if key == shutdown.KEY:
+            return shutdown.observe(scope, self.machine)
         return Due(kind, key)
 
     def plan(self, seen: Any) -> Plan:
@@ -155,7 +165,13 @@ def _plan_due(due: Due) -> Plan:
 
 
 def plan_pod(seen: PodSeen) -> Plan:
-    """What to do for a pod: end it, bring it up, or keep it as it shall be."""
+    """What to do for a pod; what is told of a static one goes to its mirror."""
+    planned = _plan_pod(seen)
+    return planned if seen.shown is None else static_pods.reported(planned, seen.shown, fresh=seen.fresh, pod=seen.pod)
+
+
+def _plan_pod(seen: PodSeen) -> Plan:
+    """End it, bring it up, or keep it as it shall be."""
     if seen.verdict is not None:
         reason, message = seen.verdict
         worker = seen.worker._replace(verdict=(reason, f"Pod was rejected: {message}"), rejected=True)
@@ -180,8 +196,7 @@ def _stop(scope: Scope, *arguments: Any) -> Plan:
     worker = scope.table("workers").get(arguments[1])
     if worker is None:
         return NOTHING
-    pod = scope.view.get("pods", arguments[2], arguments[3])
-    pod = pod if pod is not None and pod["metadata"]["uid"] == arguments[1] else worker.pod
+    pod = static_pods.pod_of(scope, *arguments[1:4]) or worker.pod
     return stopping.stop(scope, pod, arguments[:4], *arguments[4:])
 
 
@@ -201,14 +216,24 @@ def _kill(scope: Scope, key: Key) -> Plan:
 
 def _tear_down(scope: Scope, uid: str) -> Plan:
     admission.release(scope, uid)
-    return stopping.tear_down(scope, uid)
+    return _heard_by_others(scope, stopping.tear_down(scope, uid), ())
 
 
 def _forget(scope: Scope, pod: Object) -> Plan:
     admission.release(scope, pod["metadata"]["uid"])
     if "evicted" in scope.memory:
         scope.memory["evicted"].pop(pod["metadata"]["uid"], None)
-    return stopping.forget(scope, pod)
+    place = (pod["metadata"]["namespace"], pod["metadata"]["name"])
+    successor = scope.local[static_pods.TABLE].get(place) if scope.local.get(static_pods.TABLE) else None
+    keys = (static_pods.key_of(successor), static_pods.mirror_key(successor)) if successor is not None else ()
+    return _heard_by_others(scope, stopping.forget(scope, pod), keys)
+
+
+def _heard_by_others(scope: Scope, plan: Plan, keys: tuple[Key, ...]) -> Plan:
+    """The end of a pod is waited for by the shutdown manager, and by a static pod that takes its place."""
+    if scope.local.get(shutdown.TABLE):
+        keys = (*keys, shutdown.KEY)
+    return plan._replace(nudge=(*plan.nudge, *(Nudge(scope.name, key) for key in keys))) if keys else plan
 
 
 _ACTS: dict[str, Callable[..., Plan]] = {
@@ -238,5 +263,7 @@ _PLANS: dict[type, Callable[[Any], Plan]] = {
     node.LeaseSeen: node.plan_lease,
     node.StatusSeen: node.plan_status,
     eviction.EvictSeen: eviction.plan,
+    static_pods.MirrorSeen: static_pods.plan,
+    shutdown.ShutdownSeen: shutdown.plan,
     Due: _plan_due,
 }

@@ -26,6 +26,7 @@ REPORT_NS = 300 * SECOND
 ZONES = ("zone-a", "zone-b", "zone-c")
 MOST_IMAGES = 50  # upstream: nodeStatusMaxImages
 CAPACITY = {"cpu": "4", "ephemeral-storage": "100Gi", "hugepages-1Gi": "0", "hugepages-2Mi": "0", "memory": "16Gi", "pods": "110"}
+SHUTDOWN, SHUTTING_DOWN = "shutdown", "node is shutting down"
 _NONE: dict[str, Any] = {}
 
 RENEW = Reason("renew-lease", "{subject}: the lease is renewed every 10 s")
@@ -124,7 +125,9 @@ class LeaseSeen(NamedTuple):
     now_ns: int
 
 
-def observe_lease(scope: Scope, node_name: str) -> LeaseSeen:
+def observe_lease(scope: Scope, node_name: str) -> LeaseSeen | None:
+    if not scope.timing.heartbeats:
+        return None
     node = scope.view.get("nodes", "", node_name)
     lease = scope.view.get(LEASE_RESOURCE, LEASE_NAMESPACE, node_name)
     return LeaseSeen(node_name, node["metadata"]["uid"] if node else "", lease, scope.now_ns)
@@ -179,7 +182,9 @@ _NOTHING_NEW = StatusSeen(None, [], 0, None, False, 0)
 _NOTHING_NEW_BUT_LOOK = _NOTHING_NEW._replace(watchful=True)
 
 
-def observe_status(scope: Scope, node_name: str) -> StatusSeen:
+def observe_status(scope: Scope, node_name: str) -> StatusSeen | None:
+    if not scope.timing.heartbeats:
+        return None
     memory = scope.table("node")
     node = scope.view.get("nodes", "", node_name)
     boots = int(scope.local.get("boot", _NONE).get("count", 0))
@@ -187,6 +192,8 @@ def observe_status(scope: Scope, node_name: str) -> StatusSeen:
     known, until_ns = memory.get("steady", _UNKNOWN)
     look = node is not None and watchful(scope, node, stamp)
     error = hanging.runtime_errors(scope.local, scope.timing, scope.now_ns) if scope.local.get(hanging.TABLE) else ""
+    if scope.local.get(SHUTDOWN):  # upstream: ReadyCondition joins what is wrong
+        error = f"[{error.strip('[]')}, {SHUTTING_DOWN}]" if error else SHUTTING_DOWN
     if stamp is not None and stamp == known and scope.now_ns < until_ns and not error:
         return _NOTHING_NEW_BUT_LOOK if look else _NOTHING_NEW
     starting, pressures = "started" not in memory, under_pressure(scope)

@@ -11,6 +11,7 @@ from kubelab.frames import Frames
 from kubelab.frames.accessor import known
 from kubelab.plot import (
     breakdown,
+    by_node,
     calls,
     image_filesystem,
     ownership,
@@ -60,6 +61,13 @@ class Plot:
         bounds = self._frames.bounds(reference, namespace=namespace)
         picture = rollout.tidy(str(found), counts, bounds, self._elapsed)
         return rollout.draw(rollout.cut(picture, since), ax)
+
+    def by_node(self, reference: str, *, namespace: str = "default", since: float = 0, ax: Axes | None = None) -> Axes:
+        """A row per node: which revision its pod of a workload had, and when it had none that was ready."""
+        found = known(self._store, reference, namespace)
+        frames = [self._frames.transitions(), self._frames.pods()]
+        mine = [each[(each["workload"] == str(found)) & (each["namespace"] == found.namespace)] for each in frames]
+        return by_node.draw(by_node.tidy(str(found), *mine, self._elapsed, since), ax)
 
     def placement(self, *, ax: Axes | None = None) -> Axes:
         """Pods on their nodes, now."""

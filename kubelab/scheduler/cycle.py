@@ -117,8 +117,9 @@ def _on_best(run: Run, prepared: Prepared, start: int) -> Decision:
         evaluated = len(window) + len(statuses)
     next_start = (start + evaluated) % len(indices)
     if extending is not None and window:
-        if not statuses:
-            statuses = {node.name: status for node, status in zip(order, table.status, strict=True) if status is not None}
+        if not statuses and table.failing:
+            seen = [(start + step) % len(order) for step in range(evaluated)]
+            statuses = {order[index].name: status for index in seen if (status := table.status[index]) is not None}
         try:
             window = extending.filter(order, window, statuses)
         except ExtenderError as error:
@@ -259,7 +260,9 @@ def choose(run: Run, table: Table, window: Sequence[int]) -> tuple[int, int]:
     take = taker(window)
     totals = take(table.score)
     constant = 0
-    if not table.tainted:
+    if profile.weights == {}:
+        constant = 1  # upstream: without scoring plug-ins every node scores one
+    elif not table.tainted:
         constant = MAX_NODE_SCORE * profile.weight(taint_toleration.NAME)
     elif weight := profile.weight(taint_toleration.NAME):
         totals = _plus(totals, taint_toleration.normalize(take(table.taints)), weight)
@@ -315,8 +318,9 @@ def _failed(run: Run, start: int, statuses: dict[str, Status], pre_filter: Statu
 
     after = default_preemption.Outcome(nominated=None)
     if run.profile.candidates is not None:
+        amend = None if run.extending is None else run.extending.amender(cluster.nodes)
         after = default_preemption.post_filter(
-            pod, cluster, statuses, check, run.draw, run.nominated, alone=alone, candidates=run.profile.candidates
+            pod, cluster, statuses, check, run.draw, run.nominated, alone=alone, candidates=run.profile.candidates, amend=amend
         )
     words = ", ".join(pre_filter.reasons) if pre_filter else ""
     message = fit_message(len(cluster.order), statuses.values(), words, after.message)

@@ -11,17 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from kubelab.kinds.field import go_quote
 from kubelab.scheduler.framework import MAX_NODE_SCORE, Status
 from kubelab.scheduler.node_info import NodeInfo
+from kubelab.scheduler.plugins.default_preemption import Amend, Candidate
 
 Object = dict[str, Any]
 
 MAX_SCORE = 10  # upstream: MaxExtenderPriority
 REFUSED = 'Post "{url}": dial tcp: connect: connection refused'
 VERBS = ("filter", "prioritize", "preempt", "bind")
+_NO_VICTIM = "expected at least one victim pod on node {node}"
+_NOT_THERE = "extender: {url} claims to preempt pod (UID: {uid}) on node: {node}, but the pod is not found on that node"
 
 
 class ExtenderError(Exception):
@@ -34,7 +38,8 @@ class Extender:
 
     ``filter(pod, nodes)``: the names of the nodes that will do; or a dict of upstream's ExtenderFilterResult (``nodeNames``, ``failedNodes`` and
     ``failedAndUnresolvableNodes`` by name with the reason, ``error``). ``prioritize(pod, nodes)``: a score from 0 to 10 by node name.
-    ``bind(pod, node)``: binds by other means; a text is an error. ``pod`` and ``nodes`` are plain objects, not to be changed. An exception is
+    ``preempt(pod, victims)``: of the uids of victims by node those nodes and victims that will do. ``bind(pod, node)``: a text is an error.
+    ``pod`` and ``nodes`` are plain objects, not to be changed. An exception is
     the extender's failure: the pod waits, unless the extender is ``ignorable``. Only pods that ask for one of ``managed_resources`` concern it, if
     there are any; ``ignored_by_scheduler``: the scheduler itself does not count these.
     """
@@ -42,6 +47,7 @@ class Extender:
     url: str = "http://extender"
     filter: Callable[[Object, list[Object]], Any] | None = None
     prioritize: Callable[[Object, list[Object]], Mapping[str, int]] | None = None
+    preempt: Callable[[Object, dict[str, list[str]]], Mapping[str, Sequence[str]]] | None = None
     bind: Callable[[Object, str], str | None] | None = None
     weight: int = 1
     ignorable: bool = False
@@ -50,7 +56,7 @@ class Extender:
 
     def declaration(self) -> Object:
         """What the configuration says of it."""
-        verbs = {f"{verb}Verb": verb for verb in ("filter", "prioritize", "bind") if getattr(self, verb) is not None}
+        verbs = {f"{verb}Verb": verb for verb in VERBS if getattr(self, verb) is not None}
         managed = [{"name": name, **({"ignoredByScheduler": True} if self.ignored_by_scheduler else {})} for name in self.managed_resources]
         return {
             "urlPrefix": self.url,
@@ -148,6 +154,25 @@ class Extending(NamedTuple):
                 statuses[name] = known._replace(reasons=(*known.reasons, words))
         return [names[name] for name in kept]
 
+    def amender(self, nodes: Mapping[str, NodeInfo]) -> Amend | None:
+        """What extenders with a word in preemption make of its candidates (upstream: callExtenders); None if there is none."""
+        asked = [each for each in self.extenders if each.declared.get("preemptVerb")]
+        return partial(self._amended, asked, nodes) if asked else None
+
+    def _amended(self, asked: list[Known], nodes: Mapping[str, NodeInfo], candidates: list[Candidate]) -> tuple[list[Candidate], str]:
+        left = {each.node: each for each in candidates}
+        for each in asked:
+            if not left:
+                break
+            try:
+                answer = each.ask("preempt", self.pod, {name: [pod.uid for pod in one.victims] for name, one in left.items()})
+                named = {name: uids for name, uids in answer.items() if uids or not each.is_ignorable}
+                left = {name: _candidate(each, left.get(name), name, uids, nodes) for name, uids in named.items()}
+            except ExtenderError as error:
+                if not each.is_ignorable:
+                    return [], str(error)
+        return list(left.values()), ""
+
     def scores(self, order: Sequence[NodeInfo], window: Sequence[int]) -> list[int]:
         """What they add to the nodes' scores. One that fails adds nothing."""
         totals = dict.fromkeys([order[index].name for index in window], 0)
@@ -163,3 +188,14 @@ class Extending(NamedTuple):
                 if name in totals:
                     totals[name] += score * each.declared.get("weight", 0) * (MAX_NODE_SCORE // MAX_SCORE)
         return list(totals.values())
+
+
+def _candidate(each: Known, known: Candidate | None, node: str, uids: Sequence[str], nodes: Mapping[str, NodeInfo]) -> Candidate:
+    """A candidate with the victims that an extender names."""
+    if not uids:
+        raise ExtenderError(_NO_VICTIM.format(node=go_quote(node)))
+    there = nodes[node].pods if node in nodes else {}
+    missing = next((uid for uid in uids if uid not in there), None)
+    if missing is not None:
+        raise ExtenderError(_NOT_THERE.format(url=each.declared["urlPrefix"], uid=missing, node=node))
+    return Candidate(node, tuple(there[uid] for uid in uids), known.violations if known is not None else 0)

@@ -23,7 +23,7 @@ from kubelab.scheduler.plugins import (
 )
 from kubelab.scheduler.profile import DEFAULT, Profile
 
-TABLES = 64
+TABLES = 256  # kinds of pods of which a table is kept: those asked for last
 
 
 class Table:
@@ -103,8 +103,9 @@ class Table:
         unwelcome = taint_toleration.score(pod, node)
         self.tainted += (unwelcome > 0) - (self.taints[index] > 0)
         self.taints[index] = unwelcome
-        self.preference[index] = node_affinity.score(pod, node)
-        self.image[index] = image_locality.WEIGHT * image_locality.score(pod, node, cluster.image_spread, len(cluster.order))
+        if self.fixed[index] is None:  # what refuses has no score
+            self.preference[index] = node_affinity.score(pod, node)
+            self.image[index] = image_locality.WEIGHT * image_locality.score(pod, node, cluster.image_spread, len(cluster.order))
         self._ask_pods(index, node)
 
     def _ask_pods(self, index: int, node: NodeInfo) -> None:
@@ -112,6 +113,9 @@ class Table:
         status = self.fixed[index] or node_ports.filter(pod, node) or node_resources_fit.filter(pod, node)
         self.failing += (status is not None) - (self.status[index] is not None)
         self.status[index] = status
+        if status is not None:
+            self.resources[index] = self.score[index] = 0
+            return
         self.resources[index] = node_resources_fit.WEIGHT * node_resources_fit.score(
             pod, node
         ) + node_resources_balanced_allocation.WEIGHT * node_resources_balanced_allocation.score(pod, node)
@@ -123,7 +127,8 @@ class Table:
 
     def _ask_images(self, cluster: Cluster) -> None:
         self.image = [image_locality.WEIGHT * each for each in image_locality.scores(self._pod, cluster.order, cluster.image_spread)]
-        self.score = [one + other for one, other in zip(self.resources, self.image, strict=True)]
+        pairs = zip(self.status, self.resources, self.image, strict=True)
+        self.score = [one + other if status is None else 0 for status, one, other in pairs]
 
 
 class ProfiledTable(Table):
@@ -164,10 +169,12 @@ def table_for(cluster: Cluster, pod: Entry, profile: Profile = DEFAULT) -> Table
     """The up-to-date table of the pod's signature."""
     cluster.refresh()
     signature = pod.facts.signature if profile.is_default else f"{profile.name} {pod.facts.signature}"
-    found = cluster.tables.get(signature)
+    tables = cluster.tables
+    found = tables.pop(signature, None)
     if found is None:
-        if len(cluster.tables) >= TABLES:
-            del cluster.tables[next(iter(cluster.tables))]
-        found = cluster.tables[signature] = Table(pod) if profile.is_default else ProfiledTable(pod, profile)
+        if len(tables) >= TABLES:
+            del tables[next(iter(tables))]
+        found = Table(pod) if profile.is_default else ProfiledTable(pod, profile)
+    tables[signature] = found
     found.renew(cluster)
     return found

@@ -15,17 +15,21 @@ from kubelab.store.log import Object
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
 
-WORKLOADS = ("deployments.apps", "statefulsets.apps")
-POLICIES = {"Deployment": ("RollingUpdate", "Recreate"), "StatefulSet": ("OrderedReady", "Parallel")}
+WORKLOADS = ("daemonsets.apps", "deployments.apps", "statefulsets.apps")
+POLICIES = {
+    "DaemonSet": ("RollingUpdate", "OnDelete"),
+    "Deployment": ("RollingUpdate", "Recreate"),
+    "StatefulSet": ("OrderedReady", "Parallel"),
+}
 UNAVAILABLE_GATE = "MaxUnavailableStatefulSet"
 HISTORY = 2000  # frames kept
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The knobs. ``partition``: None where the kind has none; ``max_unavailable``: None where the cluster does not let it be set."""
+    """The knobs. ``replicas``, ``partition``: None where the kind has none; ``max_unavailable``: None where the cluster does not let it be set."""
 
-    replicas: int
+    replicas: int | None
     partition: int | None
     max_unavailable: int | str | None
     policy: str
@@ -142,7 +146,7 @@ class RolloutModel:
         self._base = cluster
         self.reference = references.parse(reference, namespace=namespace) if reference else _first(cluster)
         if self.reference.kind.resource not in WORKLOADS:
-            raise ValueError(f"{self.reference} is a {self.reference.kind.kind}: give a Deployment or a StatefulSet")
+            raise ValueError(f"{self.reference} is a {self.reference.kind.kind}: give a Deployment, a StatefulSet or a DaemonSet")
         cluster._call("get", self.reference)  # refused as upstream words it, if it is not there
         self.pace = pace
         self.playing = False
@@ -187,13 +191,15 @@ class RolloutModel:
                 spec.get("replicas", 1), None, (strategy.get("rollingUpdate") or {}).get("maxUnavailable"), strategy.get("type", "")
             )
         rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
+        if self.reference.kind.kind == "DaemonSet":
+            return Settings(None, None, rolling.get("maxUnavailable"), (spec.get("updateStrategy") or {}).get("type", ""))
         unavailable = rolling.get("maxUnavailable", 1) if self.may_set_unavailable else None
         return Settings(spec.get("replicas", 1), rolling.get("partition", 0), unavailable, spec.get("podManagementPolicy", ""))
 
     @property
     def may_set_unavailable(self) -> bool:
         """A StatefulSet's maxUnavailable stands behind an alpha gate."""
-        return self.reference.kind.kind == "Deployment" or bool(self._base._engine.gates.get(UNAVAILABLE_GATE))
+        return self.reference.kind.kind != "StatefulSet" or bool(self._base._engine.gates.get(UNAVAILABLE_GATE))
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -225,9 +231,10 @@ class RolloutModel:
         if policy not in self.policies:
             raise ValueError(f"policy={policy!r}: use {' or '.join(self.policies)}")
         cluster, namespace = self.variants[at].cluster, self.reference.namespace
-        if self.reference.kind.kind == "Deployment":
+        if self.reference.kind.kind != "StatefulSet":
+            strategy = "strategy" if self.reference.kind.kind == "Deployment" else "updateStrategy"
             body: dict[str, Any] = {"type": policy} if policy == "RollingUpdate" else {"type": policy, "rollingUpdate": None}
-            cluster.patch(str(self.reference), {"spec": {"strategy": body}}, namespace=namespace)
+            cluster.patch(str(self.reference), {"spec": {strategy: body}}, namespace=namespace)
             return
         # podManagementPolicy is immutable: as on a real cluster, the set is deleted without its pods and made again
         old = cluster.get(str(self.reference), namespace=namespace)
@@ -259,4 +266,4 @@ def _first(cluster: Cluster) -> Reference:
     for resource in WORKLOADS[::-1]:
         for namespace, name in state.all(resource):
             return Reference(kind_of(resource), namespace, name)
-    raise ValueError("the cluster has no StatefulSet or Deployment yet: apply one, or name it, as in rollout(c, 'sts/web')")
+    raise ValueError("the cluster has no StatefulSet, Deployment or DaemonSet yet: apply one, or name it, as in rollout(c, 'sts/web')")

@@ -61,8 +61,8 @@ class RolloutView(widgets.VBox):
     def _knobs(self, at: int) -> dict[str, Any]:
         """Only those that the kind has."""
         found = self.model.settings(at)
-        most = max(FEWEST_OFFERED, 2 * found.replicas)
-        knobs: dict[str, Any] = {"replicas": _slider("replicas", found.replicas, most)}
+        most = max(FEWEST_OFFERED, 2 * (found.replicas or 0))
+        knobs: dict[str, Any] = {} if found.replicas is None else {"replicas": _slider("replicas", found.replicas, most)}
         if found.partition is not None:
             knobs["partition"] = _slider("partition", found.partition, most)
         if isinstance(found.max_unavailable, int):
@@ -116,7 +116,7 @@ def _slider(words: str, value: int, most: int) -> widgets.IntSlider:
 
 
 def rollout(cluster: Cluster, reference: str | None = None, *, namespace: str = "default", pace: float = 0.5) -> RolloutView:
-    """Watch a Deployment or StatefulSet (the first there is, if none is named) roll out in two futures of a cluster, side by side.
+    """Watch a Deployment, StatefulSet or DaemonSet (the first there is, if none is named) roll out in two futures of a cluster, side by side.
 
     The cluster itself stays as it is. ``pace``: virtual seconds per frame; ten frames a second are shown while it plays.
     """

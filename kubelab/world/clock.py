@@ -14,6 +14,7 @@ MILLISECOND = 1_000_000
 MICROSECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 3600 * SECOND
+LONGEST_S = 1e15
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"h": HOUR, "m": MINUTE, "s": SECOND, "ms": MILLISECOND, "us": MICROSECOND, "µs": MICROSECOND, "μs": MICROSECOND, "ns": 1}
@@ -67,8 +68,8 @@ def parse_duration(value: str | int | float) -> int:
     if isinstance(value, bool):
         raise ValueError(f"invalid duration {value!r}: give seconds or text such as '1m30s'")
     if isinstance(value, (int, float)):
-        if value != value or value in (float("inf"), float("-inf")):
-            raise ValueError(f"invalid duration {value!r}: give a finite number of seconds")
+        if not abs(value) <= LONGEST_S:
+            raise ValueError(f"invalid duration {value!r}: give a finite number of seconds, at most {LONGEST_S:.0e}")
         return round(value * SECOND)
     if not isinstance(value, str):
         raise ValueError(f"invalid duration {value!r}: give seconds or text such as '1m30s', '500ms', '2h'")
@@ -78,6 +79,8 @@ def parse_duration(value: str | int | float) -> int:
     if body == "0":
         return 0
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", body):
+        if not float(body) <= LONGEST_S:
+            raise ValueError(f"invalid duration {value!r}: give at most {LONGEST_S:.0e} seconds")
         return sign * round(float(body) * SECOND)
     total, at = 0, 0
     while at < len(body):

@@ -11,11 +11,13 @@ Every knob is drawn from the seed; a failure prints seed and story. ``python -m 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import kubelab as kl
+from kubelab.cluster import leaders
+from kubelab.engine.trouble import Cut, Hang
 from kubelab.world.streams import Streams
 from tests.builders import claim_template, deployment, image_patch, job, statefulset
 from tests.invariants import Mutations, complaints
@@ -237,7 +239,9 @@ def _break(cluster: kl.Cluster, draw: Streams, story: Story, kind: str) -> None:
             return
         kind, fields["components"] = "ComponentCrash", [replicas[draw.below("replica", len(replicas))]]
     elif kind in ("ComponentCrash", "WatchLag"):
-        fields["components"] = [COMPONENTS[draw.below("component", len(COMPONENTS))]]
+        others = [name for name in cluster._engine.runners if name != "fault-controller"]
+        names = COMPONENTS if draw.below("usual", 2) else others
+        fields["components"] = [names[draw.below("component", len(names))]]
     elif kind == "ImageBroken":
         fields["images"] = ["nginx:1.25"]
     else:
@@ -259,8 +263,28 @@ def _how(kind: str, fields: Object, draw: Streams) -> None:
         fields["fill"] = ("100%", "95%")[draw.below("fill", 2)]
 
 
+def beyond_trouble(cluster: kl.Cluster) -> Iterator[str]:
+    """Who is cut off says nothing; where the runtime hangs nothing begins; who has not been elected does not work."""
+    engine = cluster._engine
+    for trouble in engine.trouble.values():
+        if isinstance(trouble, Cut) and trouble.direction != "in":
+            for call in reversed(engine.store.log.calls):
+                if call.time_ns <= trouble.begun_ns:
+                    break
+                if call.component.startswith("kubelet/") and call.component.partition("/")[2] in trouble.machines:
+                    yield f"{call.component} is cut off, and its {call.verb} of {call.resource} {call.name} has arrived"
+        elif isinstance(trouble, Hang):
+            for node in trouble.machines:
+                for container in engine.machines[node].get("containers", {}).values():
+                    if container.created_ns > trouble.begun_ns:
+                        yield f"the runtime of {node} hangs, and a container of {container.spec.pod_name} was created"
+    for binary in BINARIES:
+        if leaders.leader(engine, binary) == "":
+            yield from (f"nobody leads, and {name} works" for name in leaders.led(binary) if engine.runners[name].alive)
+
+
 def _check(cluster: kl.Cluster, story: Story, mutations: Mutations) -> None:
-    found = [*complaints(cluster), *mutations.complaints(cluster._engine.store)]
+    found = [*complaints(cluster), *mutations.complaints(cluster._engine.store), *beyond_trouble(cluster)]
     if found:
         raise Broken(f"{story}\n" + "\n".join(found))
 

@@ -51,6 +51,7 @@ STEPS = st.lists(
         st.tuples(st.just("stop"), st.integers(0, 5)),
         st.tuples(st.just("remove"), st.integers(0, 5)),
         st.tuples(st.just("limit"), st.integers(0, 5), MILLI),
+        st.tuples(st.just("crash"), st.integers(0, 5)),
         st.tuples(st.just("pass"), SPANS),
         st.tuples(st.just("pass"), SPANS),
     ),
@@ -70,6 +71,9 @@ def _do(lab: MachineLab, step: tuple[Any, ...]) -> None:
         return
     if step[0] == "pass":
         lab.pass_time(step[1])
+        return
+    if step[0] == "crash":
+        lab.crash()
         return
     known = list(lab.tables["containers"].values())
     if not known:
@@ -102,6 +106,8 @@ def test_usage_is_conserved(steps: list[tuple[Any, ...]], cgroup: int, cpu: floa
         _adds_up(lab, lab.node())
         if step[0] == "pass":
             seen.append((lab.now, lab.node()))
+        if step[0] == "crash":
+            seen = []
     for now, reading in seen:  # what is read later of an instant is what was read then
         if now >= lab.now - 300:
             assert _cpu_of(lab, lab.node(now), reading) == (reading.cpu_ns, reading.rx_bytes)
@@ -118,6 +124,9 @@ def _cpu_of(lab: MachineLab, later: NodeReading, then: NodeReading) -> tuple[int
 
 def _never_fell(before: NodeReading, after: NodeReading) -> None:
     span = after.time_ns - before.time_ns
+    if after.started_ns > before.started_ns:  # it has been switched off and on
+        assert not after.sandboxes and after.cpu_ns == after.rx_bytes == 0
+        return
     assert after.cpu_ns >= before.cpu_ns and after.page_faults >= before.page_faults and after.rx_bytes >= before.rx_bytes
     for name, pod in before.sandboxes.items():
         now = after.sandboxes[name]

@@ -296,6 +296,39 @@ def test_should_return_the_same_image_identifier_across_all_apis(cri):
     assert cri.container_status(made)["imageRef"] == cri.list_containers()[0]["imageRef"] == cri.list_images()[0]["id"] == id_
 
 
+@pytest.mark.parametrize(("image", "code", "words"), [
+    ("nginx:1.161", "NotFound", "failed to pull and unpack image"),
+    ("UPPER", "Unknown", 'failed to parse image reference "UPPER"'),
+    (None, "InvalidArgument", "None is not an image"),
+])  # fmt: skip
+def test_an_image_that_cannot_be_pulled(cri, image, code, words):
+    found, message = refusal(cri.pull_image, image)
+    assert (found, message.startswith(words)) == (code, True), message
+
+
+@pytest.mark.parametrize(("part", "words"), [
+    ({"command": "sleep 1"}, "command: 'sleep 1' is not a list of texts"),
+    ({"envs": [{}]}, "envs: {} is not as"),
+    ({"mounts": [{}]}, "mounts: {} needs containerPath and hostPath"),
+    ({"linux": {"resources": {"cpuShares": "5"}}}, "linux.cpuShares: '5' is not a whole number"),
+    ({"metadata": 5}, "metadata: 5 is not a map"),
+])  # fmt: skip
+def test_a_configuration_that_is_none(cri, part, words):
+    box = sandbox(cri)
+    cri.pull_image(BUSYBOX)
+    config = {"metadata": {"name": "c"}, "image": {"image": BUSYBOX}, **part}
+    code, message = refusal(cri.create_container, box, config)
+    assert (code, message.startswith(words)) == ("InvalidArgument", True), message
+    assert cri.list_containers() == []
+
+
+def test_a_timeout_that_is_none(cri):
+    made = running(cri, sandbox(cri))
+    for timeout in ("5", -1, float("nan"), None):
+        assert refusal(cri.stop_container, made, timeout)[0] == "InvalidArgument"
+    assert cri.container_status(made)["state"] == "CONTAINER_RUNNING"
+
+
 # -- Runtime info, Streaming, metrics ----------------------------------------------------------------------------------------------
 def test_runtime_should_return_version_info_and_conditions(cri):
     assert all(cri.version()[name] for name in ("version", "runtimeName", "runtimeVersion", "runtimeApiVersion"))

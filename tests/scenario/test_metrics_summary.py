@@ -288,3 +288,15 @@ def test_runtime_operations_are_counted_since_the_kubelet_began(make):
     gated = counted(make(1, seed=3, feature_gates={"PodAndContainerStatsFromCRI": True}))
     assert gated["list_podsandbox_stats"] == before["list_container_stats"]
     assert "list_container_stats" not in gated
+
+
+def test_a_kubelet_that_does_not_run_answers_nothing(make):
+    cluster = make(1, seed=3)
+    cluster.fault("NodeCrash", nodes=["node-1"], duration="1m")
+    cluster.run("5s")
+    for ask in (cluster.summary, cluster.prometheus):
+        with pytest.raises(ConnectionRefusedError, match="the kubelet of node-1 does not run"):
+            ask("node-1")
+    assert cluster.request("GET", "/api/v1/nodes/node-1/proxy/stats/summary")[0] == 503
+    cluster.run("5m")
+    assert cluster.summary("node-1")["node"]["nodeName"] == "node-1"

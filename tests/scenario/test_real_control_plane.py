@@ -101,6 +101,16 @@ def test_a_hollow_node_reports_a_pod_by_one_patch_and_confirms_its_deletion():
     assert c.list("pods") == []
 
 
+@pytest.mark.parametrize("fault", ["DiskFull", "RuntimeHang", "NodePartition"])
+def test_a_hollow_node_goes_on_after_a_fault(fault):
+    c = _ran(Row("Deployment", 8))
+    c.fault(fault, nodes=["n0"], duration="1m")
+    c.run("10m")
+
+    assert c["deploy/web"]["status"]["readyReplicas"] == 8
+    assert "True" in [each["status"] for each in c["node/n0"]["status"]["conditions"] if each["type"] == "Ready"]
+
+
 def test_with_more_work_on_the_cores_calls_take_longer():
     def mean(cores: int) -> float:
         calls = _ran(Row("Deployment", 60), RAISED.with_(cores=cores)).frames.calls()

@@ -17,8 +17,8 @@ _LOOSE_BYTE = re.compile("[\udc80-\udcff]")
 
 
 @lru_cache(maxsize=4096)
-def full(agent: str, user: str) -> str:
-    """The user agent of a component or of the Python handle.
+def full(agent: str, user: str, *, electing: bool = False) -> str:
+    """The user agent of a component or of the Python handle. ``electing``: the client with which a replica asks for its lease.
 
     >>> full("kube-controller-manager", "system:serviceaccount:kube-system:job-controller")
     'kube-controller-manager/v1.28.0 (linux/amd64) kubernetes/855e7c4/system:serviceaccount:kube-system:job-controller'
@@ -27,6 +27,8 @@ def full(agent: str, user: str) -> str:
     if command not in KUBERNETES:
         return agent
     text = f"{command}/{VERSION} (linux/amd64) kubernetes/{COMMIT}"
+    if electing:
+        return f"{text}/leader-election"
     if command == "kube-scheduler":
         return f"{text}/scheduler"
     if command == "kube-controller-manager":

@@ -93,7 +93,7 @@ class Events:
             "verb": call.verb,
             "user": {} if user is None else self._caller(user, call),
             "sourceIPs": list(door.source_ips) or [self._address(call.user)],
-            "userAgent": agents.cut(call.user_agent if call.uri and not call.component else agents.full(call.user_agent, call.user)),
+            "userAgent": agents.cut(_agent(call)),
         }
 
     def _caller(self, user: User, call: CallRecord) -> Object:
@@ -169,6 +169,12 @@ _ORDER = (
     "annotations",
 )
 _REFERENCE_ORDER = ("resource", "namespace", "name", "uid", "apiGroup", "apiVersion", "resourceVersion", "subresource")
+
+
+def _agent(call: CallRecord) -> str:
+    if call.uri and not call.component:
+        return call.user_agent
+    return agents.full(call.user_agent, call.user, electing=uri.is_election(call))
 
 
 def _at_first(reference: Object) -> Object:

@@ -18,6 +18,7 @@ from kubelab.store.note import AuditNote
 _FLAGS = {"exec": ("stderr", "stdout"), "attach": ("stderr", "stdout")}
 _STREAMS = ("log", "exec", "attach", "portforward")
 HEARTBEAT = "timeout=10s"
+ELECTION = "timeout=5s"  # upstream: half the renew deadline, client-go/tools/leaderelection/resourcelock/interface.go
 _HEARTBEATS = (("leases.coordination.k8s.io", ""), ("nodes", "status"))
 _NODE_CONTROLLER = "system:serviceaccount:kube-system:node-controller"
 SCHEDULER = "scheduler"  # the component whose events go to events.k8s.io
@@ -72,6 +73,11 @@ def query_of(request: Request) -> str:
     return "&".join(f"{quote_plus(name)}={quote_plus(text)}" for name, text in sorted(found, key=lambda pair: pair[0]))
 
 
+def is_election(call: CallRecord) -> bool:
+    """Whether a replica asks for, or renews, the lease of its binary."""
+    return call.resource == "leases.coordination.k8s.io" and call.namespace == "kube-system" and call.component.startswith("kube-")
+
+
 def _of_component(call: CallRecord) -> str:
     """Upstream's kubelet sends its heartbeats through a client with a timeout; the node controller reads nodes from the server's cache.
 
@@ -79,6 +85,8 @@ def _of_component(call: CallRecord) -> str:
     """
     if call.user_agent == "kubelet" and (call.resource, call.subresource) in _HEARTBEATS:
         return HEARTBEAT
+    if is_election(call):
+        return ELECTION
     return "resourceVersion=0" if (call.verb, call.resource, call.user) == ("get", "nodes", _NODE_CONTROLLER) else ""
 
 

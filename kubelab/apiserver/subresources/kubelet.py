@@ -27,7 +27,11 @@ _PATHS = {"log": "containerLogs", "exec": "exec", "attach": "attach", "portforwa
 
 
 class KubeletUnreachable(Exception):
-    """Raised by a door that cannot reach a pod's kubelet."""
+    """Raised by a door that cannot reach a pod's kubelet; ``why`` in Go's words."""
+
+    def __init__(self, node: str = "", why: str = "connect: connection refused") -> None:
+        super().__init__(node)
+        self.why = why
 
 
 class KubeletDoor(Protocol):
@@ -96,9 +100,9 @@ def proxy(work: Work) -> Response:
         if door is None or port not in ("", where.rpartition(":")[2]):
             raise KubeletUnreachable(name)
         code, found = door.page(name, request.verb, path, parse_qs(split.query, keep_blank_values=True))
-    except KubeletUnreachable:
+    except KubeletUnreachable as error:
         address = where if port == "" else f"{where.rpartition(':')[0]}:{port}"
-        words = f"error trying to reach service: dial tcp {address}: connect: connection refused"
+        words = f"error trying to reach service: dial tcp {address}: {error.why}"
         raise status.failure(503, "ServiceUnavailable", words, {}) from None
     return work.answer(found, code)
 
@@ -187,21 +191,21 @@ def _passed_on(work: Work, pod: Object, method: str, options: Object) -> Respons
         raise status.not_found(registry.by_resource("nodes"), pod["spec"]["nodeName"])
     door: KubeletDoor | None = getattr(work.server, "kubelet_door", None)
     if door is None:
-        raise _unreachable(work, node, options)
+        raise _unreachable(work, node, options, KubeletUnreachable("").why)
     try:
         found = getattr(door, method)(work.request.namespace, work.request.name, options)
-    except KubeletUnreachable:
-        raise _unreachable(work, node, options) from None
+    except KubeletUnreachable as error:
+        raise _unreachable(work, node, options, error.why) from None
     return work.answer(found)
 
 
-def _unreachable(work: Work, node: Object, options: Object) -> status.ApiFailure:
+def _unreachable(work: Work, node: Object, options: Object, why: str) -> status.ApiFailure:
     """Go's words for a connection that nobody answers, which upstream passes on as they are."""
     path = f"{_PATHS[work.request.subresource]}/{work.request.namespace}/{work.request.name}"
     if options.get("container"):
         path = f"{path}/{options['container']}"
     where = _kubelet_at(node)
-    return status.plain_error(f'Get "https://{where}/{path}": dial tcp {where}: connect: connection refused')
+    return status.plain_error(f'Get "https://{where}/{path}": dial tcp {where}: {why}')
 
 
 def _kubelet_at(node: Object) -> str:

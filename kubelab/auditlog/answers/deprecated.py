@@ -8,6 +8,7 @@ table of lifecycles (``data/removals.json``).
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
@@ -64,7 +65,7 @@ def deprecated(log: Log, before: str | None = None) -> pd.DataFrame:
         announced = bool(row["announced"])
         if known is None and not announced:
             continue
-        said = row["removed_release"] if isinstance(row["removed_release"], str) else ""
+        said = row["removed_release"] if _RELEASE.match(str(row["removed_release"])) else ""
         removed = said or (known.removed if known else "")
         if limit is not None and (not removed or _release(removed, "removed") > limit):
             continue
@@ -110,6 +111,9 @@ def _row(row: dict[str, Any], known: Lifecycle | None, removed: str, announced: 
 def _beside(log: Log) -> dict[str, int]:
     unversioned = log.sql("SELECT count(*) AS calls FROM calls WHERE resource IS NOT NULL AND api_version IS NULL")
     return {"without a version": int(unversioned["calls"].iloc[0])}
+
+
+_RELEASE = re.compile(r"v?\d+\.\d+\+?$")
 
 
 def _release(text: str, name: str) -> tuple[int, int]:

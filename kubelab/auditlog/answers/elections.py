@@ -1,11 +1,14 @@
 """Leases: who leads, how steadily it renews, when leadership changed; and the nodes' own leases.
 
 Spec: audit.md B2.4 (retry 2 s for each component, node lease 10 s). upstream: client-go/tools/leaderelection, pkg/kubelet/nodelease, 1.28:
-locks are leases, before 1.24 also endpoints and configmaps. At Metadata the identity in the lock is not on record: the writer is told by
-user, agent and address.
+locks are leases, before 1.24 also endpoints and configmaps. With bodies the holder is the identity in the lock; at Metadata that is not on
+record, and the writer is told by user, agent and address.
 """
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 import pandas as pd
 
@@ -53,4 +56,40 @@ def elections(log: Log) -> pd.DataFrame:
     unnamed = log.sql(
         f"SELECT count(*) AS calls FROM {CALLS_MORE} WHERE apart = 'election' AND (resource IS NULL OR coalesce(name, '') = '')"
     )
+    _named(frame, log)
     return tidy(frame, {"lists and watches of leases": int(unnamed["calls"].iloc[0])})
+
+
+_WRITES = f"""(resource = 'leases' AND api_group = 'coordination.k8s.io' OR component = 'leader-election' AND resource IN ('endpoints', 'configmaps'))
+  AND verb IN ('create', 'update', 'patch') AND code BETWEEN 200 AND 299 AND namespace <> '{NODE_LEASES}' AND (has_request OR has_response)"""
+LOCK = "control-plane.alpha.kubernetes.io/leader"  # upstream: client-go/tools/leaderelection/resourcelock/interface.go, 1.20
+
+
+def _named(frame: pd.DataFrame, log: Any) -> None:
+    """Put the identities in the locks in the place of who wrote them, for the locks of which all accepted writes have their body."""
+    if not int(log.sql(f"SELECT count(*) AS calls FROM calls WHERE {_WRITES}")["calls"].iloc[0]):
+        return
+    held: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
+    for body in log.bodies(_WRITES):
+        identity = holder_of(body["response_object"]) or holder_of(body["request_object"])
+        if identity:
+            held.setdefault((body["resource"], body["namespace"], body["name"]), []).append((str(body["received"]), identity))
+    for at, row in zip(frame.index, frame.itertuples(index=False), strict=True):
+        holders = [identity for _, identity in sorted(held.get((row.resource, row.namespace, row.name), ()))]
+        if holders and len(holders) == row.renewals:
+            frame.loc[at, "holder"] = holders[-1]
+            frame.loc[at, "holders"] = len(dict.fromkeys(holders))
+            frame.loc[at, "changes"] = sum(one != other for one, other in zip(holders, holders[1:], strict=False))
+
+
+def holder_of(body: Any) -> str:
+    """The identity in a lock, "" if a body tells none.
+
+    >>> holder_of({"spec": {"holderIdentity": "master-1_7f"}}), holder_of({"kind": "Status"})
+    ('master-1_7f', '')
+    """
+    try:
+        record = body.get("spec") if "spec" in body else json.loads(body["metadata"]["annotations"][LOCK])
+        return str(record.get("holderIdentity") or "")
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return ""

@@ -75,8 +75,8 @@ def noisy_clients(log: Log, *, short: float | str = "60s", top: int | None = Non
     )
     frame.insert(frame.columns.get_loc("per_second") + 1, "peak", frame.pop("peak"))
     frame.insert(frame.columns.get_loc("watch_median") + 1, "repeated", frame.pop("repeated"))
-    counts = [(words, frame[name]) for name, words in WORDS]
+    counts = zip(*(frame[name].tolist() for name, _ in WORDS), strict=True)
     frame["why"] = [
-        "; ".join(f"{int(column.iloc[at]):,} {words}" for words, column in counts if column.iloc[at] > 0) for at in range(len(frame))
+        "; ".join(f"{int(count):,} {words}" for count, (_, words) in zip(each, WORDS, strict=True) if count > 0) for each in counts
     ]
     return tidy(frame, background(log))

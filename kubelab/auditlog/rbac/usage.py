@@ -6,6 +6,7 @@ pkg/endpoints/handlers/create.go (withAuthorization), 1.28; spec/audit.md B3.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
@@ -29,6 +30,7 @@ VERDICT = """CASE
 _QUERY = f"""
 SELECT username, array_to_string(list_sort(groups), chr(31)) AS groups, impersonated,
        array_to_string(list_sort(impersonated_groups), chr(31)) AS impersonated_groups,
+       impersonated_uid, impersonated_extra,
        verb, coalesce(api_group, '') AS api_group, coalesce(resource, '') AS resource, coalesce(subresource, '') AS subresource,
        CASE WHEN resource IS NULL OR resource = 'namespaces' THEN '' ELSE coalesce(namespace, '') END AS namespace,
        CASE WHEN resource IS NULL OR verb = 'deletecollection' OR (verb = 'create' AND coalesce(subresource, '') = '') THEN ''
@@ -122,6 +124,18 @@ def _uses(row: Any) -> Iterator[tuple[Use, str]]:
         # the call was let through to be one of somebody else's, whatever became of it then
         for resource, namespace, name in _wishes(impersonated, groups):
             yield Use(*real, "impersonate", "", resource, "", namespace, name, "", *told), "allowed"
+        for resource, key, value in _more_wishes(row.impersonated_uid, row.impersonated_extra):
+            yield Use(*real, "impersonate", "authentication.k8s.io", resource, key, "", value, "", *told), "allowed"
+
+
+def _more_wishes(uid: Any, extra: Any) -> Iterator[tuple[str, str, str]]:
+    """(resource, subresource, name) of the uid and the extra that somebody asked to have."""
+    if isinstance(uid, str) and uid:
+        yield "uids", "", uid
+    found = json.loads(extra) if isinstance(extra, str) else None
+    for key, values in sorted(found.items()) if isinstance(found, dict) else ():
+        for value in sorted(each for each in values if isinstance(each, str)) if isinstance(values, list) else ():
+            yield "userextras", key, value
 
 
 def _wishes(user: str, groups: Iterable[str]) -> Iterator[tuple[str, str, str]]:

@@ -78,7 +78,9 @@ def _pod(obj: Object | None, request: Any, subresource: str) -> Told | None:
         return None
     if obj is None:
         status = request.get("status") if isinstance(request, dict) else None
-        if not isinstance(status, dict) or not any(each.get("type") == "Ready" and "status" in each for each in status.get("conditions") or ()):
+        if not isinstance(status, dict) or not any(
+            each.get("type") == "Ready" and "status" in each for each in status.get("conditions") or ()
+        ):
             return None
         status = {**status, "conditions": [each for each in status["conditions"] if "status" in each]}  # a patch names what it changes
         return Told(ready=is_ready(status), reason=trouble(status))

@@ -39,7 +39,8 @@ _WHERE = f"""resource IN ({", ".join(f"'{each}'" for each in _RESOURCES)}) AND v
 _QUERY = f"""
 SELECT audit_id, received, completed, effective, component, client, verb, resource, coalesce(subresource, '') AS subresource,
        coalesce(namespace, '') AS namespace, coalesce(name, '') AS name, coalesce(object_uid, '') AS uid, code, coalesce(query, '') AS query
-FROM calls WHERE {_WHERE} AND list_contains($places, coalesce(namespace, '')) ORDER BY received, completed, audit_id, uri"""
+FROM calls WHERE {_WHERE} AND list_contains($places, coalesce(namespace, '')) ORDER BY received, completed, audit_id, uri, server
+LIMIT {{most}} OFFSET {{at}}"""
 _PLACES = f"""
 SELECT coalesce(namespace, '') AS namespace, count(*) AS deeds, bool_or(coalesce(has_request, false) OR coalesce(has_response, false)) AS has_body
 FROM calls WHERE {_WHERE} GROUP BY 1 ORDER BY 1"""
@@ -47,6 +48,7 @@ _REPORTERS = (
     f"SELECT DISTINCT effective FROM calls WHERE {_WHERE} AND resource = 'pods' AND subresource = 'status' AND effective IS NOT NULL"
 )
 AT_ONCE = 100_000  # deeds in memory, if the namespaces allow
+ROWS = 25_000  # rows of the table in memory, whatever the namespaces
 
 
 class Log(Protocol):
@@ -100,21 +102,32 @@ def deeds_of(log: Log) -> Iterator[list[Deed]]:
     reporters = frozenset(user for user in log.sql(_REPORTERS)["effective"] if role_of(user, "") == "")
     part: list[str] = []
     waiting = 0
-    for namespace, count in zip(places["namespace"].tolist(), places["deeds"].tolist(), strict=True):
-        if part and waiting + count > AT_ONCE:
-            yield _part(log.sql(_QUERY, places=part), stories, reporters)
+    for namespace, deeds in zip(places["namespace"].tolist(), places["deeds"].tolist(), strict=True):
+        if part and waiting + deeds > AT_ONCE:
+            yield _part(log, part, stories, reporters)
             part, waiting = [], 0
         part.append(namespace)
-        waiting += count
+        waiting += deeds
     if part:
-        yield _part(log.sql(_QUERY, places=part), stories, reporters)
+        yield _part(log, part, stories, reporters)
 
 
-def _part(rows: pd.DataFrame, stories: Mapping[str, Told], reporters: frozenset[str]) -> list[Deed]:
+def _part(log: Log, places: list[str], stories: Mapping[str, Told], reporters: frozenset[str]) -> list[Deed]:
+    found: list[Deed] = []
+    at = 0
+    same: dict[str, str] = {}  # the same words stand in most rows
+    rows = log.sql(_QUERY.format(most=ROWS, at=0), places=places)
+    while len(rows):
+        found += _deeds(rows, stories, reporters, same)
+        at += ROWS
+        rows = log.sql(_QUERY.format(most=ROWS, at=at), places=places) if len(rows) == ROWS else rows[:0]
+    return found
+
+
+def _deeds(rows: pd.DataFrame, stories: Mapping[str, Told], reporters: frozenset[str], same: dict[str, str]) -> list[Deed]:
     received, completed = (_nanoseconds(rows[name]) for name in ("received", "completed"))
     columns = [rows[name].tolist() for name in rows.columns if name not in ("received", "completed")]
     found = []
-    same: dict[str, str] = {}  # the same words stand in most rows
     for start, end, (audit_id, who, component, client, *rest) in zip(received, completed, zip(*columns, strict=True), strict=True):
         first = end if start is None else start
         if first is None:

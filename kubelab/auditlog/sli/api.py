@@ -74,13 +74,17 @@ def churn(log: Log) -> dict[str, Any]:
         SELECT rate, count(*) AS seconds, (SELECT (epoch(last) - epoch(first))::BIGINT + 1 FROM bounds) AS whole FROM rates GROUP BY rate
         UNION ALL SELECT 0, 0, (epoch(last) - epoch(first))::BIGINT + 1 FROM bounds WHERE first IS NOT NULL ORDER BY rate""")
     if found.empty:
-        return objectives.row(CHURN, 0, (None, None, None), CHURN_OBJECTIVE, OFFICIAL, "no call has a time" if _any(log) else "the log is empty")
-    rates, counts, whole = found["rate"].to_numpy("int64"), found["seconds"].to_numpy("int64"), int(found["whole"].iloc[0])
+        return objectives.row(
+            CHURN, 0, (None, None, None), CHURN_OBJECTIVE, OFFICIAL, "no call has a time" if _any(log) else "the log is empty"
+        )
+    rates, counts, whole = found["rate"].to_numpy("int64"), found["seconds"].to_numpy("int64").copy(), int(found["whole"].iloc[0])
     counts[0] = whole - counts.sum()  # the seconds in which nothing changed
     good = counts[rates <= CHURN_OBJECTIVE].sum() / whole
     note = f"per second; at most {rates[-1]} in one; a condition of the objectives, met in {good:.1%} of {whole} seconds"
     quantiles = [_quantile(rates, counts, share) for share in (0.5, 0.9, 0.99)]
-    return objectives.row(CHURN, int((rates * counts).sum()), quantiles, CHURN_OBJECTIVE, OFFICIAL, note, scope="cluster", good_minutes=None)
+    return objectives.row(
+        CHURN, int((rates * counts).sum()), quantiles, CHURN_OBJECTIVE, OFFICIAL, note, scope="cluster", good_minutes=None
+    )
 
 
 def _any(log: Log) -> bool:

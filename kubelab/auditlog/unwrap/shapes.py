@@ -49,7 +49,7 @@ class Unwrapper:
             yield from self._object(value, server, depth + 1)
         elif isinstance(value, list):
             yield from self._list(value, server, depth + 1)
-        elif isinstance(value, str) and value.strip() and depth:
+        elif isinstance(value, str) and value.strip() and (depth or "{" in value):
             yield from self.line(value, server, depth + 1)
         else:
             yield skipped(_NO_EVENT, server)
@@ -177,7 +177,7 @@ class Unwrapper:
             yield from self.value(streams, server, depth)
             return
         server = _server(value) or server
-        packed = table(value.get("kinesis")).get("data") or (data if "recordId" in value else None)
+        packed = table(value.get("kinesis")).get("data") or (data if {"recordId", "messageId", "message_id"} & value.keys() else None)
         if isinstance(packed, str):
             yield from self._packed(packed, server, depth)
             return

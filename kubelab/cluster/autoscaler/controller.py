@@ -110,7 +110,7 @@ def _removing(scope: Scope, name: str) -> removal.Seen | None:
     on_node = view.on_node(name)
     wanted = {uid: True for _, _, uid in found.pods}
     there = tuple(pod for pod in on_node if pod["metadata"]["uid"] in wanted)
-    strangers = tuple(pod for pod in on_node if pod["metadata"]["uid"] not in wanted and removal.movable(pod))
+    strangers = tuple(pod for pod in on_node if pod["metadata"]["uid"] not in wanted and removal.movable(pod, scope.now_ns))
     return removal.Seen(name, view.get("nodes", "", name), found, there, strangers, options(scope.local), scope.now_ns)
 
 

@@ -21,7 +21,7 @@ CONFIG_MAP, CONFIG_KEY = "cluster-autoscaler-priority-expander", "priorities"
 # The price of a perfectly matching machine for a pod, per core and GiB (upstream: cloudprovider/gce/gce_price_info.go).
 CORE_PRICE, GIBIBYTE_PRICE = 0.033174, 0.004446
 _GIBIBYTE = 1024**3
-_STABILIZATION = 0.5 * CORE_PRICE + 500 / 1024 * GIBIBYTE_PRICE
+STABILIZATION = 0.5 * CORE_PRICE + 500 / 1024 * GIBIBYTE_PRICE
 
 
 class Option(NamedTuple):
@@ -110,12 +110,17 @@ def by_price(options: list[Option], situation: Situation) -> list[Option]:
     def cost(option: Option) -> float:
         cpu, memory = requests(option.pods)
         worth = cpu / 1000 * CORE_PRICE + memory / _GIBIBYTE * GIBIBYTE_PRICE
-        spent = (option.pool.price * option.nodes + _STABILIZATION) / (worth + _STABILIZATION)
         preferred, has = preferred_milli_cpu(situation.cluster_size), capacity(situation.templates[option.pool.name])[0]
-        unfitness = max(preferred / has, has / preferred)
-        return ((unfitness - 1.0) * (1.0 - math.tanh((option.nodes - 1) / 15.0)) + 1.0) * spent
+        return price_score(option.pool.price, option.nodes, worth, STABILIZATION, preferred, has)
 
     return _least(options, cost)
+
+
+def price_score(price: float, nodes: int, worth: float, stabilization: float, preferred: int, has: int) -> float:
+    """``price`` of a node against the ``worth`` of the pods, times how unlike the node (``has`` milli cpu) is to the ``preferred`` one, which
+    matters the less the more nodes it takes."""
+    unfitness = max(preferred / has, has / preferred)
+    return ((unfitness - 1.0) * (1.0 - math.tanh((nodes - 1) / 15.0)) + 1.0) * (price * nodes + stabilization) / (worth + stabilization)
 
 
 def preferred_milli_cpu(nodes: int) -> int:

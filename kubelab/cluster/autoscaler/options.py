@@ -43,6 +43,8 @@ class AutoscalerOptions(NamedTuple):
     new_pod_scale_up_delay: int = 0
     initial_node_group_backoff_duration: int = 5 * MINUTE
     max_node_group_backoff_duration: int = 30 * MINUTE
+    max_total_unready_percentage: float = 45.0
+    ok_total_unready_count: int = 3
 
 
 DEFAULT = AutoscalerOptions()
@@ -53,7 +55,9 @@ _COUNTS = (
     "max_graceful_termination_sec",
     "max_bulk_soft_taint_count",
     "expendable_pods_priority_cutoff",
+    "ok_total_unready_count",
 )
+_SHARES = {"scale_down_utilization_threshold": 1, "max_total_unready_percentage": 100}
 
 
 def read(given: dict[str, Any]) -> AutoscalerOptions:
@@ -77,9 +81,9 @@ def _checked(name: str, item: Any) -> Any:
         if not isinstance(item, bool):
             raise ValueError(f"{name}: {item!r}: give True or False")
         return item
-    if name == "scale_down_utilization_threshold":
-        if isinstance(item, bool) or not isinstance(item, int | float) or not 0 <= item <= 1:
-            raise ValueError(f"{name}: {item!r}: give a share from 0 to 1")
+    if name in _SHARES:
+        if isinstance(item, bool) or not isinstance(item, int | float) or not 0 <= item <= _SHARES[name]:
+            raise ValueError(f"{name}: {item!r}: give a number from 0 to {_SHARES[name]}")
         return float(item)
     if name in _COUNTS:
         if isinstance(item, bool) or not isinstance(item, int) or (item < 0 and name != "expendable_pods_priority_cutoff"):

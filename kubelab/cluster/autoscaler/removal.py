@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from kubelab.cluster.autoscaler.options import AutoscalerOptions
-from kubelab.cluster.autoscaler.scaling_down import is_daemon
+from kubelab.cluster.autoscaler.scaling_down import is_daemon, is_long_terminating
 from kubelab.engine.plan import Act, Batch, Because, Call, EventDraft, Plan, Reason, reference, update, wait
 from kubelab.world.clock import SECOND
 from kubelab.world.codec import value
@@ -136,7 +136,12 @@ def _give_up(seen: Seen, words: str, head: str) -> Plan:
     return Plan((Batch((clean,)),), events=(failed,), remember=remember)
 
 
-def movable(pod: Object) -> bool:
+def movable(pod: Object, now_ns: int) -> bool:
     """Whether a pod counts when a node is asked whether it is empty."""
     finished = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-    return not finished and not is_daemon(pod) and "kubernetes.io/config.mirror" not in (pod["metadata"].get("annotations") or {})
+    return (
+        not finished
+        and not is_long_terminating(pod, now_ns)
+        and not is_daemon(pod)
+        and "kubernetes.io/config.mirror" not in (pod["metadata"].get("annotations") or {})
+    )

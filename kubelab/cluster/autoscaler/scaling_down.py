@@ -6,7 +6,7 @@ utils/drain/drain.go, 1.28.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kubelab.cluster.autoscaler.options import AutoscalerOptions
@@ -53,15 +53,19 @@ class Picture(NamedTuple):
 
 
 def picture(
-    candidates: Sequence[Object], snapshot: Snapshot, options: AutoscalerOptions, recent: Mapping[str, int], now_ns: int
+    candidates: Sequence[Object],
+    view: View,
+    snapshot: Callable[[], Snapshot],
+    options: AutoscalerOptions,
+    recent: Mapping[str, int],
+    now_ns: int,
 ) -> Picture:
-    """``candidates``: the nodes of pools; ``recent``: nodes that were found unremovable, until when they are not looked at again."""
-    view = snapshot.view
+    """``candidates``: the nodes of pools; ``recent``: nodes that were found unremovable, until when they are not looked at again;
+    ``snapshot``: made only if some node could go."""
     budgets = [dict(each) for each in view.list("poddisruptionbudgets.policy")]
     left = {id_of(budget): int((budget.get("status") or {}).get("disruptionsAllowed") or 0) for budget in budgets}
     unneeded: list[Removable] = []
     kept: list[tuple[str, str]] = []
-    destinations = [info.name for info in snapshot.cluster.order]
     movable: dict[str, tuple[Object, ...] | Blocked] = {}
     for node in candidates:
         name = node["metadata"]["name"]
@@ -71,11 +75,13 @@ def picture(
         else:
             movable[name] = pods_to_move(view.on_node(name), view, budgets, left, options, now_ns)
     empty = [name for name, found in movable.items() if found == ()]
+    tried = snapshot() if any(not isinstance(found, Blocked) for found in movable.values()) else None
+    destinations = [info.name for info in tried.cluster.order] if tried is not None else []
     for name in (*empty, *(name for name in movable if name not in empty)):
         found = movable[name]
         if isinstance(found, Blocked):
             kept.append((name, f"{found.pod['metadata']['namespace']}/{found.pod['metadata']['name']}: {found.reason}"))
-        elif _moves(found, name, [each for each in destinations if each != name], snapshot):
+        elif tried is not None and _moves(found, name, [each for each in destinations if each != name], tried):
             destinations.remove(name)
             unneeded.append(Removable(name, found))
         else:
@@ -95,7 +101,7 @@ def ineligible(node: Object, view: View, options: AutoscalerOptions, recent: Map
     if (meta.get("annotations") or {}).get(DISABLED) == "true":
         return "scale-down is disabled by its annotation"
     share, resource = utilization(node, view.on_node(meta["name"]), now_ns)
-    if is_ready(node) and share >= options.scale_down_utilization_threshold:
+    if share >= options.scale_down_utilization_threshold:
         return f"{resource} utilization {share:.2f} is not below {options.scale_down_utilization_threshold:g}"
     return ""
 
@@ -114,7 +120,7 @@ def utilization(node: Object, pods: Sequence[Object], now_ns: int) -> tuple[floa
         asked = sum(
             quantity.milli(container["resources"]["requests"][name])
             for pod in pods
-            if not _is_finished(pod) and not _is_long_terminating(pod, now_ns)
+            if not _is_finished(pod) and not is_long_terminating(pod, now_ns)
             for container in pod["spec"]["containers"]
             if name in ((container.get("resources") or {}).get("requests") or {})
         )
@@ -128,9 +134,11 @@ def _is_finished(pod: Object) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
-def _is_long_terminating(pod: Object, now_ns: int) -> bool:
-    deleted = pod["metadata"].get("deletionTimestamp")
-    return bool(deleted) and parse_rfc3339(deleted) + LONG_TERMINATING_NS < now_ns
+def is_long_terminating(pod: Object, now_ns: int) -> bool:
+    """Whether a pod should have been gone for a while (upstream counts the grace period twice: the timestamp contains it)."""
+    deleted, grace = pod["metadata"].get("deletionTimestamp"), pod["spec"].get("terminationGracePeriodSeconds")
+    wait_ns = (30 if grace is None else grace) * SECOND + LONG_TERMINATING_NS
+    return bool(deleted) and parse_rfc3339(deleted) + wait_ns < now_ns
 
 
 # -- pods that move ------------------------------------------------------------------------------------------------------
@@ -146,7 +154,7 @@ def pods_to_move(
     moving: list[Object] = []
     for pod in pods:
         meta = pod["metadata"]
-        if MIRROR in (meta.get("annotations") or {}) or _is_long_terminating(pod, now_ns) or is_daemon(pod):
+        if MIRROR in (meta.get("annotations") or {}) or is_long_terminating(pod, now_ns) or is_daemon(pod):
             continue
         reason = _keeps_node(pod, view, budgets, options)
         if reason:

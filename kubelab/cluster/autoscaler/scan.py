@@ -5,6 +5,8 @@ upstream: cluster-autoscaler/core/static_autoscaler.go RunOnce, core/scaledown/a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 from kubelab.cluster.autoscaler import removal, scaling_down, scaling_up, status
@@ -32,7 +34,10 @@ NEEDED = Reason("NodeNeeded", "{subject} is needed again")
 
 
 class Scan(NamedTuple):
-    """What a scan knows. ``is_tick``: the clock's own; ``is_done``: this instant's scan has been."""
+    """What a scan knows. ``is_tick``: the clock's own; ``is_done``: this instant's scan has been.
+
+    ``idle``: the mark of the cluster when no node could be spared last; as long as it stands, none can.
+    """
 
     view: View
     pools: dict[str, NodePool]
@@ -44,6 +49,7 @@ class Scan(NamedTuple):
     removing: dict[str, Removal]
     backoff: dict[str, tuple[int, int]]
     told: dict[tuple[str, str, str], int]
+    idle: tuple[int, ...] | None
     draw: int
     now_ns: int
     is_tick: bool
@@ -64,6 +70,7 @@ def observe_scan(scope: Scope, *, is_tick: bool) -> Scan:
         dict(scope.table(REMOVING)),
         dict(scope.table("backoff")),
         dict(scope.table("told")),
+        scope.table("idle").get(""),
         0 if is_done else scope.streams.next(NAME),
         scope.now_ns,
         is_tick,
@@ -77,9 +84,11 @@ def plan_scan(seen: Scan) -> Plan:
         return Plan(again_ns=again_ns)
     done: Notes = {"clock": {"scanned_ns": seen.now_ns}}
     config_map = seen.view.get("configmaps", status.NAMESPACE, status.NAME)
+    if _is_unhealthy(seen):
+        return _unhealthy(seen, config_map)._replace(again_ns=again_ns)
     late = _late(seen, config_map)
     pods = seen.view.list("pods")
-    snapshot = _snapshot(seen)
+    snapshot = cache(lambda: _snapshot(seen))
     growth = _growth(seen, pods, snapshot)
     found = late if late is not None else _grow(seen, growth, config_map)
     if found is None:
@@ -89,6 +98,22 @@ def plan_scan(seen: Scan) -> Plan:
             found = found.then(Plan(nudge=(Nudge(NAME, ("help",), seen.options.scan_interval),)))
     found = found.then(Plan(_status(seen, config_map), note=done))
     return found._replace(again_ns=again_ns, note={**found.note, "told": _told(seen, found.events)})
+
+
+def _is_unhealthy(seen: Scan) -> bool:
+    """Too many nodes are not ready to trust what is seen (upstream: IsClusterHealthy)."""
+    nodes = seen.view.list("nodes")
+    young = seen.options.max_node_provision_time
+    starting = [name for name, each in seen.instances.items() if not each.joined_ns or seen.now_ns - each.joined_ns < young]
+    unready = sum(not scaling_down.is_ready(node) and node["metadata"]["name"] not in starting for node in nodes)
+    return unready > seen.options.ok_total_unready_count and unready * 100 > seen.options.max_total_unready_percentage * len(nodes)
+
+
+def _unhealthy(seen: Scan, config_map: Object | None) -> Plan:
+    about = () if config_map is None else (EventDraft(reference(config_map), "Warning", "ClusterUnhealthy", "Cluster is unhealthy"),)
+    events = _fresh(seen, list(about))
+    note: Notes = {"clock": {"scanned_ns": seen.now_ns}, "unneeded": dict.fromkeys(seen.unneeded), "told": _told(seen, events)}
+    return Plan(_status(seen, config_map), events=events, note=note)
 
 
 def _snapshot(seen: Scan) -> Snapshot:
@@ -104,7 +129,7 @@ def _snapshot(seen: Scan) -> Snapshot:
     return snapshot
 
 
-def _growth(seen: Scan, pods: list[Object], snapshot: Snapshot) -> Growth:
+def _growth(seen: Scan, pods: list[Object], snapshot: Callable[[], Snapshot]) -> Growth:
     pending = tuple(scaling_up.unschedulable(pods))
     if not pending:
         return Growth(scaling_up.NOT_NEEDED)
@@ -121,7 +146,7 @@ def _growth(seen: Scan, pods: list[Object], snapshot: Snapshot) -> Growth:
         seen.draw,
         seen.now_ns,
     )
-    return scaling_up.decide(request, snapshot)
+    return scaling_up.decide(request, snapshot())
 
 
 def _size(seen: Scan, pool: str) -> int:
@@ -196,8 +221,9 @@ def _go(length_ns: int) -> str:
 
 
 # -- shrinking -----------------------------------------------------------------------------------------------------------
-def _shrink(seen: Scan, snapshot: Snapshot, config_map: Object | None, *, is_young: bool) -> Plan:
-    if not seen.options.scale_down_enabled:
+def _shrink(seen: Scan, snapshot: Callable[[], Snapshot], config_map: Object | None, *, is_young: bool) -> Plan:
+    mark = _mark_of(seen)
+    if not seen.options.scale_down_enabled or seen.idle == mark:
         return NOTHING
     candidates = [
         node
@@ -205,7 +231,7 @@ def _shrink(seen: Scan, snapshot: Snapshot, config_map: Object | None, *, is_you
         if instance.joined_ns and name not in seen.removing and (node := seen.view.get("nodes", "", name)) is not None
         if scaling_down.is_ready(node) or seen.now_ns - instance.joined_ns >= seen.options.max_node_provision_time
     ]
-    found = scaling_down.picture(candidates, snapshot, seen.options, seen.recent, seen.now_ns)
+    found = scaling_down.picture(candidates, seen.view, snapshot, seen.options, seen.recent, seen.now_ns)
     names = [each.node for each in found.unneeded]
     since = {name: seen.unneeded.get(name, seen.now_ns) for name in names}
     unremovable: dict[str, int | None] = {name: None for name, until in seen.recent.items() if until <= seen.now_ns}
@@ -225,7 +251,18 @@ def _shrink(seen: Scan, snapshot: Snapshot, config_map: Object | None, *, is_you
     go = scaling_down.going(found.unneeded, since, of_pool, sizes, draining, seen.options, seen.now_ns)
     if go.empty or go.drained:
         return _remove(seen, go, since, config_map)._replace(note=note)
-    return Plan(_soft_taints(seen, candidates, names), note=note)
+    taints = _soft_taints(seen, candidates, names)
+    return Plan(taints, note={**note, "idle": {"": None if taints or names else mark}})
+
+
+def _mark_of(seen: Scan) -> tuple[int, ...]:
+    """Numbers that change with any pod, with what matters of the nodes, and every few minutes."""
+    period_ns = seen.options.unremovable_node_recheck_timeout or seen.options.scan_interval
+    pods, nodes = seen.view.list("pods"), seen.view.list("nodes")
+    versions = sum(int(pod["metadata"]["resourceVersion"]) for pod in pods)
+    ready, taints = sum(map(scaling_down.is_ready, nodes)), sum(len(node["spec"].get("taints") or ()) for node in nodes)
+    notes = sum(len(node["metadata"].get("annotations") or ()) + len(node["metadata"].get("labels") or ()) for node in nodes)
+    return seen.now_ns // period_ns, len(pods), versions, len(nodes), ready, taints, notes
 
 
 def _is_cooling(seen: Scan) -> bool:

@@ -121,6 +121,8 @@ def node_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     """A changed node is looked at in the next tick; its NoSchedule taints at once."""
     name = change.object["metadata"]["name"]
     scope.table(CHANGED)[name] = True
+    if not scope.timing.heartbeats:
+        return (MONITOR,) if change.type == "DELETED" else (MONITOR, ("node", name))
     return () if change.type == "DELETED" else (("node", name),)
 
 

@@ -76,23 +76,24 @@ class Tick:
     known: Mapping[str, Known]
     zones: Mapping[str, Zone]
     queue: Mapping[str, tuple[str, int]]
-    period_ns: int
+    period_ns: int | None
     now_ns: int
 
 
 def observe(scope: Scope) -> Tick:
     now_ns, view = scope.now_ns, scope.view
     heard, probe, retry, known = scope.table(HEARD), scope.table(PROBE), scope.table(RETRY), scope.table(KNOWN)
-    limit_ns = now_ns - GRACE_NS
-    late = [name for name, at_ns in probe.items() if at_ns < limit_ns and name not in heard]
+    limit_ns, beating = now_ns - GRACE_NS, scope.timing.heartbeats
+    late = [name for name, at_ns in probe.items() if at_ns < limit_ns and name not in heard] if beating else []
     looks = []
     for name in dict.fromkeys((*scope.table(CHANGED), *scope.table(UNWELL), *late)):
         pods = tuple(view.on_node(name)) if name in retry or name in late else ()
         leased = view.get(LEASES, LEASE_NAMESPACE, name) is not None
         node = view.get("nodes", "", name)
-        looks.append(Look(name, node, known.get(name), probe.get(name, 0), name in heard, leased, name in retry, pods))
+        heard_of = name in heard or not beating
+        looks.append(Look(name, node, known.get(name), probe.get(name, 0), heard_of, leased, name in retry, pods))
     # The pass itself takes a moment, so that the eighth tick after a sign of life is later than 40 s after it.
-    period_ns = MONITOR_NS + max(1, scope.timing.sync_ns)
+    period_ns = MONITOR_NS + max(1, scope.timing.sync_ns) if beating else None
     return Tick(tuple(looks), tuple(heard), known, scope.table(ZONES), scope.table(QUEUE), period_ns, now_ns)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kubelab.controllers.common.pod_facts import created_ns, is_terminating, phase
 from kubelab.engine.component import Change, Controller, Later, Scope, Watch, service_account
@@ -18,7 +19,7 @@ CHECK: Key = ("check",)
 PERIOD_NS = 20 * SECOND
 QUARANTINE_NS = 40 * SECOND
 THRESHOLD = 12_500
-MISSING_NODES = "missing nodes"
+MISSING_NODES, LOOKED = "missing nodes", "looked"
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 
 TERMINATED = Reason("TooManyTerminated", "{subject} has finished, and {count} more than 12500 pods have")
@@ -38,27 +39,41 @@ class Doomed:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """``missing``: since when nodes that pods are on are not there; ``found``: those that are back or have no pods."""
+    """``missing``: since when nodes that pods are on are not there; ``found``: those that are back or have no pods. ``looked``: what
+    spares the next look: at which revisions there was nothing to do, and which nodes are out of service."""
 
     doomed: tuple[Doomed, ...]
     missing: tuple[tuple[str, int], ...]
     found: tuple[str, ...]
     asked: tuple[str, ...]
     now_ns: int
+    looked: dict[str, Any]
 
 
 def observe(scope: Scope, key: Key) -> Seen:
     view, now_ns = scope.view, scope.now_ns
+    touched, memory = view.state.touched, scope.table(LOOKED)
+    stamp = (touched.get("pods", 0), touched.get("nodes", 0))
+    if memory.get("quiet") == stamp:
+        return _QUIET
     since = scope.table(MISSING_NODES)
-    absent = [name for name in view.state.by_node if view.get("nodes", "", name) is None]
-    out = _out_of_service(view.list("nodes"))
+    nodes = view.state.all("nodes")
+    absent = [name for name in view.state.by_node if ("", name) not in nodes]
+    nodes_at, out = memory.get("out", (-1, ()))
+    if nodes_at != stamp[1]:
+        out = _out_of_service(view.list("nodes"))
     doomed = [*_terminated(scope), *(entry for node in out for entry in _terminating_on(view.on_node(node), node))]
     ripe = [name for name in absent if name in since and now_ns - since[name] >= QUARANTINE_NS]
     for name in ripe:
         doomed += [Doomed(pod, ORPHANED(_subject(pod), node=name), True) for pod in view.on_node(name)]
     doomed += [Doomed(pod, UNSCHEDULED(_subject(pod))) for pod in _unscheduled(scope)]
     missing = tuple((name, now_ns) for name in absent if name not in since)
-    return Seen(tuple(doomed), missing, tuple(name for name in since if name not in absent or name in ripe), tuple(ripe), now_ns)
+    found = tuple(name for name in since if name not in absent or name in ripe)
+    looked = {"quiet": stamp if not (doomed or absent or since) else None, "out": (stamp[1], out)}
+    return Seen(tuple(doomed), missing, found, tuple(ripe), now_ns, looked)
+
+
+_QUIET = Seen((), (), (), (), 0, {})
 
 
 def _terminated(scope: Scope) -> list[Doomed]:
@@ -76,12 +91,12 @@ def _is_evicted(pod: Object) -> bool:
     return phase(pod) == "Failed" and (pod.get("status") or {}).get("reason") == "Evicted"
 
 
-def _out_of_service(nodes: Sequence[Object]) -> list[str]:
-    return [
+def _out_of_service(nodes: Sequence[Object]) -> tuple[str, ...]:
+    return tuple(
         node["metadata"]["name"]
         for node in nodes
         if any(taint["key"] == OUT_OF_SERVICE for taint in node["spec"].get("taints") or ()) and not _is_ready(node)
-    ]
+    )
 
 
 def _is_ready(node: Object) -> bool:
@@ -101,13 +116,19 @@ def _unscheduled(scope: Scope) -> list[Object]:
     return [pod for pod in pods if pod is not None and is_terminating(pod) and not pod["spec"].get("nodeName")]
 
 
+_AGAIN = Plan(again_ns=PERIOD_NS)
+
+
 def plan(seen: Seen) -> Plan:
+    if not seen.looked:
+        return _AGAIN
     batches = [Batch((Call("get", "nodes", "", name, accept=(404,)),)) for name in seen.asked]
     for entry in seen.doomed:
         batches += _force_delete(entry, seen.now_ns)
     remember: dict[str, int | None] = dict(seen.missing)
     remember.update(dict.fromkeys(seen.found))
-    return Plan(tuple(batches), again_ns=PERIOD_NS, note={MISSING_NODES: remember} if remember else {})
+    note: dict[str, dict[str, Any]] = {LOOKED: seen.looked}
+    return Plan(tuple(batches), again_ns=PERIOD_NS, note=note | {MISSING_NODES: remember} if remember else note)
 
 
 def _force_delete(entry: Doomed, now_ns: int) -> list[Batch]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from kubelab.cri.usage.course import gained
 from kubelab.cri.usage.curves import CORE, highest, profile, rises
 from kubelab.cri.usage.demand import IDLE_CPU, IDLE_DISK, IDLE_NETWORK, Demand, Run, idle_memory
-from kubelab.cri.usage.course import gained
 from kubelab.cri.usage.epoch import Epoch
 from kubelab.world.clock import MINUTE
 from kubelab.world.codec import value
@@ -60,6 +60,10 @@ class Stretch(NamedTuple):
 
 def plus(first: Counters, second: Counters) -> Counters:
     return Counters(*(one + other for one, other in zip(first, second, strict=True)))
+
+
+def minus(later: Counters, earlier: Counters) -> Counters:
+    return Counters(*(one - other for one, other in zip(later, earlier, strict=True)))
 
 
 def counters_of(tables: Tables, container_id: str, started_ns: int, limit: int, t_ns: int) -> Counters:
@@ -123,17 +127,29 @@ def counters_at(tables: Tables, container_id: str, stretch: Stretch, t_ns: int) 
     )
 
 
-def served_of(tables: Tables, container_id: str, t_ns: int) -> int:
-    """What ``counters_of`` says of the CPU alone, of a container with an account."""
-    stretch = stretch_at(tables["accounts"][container_id], t_ns)
-    if stretch.epoch_ns or t_ns <= stretch.from_ns:
-        return counters_at(tables, container_id, stretch, max(t_ns, stretch.from_ns)).served
-    run = stretch.demand.cpu
+def served_at(tables: Tables, container_id: str, instants: tuple[int, ...]) -> list[int]:
+    """What ``counters_of`` says of the CPU alone, of a container with an account, at some instants."""
+    stretches = tables["accounts"][container_id]
+    last: Stretch = stretches[-1]
+    if last.epoch_ns or instants[0] < last.from_ns:
+        return [_served(tables, container_id, stretch_at(stretches, t_ns), t_ns) for t_ns in instants]
+    known, run = last.counters.served, last.demand.cpu
     if run.curve.kind == "constant":
         level = run.curve.numbers[0]
-        return stretch.counters.served + (min(level, stretch.cap) if stretch.cap else level) * (t_ns - stretch.from_ns)
-    found = profile(run.curve, stretch.cap, stretch.cores)
-    return stretch.counters.served + found.served(t_ns - run.from_ns) - found.served(stretch.from_ns - run.from_ns)
+        rate = min(level, last.cap) if last.cap else level
+        return [known + rate * (t_ns - last.from_ns) for t_ns in instants]
+    found = profile(run.curve, last.cap, last.cores)
+    base = known - found.served(last.from_ns - run.from_ns)
+    return [base + found.served(t_ns - run.from_ns) for t_ns in instants]
+
+
+def _served(tables: Tables, container_id: str, stretch: Stretch, t_ns: int) -> int:
+    return counters_at(tables, container_id, stretch, max(t_ns, stretch.from_ns)).served
+
+
+def touched_at(stretch: Stretch, t_ns: int) -> int:
+    """What ``counters_at`` says of the memory alone."""
+    return stretch.counters.touched + (_risen(stretch.demand.memory, stretch.from_ns, t_ns) if t_ns > stretch.from_ns else 0)
 
 
 def _flowed(run: Run, first_ns: int, last_ns: int) -> int:

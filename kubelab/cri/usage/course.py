@@ -43,7 +43,7 @@ class Moment(NamedTuple):
 class Walker:
     """Walks from cell to cell."""
 
-    __slots__ = ("tree", "capacity", "profiles", "capped", "wants", "moment", "_done")
+    __slots__ = ("tree", "capacity", "profiles", "capped", "nobody", "wants", "moment")
 
     def __init__(self, epoch: Epoch) -> None:
         leaves = epoch.leaves
@@ -53,12 +53,12 @@ class Walker:
         self.profiles: list[tuple[Profile, int]] = [(profile(leaf.run.curve, leaf.cap, epoch.cores), leaf.run.from_ns) for leaf in leaves]
         self.wants = Wants(leaves, epoch.cores, epoch.from_ns)
         quotas = {number: Quota(epoch.from_ns) for number, leaf in enumerate(leaves) if leaf.cap}
-        nobody = [[False] * len(branch.weights) for branch in self.tree]
-        self.moment = Moment(self._cell(), [0] * len(leaves), nobody, quotas)
+        self.nobody = [[False] * len(branch.weights) for branch in self.tree]
+        self.moment = Moment(self._cell(), [0] * len(leaves), self.nobody, quotas)
 
     def copy(self) -> Walker:
         other = Walker.__new__(Walker)
-        for name in ("tree", "capacity", "profiles", "capped", "moment"):
+        for name in ("tree", "capacity", "profiles", "capped", "nobody", "moment"):
             setattr(other, name, getattr(self, name))
         other.wants = self.wants.copy()
         return other
@@ -78,6 +78,12 @@ class Walker:
         """To the next cell."""
         moment = self.moment
         cell = moment.cell
+        if self._is_easy(moment):
+            span = cell.to_ns - cell.from_ns
+            gains = [known + (first + last) * span for known, first, last in zip(moment.gains, cell.starts, cell.ends, strict=True)]
+            self.wants.go(cell.to_ns)
+            self.moment = Moment(self._cell(), gains, moment.held, moment.quotas)
+            return
         sharing = Sharing(self.tree, self.capacity, cell, moment.held)
         span = cell.to_ns - cell.from_ns
         sharing.run(span)
@@ -86,6 +92,12 @@ class Walker:
         quotas = self._quotas(moment.quotas, sharing, cell.from_ns)
         self.wants.go(cell.to_ns)
         self.moment = Moment(self._cell(), gains, held, quotas)
+
+    def _is_easy(self, moment: Moment) -> bool:
+        """Whether there is enough for all in a whole cell."""
+        if self.capped or moment.held != self.nobody:
+            return False
+        return sum(moment.cell.starts) <= self.capacity and sum(moment.cell.ends) <= self.capacity
 
     def _quotas(self, known: dict[int, Quota], sharing: Sharing, from_ns: int) -> dict[int, Quota]:
         if not known or not sharing.flips:

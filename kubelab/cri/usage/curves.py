@@ -17,7 +17,10 @@ from kubelab.world.codec import value
 
 CORE = 1_000_000_000  # nanocores
 CURVES_KEPT = 8192
-_SERIES = tuple((-1) ** term / factorial(2 * term + 1) for term in range(10, -1, -1))  # beyond x²¹ nothing is left in a double
+_S21, _S19, _S17, _S15, _S13, _S11, _S9, _S7, _S5, _S3, _S1 = (
+    (-1) ** term / factorial(2 * term + 1) for term in range(10, -1, -1)
+)  # beyond x²¹ nothing is left in a double
+_TURN = 2 * pi
 _GAUSS = (  # Gauss–Legendre, 8 points: (position in [-1, 1], weight)
     (0.1834346424956498, 0.3626837833783620),
     (0.5255324099163290, 0.3137066458778873),
@@ -71,12 +74,10 @@ def sine(numerator: int, denominator: int) -> float:
         turn -= 1.0
     elif turn > 0.25:
         turn = 0.5 - turn
-    angle = 2 * pi * turn
-    square = angle * angle
-    total = _SERIES[0]
-    for factor in _SERIES[1:]:
-        total = total * square + factor
-    return angle * total
+    angle = _TURN * turn
+    x = angle * angle
+    high = ((((_S21 * x + _S19) * x + _S17) * x + _S15) * x + _S13) * x + _S11
+    return angle * (((((high * x + _S9) * x + _S7) * x + _S5) * x + _S3) * x + _S1)
 
 
 def _constant_at(numbers: tuple[int, ...], x: int) -> int:
@@ -215,8 +216,14 @@ def area(curve: Curve, first: int, last: int) -> int:
         start, end, over = curve.numbers
         return start * span + (end - start) * (last * last - first * first) // (2 * over)
     mean, amplitude, period = curve.numbers
-    swing = sine(4 * first + period, 4 * period) - sine(4 * last + period, 4 * period)
-    return mean * span + round(amplitude * period / (2 * pi) * swing)
+    swing = _across(first, period) - sine(4 * last + period, 4 * period)
+    return mean * span + round(amplitude * period / _TURN * swing)
+
+
+@lru_cache(maxsize=CURVES_KEPT)
+def _across(x: int, period: int) -> float:
+    """The cosine at the start of a piece."""
+    return sine(4 * x + period, 4 * period)
 
 
 # -- a demand under a quota -----------------------------------------------------------------------------------------------------

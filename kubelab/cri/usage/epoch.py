@@ -15,6 +15,7 @@ from kubelab.world.codec import value
 SYSTEM = "system"
 TIERS = ("guaranteed", "burstable", "besteffort")
 
+
 @value
 class Leaf(NamedTuple):
     """A container: its curve, its quota in nanocores, its weight in its pod."""

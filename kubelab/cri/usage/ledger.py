@@ -3,7 +3,8 @@
 spec: cri-metrics.md section 6. Written only at changes (a curve set, a container started, ended or removed, a limit changed), never at reads, and
 on a machine without curves only when a container is removed. Tables: ``asked`` container → its curves, ``accounts`` container → stretches,
 ``epochs`` start → who shared a scarce CPU, ``ghosts`` removed container → its end, ``gone`` sandbox ("": of removed ones) → counters,
-``ooms`` container ("": the machine) → when it runs out of memory, ``capacity`` "" → the machine's.
+``ooms`` container ("": the machine) → when it runs out of memory, ``capacity`` "" → the machine's, ``boots`` "" → when it
+was switched on last.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from kubelab.cri.usage.epoch import SYSTEM, TIERS, Epoch, Leaf, PodShare
 from kubelab.cri.usage.machine import Capacity, system_run
 from kubelab.cri.usage.shares import SHARES_PER_CPU, milli_cpu_to_shares, weight_of
 
-TABLES = ("asked", "accounts", "epochs", "ghosts", "gone", "ooms", "capacity")
+TABLES = ("asked", "accounts", "epochs", "ghosts", "gone", "ooms", "capacity", "boots")
 SYSTEM_SHARES = 1024  # of system.slice, in which kubelet, runtime and the rest run
 OOM_KILLED = "OOMKilled"
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kubelab.cri.usage import course
-from kubelab.cri.usage.account import Tables, counters_at, stretch_at
+from kubelab.cri.usage.account import Counters, Tables, counters_at, stretch_at
 from kubelab.cri.usage.curves import CORE, constant
 from kubelab.cri.usage.demand import Run
 from kubelab.cri.usage.epoch import SYSTEM
@@ -96,15 +96,35 @@ def system_run(capacity: Capacity) -> Run:
     return Run(constant(sum(system_demand(capacity, name) for name in SYSTEM_CPU)), capacity.started_ns)
 
 
+@value
+class Boot(NamedTuple):
+    """The last time that a machine was switched on, and what its system and its pods had used before: counters begin anew."""
+
+    at_ns: int
+    system: int
+    pods: Counters
+
+
+def boot_of(tables: Tables, t_ns: int) -> Boot | None:
+    """The boot since which counters count at an instant; None: the first."""
+    found: Boot | None = tables.get("boots", _NONE).get("")
+    return found if found is not None and found.at_ns <= t_ns else None
+
+
 def system_counters(tables: Tables, capacity: Capacity, name: str, t_ns: int) -> int:
     """CPU time in ns that a slice has had: its part of what the whole system was served."""
-    wanted = system_demand(capacity, name)
+    wanted, boot = system_demand(capacity, name), boot_of(tables, t_ns)
+    served = system_served(tables, capacity, t_ns) - (boot.system if boot is not None else 0)
+    return max(0, served) * wanted // system_run(capacity).curve.peak // CORE
+
+
+def system_served(tables: Tables, capacity: Capacity, t_ns: int) -> int:
+    """Nanocores × ns that the whole system has had, since the machine was first there."""
     stretches = tables.get("accounts", _NONE).get(SYSTEM)
     if not stretches:
-        return wanted * max(0, t_ns - capacity.started_ns) // CORE
+        return system_run(capacity).curve.peak * max(0, t_ns - capacity.started_ns)
     stretch = stretch_at(stretches, t_ns)
-    served = counters_at(tables, SYSTEM, stretch, max(t_ns, stretch.from_ns)).served
-    return served * wanted // system_run(capacity).curve.peak // CORE
+    return counters_at(tables, SYSTEM, stretch, max(t_ns, stretch.from_ns)).served
 
 
 def system_rate(tables: Tables, capacity: Capacity, name: str, t_ns: int) -> int:

@@ -7,7 +7,7 @@ oom_score_adj. cgroup v2 kills the whole container (memory.oom.group). Instants 
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import count
+from math import pi
 
 from kubelab.cri.api import RUNNING, Container, Sandbox
 from kubelab.cri.usage.account import PAUSE_MEMORY, Stretch, Tables
@@ -16,24 +16,25 @@ from kubelab.cri.usage.demand import Run, idle_memory
 from kubelab.cri.usage.machine import Capacity, system_memory
 
 MACHINE = ""
-EDGES_LOOKED_AT = 512
-SAMPLES = 16
+STRIDES = 64  # of a sine's period
+STRIDES_LOOKED_AT = 128
+SHORTEST_NS = 50_000_000
 
 
 def foresee(tables: Tables, now_ns: int) -> None:
     """Write down when each container, and the machine, will have too little memory."""
     ooms: dict[str, int] = {}
     accounts = tables["accounts"]
-    runs: list[Run] = []
+    runs: list[tuple[Run, int]] = []
     for container in tables["containers"].values():
         if container.state != RUNNING:
             continue
         limit = container.spec.memory_limit_bytes
         if container.id not in accounts:
-            runs.append(_at_rest(idle_memory(limit)))
+            runs.append((_at_rest(idle_memory(limit)), limit))
             continue
         run = memory_of(tables, container)
-        runs.append(run)
+        runs.append((run, limit))
         at = first_above(run.curve, limit, max(0, now_ns - run.from_ns)) if limit else None
         if at is not None:
             ooms[container.id] = max(now_ns, run.from_ns + at)
@@ -72,56 +73,69 @@ def _is_up(sandbox: Sandbox) -> bool:
     return not sandbox.stopped_ns
 
 
-def _machine_full(tables: Tables, runs: list[Run], now_ns: int) -> int | None:
+def _machine_full(tables: Tables, runs: list[tuple[Run, int]], now_ns: int) -> int | None:
     """The first instant at which all containers together need more than there is; None if they never do.
 
-    Only so many edges of periodic curves are looked at: then the last of them, to look again.
+    Walks in strides in which the sum cannot get there, however steeply it rises; only so many: then the end of the last, to look again.
     """
     most = room(tables)
-    if most is None or sum(run.curve.peak for run in runs) <= most:
+    if most is None or sum(min(run.curve.peak, limit) if limit else run.curve.peak for run, limit in runs) <= most:
         return None
-    moving = [run for run in runs if not run.curve.is_constant]
+    still = sum(run.curve.numbers[0] for run, _ in runs if run.curve.is_constant)
+    moving: dict[Run, int] = {}
+    for run, _ in runs:
+        if not run.curve.is_constant:
+            moving[run] = moving.get(run, 0) + 1
+    stride_ns = min((period_of(run.curve) // STRIDES for run in moving if run.curve.kind == "sine"), default=0)
+    stride_ns = max(SHORTEST_NS, stride_ns)
     t_ns = now_ns
-    for number in count():
-        if _sum_at(runs, t_ns) > most:
+    for _ in range(STRIDES_LOOKED_AT):
+        spare = most - still - _sum_at(moving, t_ns)
+        if spare < 0:
             return t_ns
-        edges = [edge for run in moving if (edge := _next_edge(run, t_ns)) is not None]
-        if not edges:
+        edge_ns = min((edge for run in moving if (edge := _next_jump(run, t_ns)) is not None), default=None)
+        steepest = sum(count * _steepest(run, t_ns) for run, count in moving.items())
+        if edge_ns is None and not steepest:
             return None
-        end_ns = min(edges)
-        found = _crossed(runs, most, t_ns, end_ns)
-        if found is not None:
-            return found
-        t_ns = end_ns
-        if number >= EDGES_LOOKED_AT:
-            return t_ns
-    return None
+        end_ns = t_ns + max(stride_ns, int(spare / steepest)) if steepest else edge_ns
+        last_ns = end_ns if edge_ns is None or end_ns is None else min(end_ns, edge_ns - 1)
+        if last_ns is not None and last_ns > t_ns and most - still - _sum_at(moving, last_ns) < 0:
+            return _root(moving, most - still, t_ns, last_ns)
+        t_ns = min(at for at in (end_ns, edge_ns) if at is not None)
+    return t_ns
 
 
-def _crossed(runs: list[Run], most: int, first_ns: int, last_ns: int) -> int | None:
-    """Where the sum exceeds ``most`` between two edges: between two samples it is taken to rise or fall only."""
-    marks = [first_ns + (last_ns - 1 - first_ns) * number // SAMPLES for number in range(SAMPLES + 1)]
-    low = marks[0]
-    for high in marks[1:]:
-        if _sum_at(runs, high) > most:
-            while high - low > 1:
-                middle = (low + high) // 2
-                if _sum_at(runs, middle) > most:
-                    high = middle
-                else:
-                    low = middle
-            return high
-        low = high
-    return None
+def _root(moving: dict[Run, int], most: int, low_ns: int, high_ns: int) -> int:
+    """Where a sum that is above ``most`` at the end, and not at the beginning, first is."""
+    while high_ns - low_ns > 1:
+        middle = (low_ns + high_ns) // 2
+        if _sum_at(moving, middle) > most:
+            high_ns = middle
+        else:
+            low_ns = middle
+    return high_ns
 
 
-def _sum_at(runs: list[Run], t_ns: int) -> int:
-    return sum(run.at(t_ns) for run in runs)
+def _sum_at(moving: dict[Run, int], t_ns: int) -> int:
+    return sum(count * run.at(t_ns) for run, count in moving.items())
 
 
-def _next_edge(run: Run, t_ns: int) -> int | None:
+def _steepest(run: Run, t_ns: int) -> float:
+    """By how many bytes in a nanosecond it may rise between its edges."""
+    curve = run.curve
+    if curve.kind == "sine":
+        return 2 * pi * curve.numbers[1] / curve.numbers[2]
+    if curve.kind == "ramp" and t_ns - run.from_ns < curve.numbers[2]:
+        return max(0, curve.numbers[1] - curve.numbers[0]) / curve.numbers[2]
+    return 0.0
+
+
+def _next_jump(run: Run, t_ns: int) -> int | None:
+    """The next edge of a curve that jumps, or where a ramp ends."""
     x = max(0, t_ns - run.from_ns)
     curve, period = run.curve, period_of(run.curve)
+    if curve.kind == "sine":
+        return None
     starts = [start for start, _ in pieces(curve)]
     base = x - x % period if period else 0
     later = next((base + start for start in starts if base + start > x), base + period if period and len(starts) > 1 else None)

@@ -6,6 +6,7 @@ whatever order it is asked for; nothing ticks. Times are ns, amounts bytes, CPU 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kubelab.cri import disks
@@ -22,14 +23,17 @@ from kubelab.cri.usage.account import (
     counters_at,
     counters_of,
     highest_memory,
+    minus,
     pause_counters,
     plus,
+    served_at,
     stretch_at,
+    touched_at,
 )
 from kubelab.cri.usage.curves import CORE, profile
 from kubelab.cri.usage.demand import IDLE_CPU, IDLE_DISK, idle_memory
 from kubelab.cri.usage.images import inodes_of, unpacked_bytes
-from kubelab.cri.usage.machine import Capacity, system_counters, system_memory, system_rate
+from kubelab.cri.usage.machine import Capacity, boot_of, system_counters, system_memory, system_rate
 from kubelab.world.clock import SECOND
 
 CACHE_BYTES = 2 << 20  # page cache of a container at rest: squeezed first when its limit comes near
@@ -180,6 +184,39 @@ def _at_rest(t_ns: int, started_ns: int, limit: int, quota_us: int, period_us: i
     )  # fmt: skip
 
 
+Brief = tuple[int, int | None, int, int, int, int]
+SAMPLE_NS = SECOND  # the runtime's own sampler looks each second from a container's start
+
+
+def brief_at(tables: Tables, container: Container, t_ns: int) -> Brief:
+    """Of a container that runs what the stats RPCs tell: CPU time, its mean rate between the sampler's last two looks (None: there was only
+    one), working set, usage, page faults, major ones.
+    """
+    stretches: tuple[Stretch, ...] = tables["accounts"].get(container.id, ())
+    started_ns, limit = container.started_ns, container.spec.memory_limit_bytes
+    looked_ns = t_ns - (t_ns - started_ns) % SAMPLE_NS
+    if not stretches:
+        return IDLE_CPU * (t_ns - started_ns) // CORE, IDLE_CPU if looked_ns > started_ns else None, *_rest_of(limit)
+    rate = None
+    if looked_ns > started_ns:
+        before, after, cpu = served_at(tables, container.id, (looked_ns - SAMPLE_NS, looked_ns, t_ns))
+        rate = (after // CORE - before // CORE) * SECOND // SAMPLE_NS
+    else:
+        cpu = served_at(tables, container.id, (t_ns,))[0]
+    stretch = stretch_at(stretches, t_ns)
+    memory = stretch.demand.memory.at(t_ns)
+    memory = min(memory, limit) if limit else memory
+    starts, touched = stretch.counters.starts, touched_at(stretch, t_ns)
+    faults = starts * FIRST_FAULTS + touched // PAGE
+    return cpu // CORE, rate, memory, memory + _cache(memory, limit), faults, starts * FIRST_MAJOR_FAULTS
+
+
+@lru_cache(maxsize=1024)
+def _rest_of(limit: int) -> tuple[int, int, int, int]:
+    memory = idle_memory(limit)
+    return memory, memory + _cache(memory, limit), FIRST_FAULTS + memory // PAGE, FIRST_MAJOR_FAULTS
+
+
 def _faults(counters: Counters) -> tuple[int, int]:
     """Page faults and major ones."""
     return counters.starts * FIRST_FAULTS + counters.touched // PAGE, counters.starts * FIRST_MAJOR_FAULTS
@@ -197,6 +234,9 @@ def _cache(memory: int, limit: int) -> int:
 
 def _inodes(disk: int) -> int:
     return DISK_INODES + disk // BYTES_PER_INODE
+
+
+DISK_AT_REST = (IDLE_DISK, _inodes(IDLE_DISK))
 
 
 def throttling(counters: Counters, period_ns: int, cores: int) -> tuple[int, int, int]:
@@ -260,16 +300,16 @@ def node_at(tables: Tables, capacity: Capacity, t_ns: int) -> NodeReading:
     """A node at an instant: every sandbox that there was, the slices of the system, the filesystems."""
     sandboxes: dict[str, SandboxReading] = {}
     served_ns, network, faults, majors, fs_layers, inodes = 0, 0, 0, 0, 0, 0
-    gone = tables.get("gone", _NONE).get("", NO_COUNTERS)
+    boot = boot_of(tables, t_ns)
+    if boot is not None:
+        capacity = capacity._replace(started_ns=max(capacity.started_ns, boot.at_ns))
     for sandbox in tables.get("sandboxes", _NONE).values():
         reading = sandbox_at(tables, sandbox.id, t_ns)
         if reading is not None:
             sandboxes[sandbox.id] = reading
-        else:
-            gone = plus(gone, _stopped(tables, sandbox, t_ns))
-    for ghost_id, ghost in tables.get("ghosts", _NONE).items():
-        if ghost.sandbox_id not in tables["sandboxes"]:
-            gone = plus(gone, ghost.at(tables, ghost_id, t_ns))
+    gone = ended(tables, t_ns)
+    if boot is not None:
+        gone = minus(gone, boot.pods)
     for container in tables.get("containers", _NONE).values():
         disk = _layer(tables, container, t_ns)
         fs_layers, inodes = fs_layers + disk, inodes + (_inodes(disk) if disk else 0)
@@ -297,6 +337,18 @@ def node_at(tables: Tables, capacity: Capacity, t_ns: int) -> NodeReading:
         image_bytes, image_inodes, capacity.system_processes + sum(reading.processes for reading in sandboxes.values()),
         slices, sandboxes,
     )  # fmt: skip
+
+
+def ended(tables: Tables, t_ns: int) -> Counters:
+    """All that sandboxes had used that were there before an instant, and were not any more then."""
+    out = tables.get("gone", _NONE).get("", NO_COUNTERS)
+    for sandbox in tables.get("sandboxes", _NONE).values():
+        if sandbox.stopped_ns and t_ns >= sandbox.stopped_ns:
+            out = plus(out, _stopped(tables, sandbox, t_ns))
+    for ghost_id, ghost in tables.get("ghosts", _NONE).items():
+        if ghost.sandbox_id not in tables["sandboxes"]:
+            out = plus(out, ghost.at(tables, ghost_id, t_ns))
+    return out
 
 
 def _stopped(tables: Tables, sandbox: Sandbox, t_ns: int) -> Counters:
@@ -330,11 +382,13 @@ def _slice(tables: Tables, capacity: Capacity, name: str, t_ns: int) -> SliceRea
 
 
 __all__ = [
+    "DISK_AT_REST",
     "Capacity",
     "ContainerReading",
     "NodeReading",
     "SandboxReading",
     "SliceReading",
+    "brief_at",
     "cap_of",
     "container_at",
     "disk_at",

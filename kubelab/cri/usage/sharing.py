@@ -220,7 +220,7 @@ class Sharing:
             elif is_held:
                 self._hold(level, [False] * len(level.held))
                 break
-        level.weight = 0
+        level.weight, level.next_x = 0, -1
 
     def _refresh(self, level: Level, x: int) -> None:
         """The level has bent: so has what the branches below get."""

@@ -103,4 +103,4 @@ def _picker(leaves: list[int]) -> Picker:
         only = leaves[0]
         return lambda amounts: (amounts[only],)
     found: Any = itemgetter(*leaves)
-    return found  # type: ignore[no-any-return]
+    return found

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from kubelab.cri.usage.curves import Profile, profile, sine
 from kubelab.cri.usage.demand import Run
 
-CHORDS, FEWEST_CHORDS = 128, 24
+CHORDS, FEWEST_CHORDS = 128, 64
 SHORTEST_NS = 100_000_000
 TURNS_KEPT = 64  # after so many steps of the grid a sine is computed anew, instead of being turned by one step more
 
@@ -47,7 +47,7 @@ class Wants:
     """Walks along the demands. Equal demands that began together are one voice."""
 
     __slots__ = ("voices", "spread", "bends", "sines", "step_ns", "turning", "begun_ns", "steps", "phases",
-                 "t_ns", "values", "target_ns", "targets", "edges", "bent_ns", "smooth", "is_fresh")  # fmt: skip
+                 "t_ns", "values", "target_ns", "targets", "edges", "bent_ns", "smooth", "strays", "is_fresh")  # fmt: skip
 
     def __init__(self, leaves: Sequence[Demanding], cores: int, from_ns: int) -> None:
         numbers: dict[tuple[Run, int], int] = {}
@@ -60,6 +60,7 @@ class Wants:
         self.turning = [_turning(self.voices[number][0], self.step_ns) for number in self.sines]
         self.begun_ns, self.t_ns, self.steps, self.is_fresh = from_ns, from_ns, 0, True
         self.phases: list[tuple[float, float]] = []
+        self.strays: tuple[int, ...] = ()
         self.smooth = [not found.holds(from_ns - origin) for found, origin in self.voices]
         self.bent_ns = [self._next_bend(number) for number in range(len(self.voices))]
         self.edges = [(edge, number) for number, edge in enumerate(self.bent_ns) if edge >= 0]
@@ -117,7 +118,9 @@ class Wants:
         if edge >= 0:
             heappush(self.edges, (edge, number))
         if self.target_ns > self.t_ns:
-            self.targets[number] = self._line(number, self._swing(number, self.target_ns)) if self.smooth[number] else value
+            bent_ns = self.target_ns if edge < 0 else min(edge, self.target_ns)
+            self.targets[number] = self._chord(number, bent_ns) if self.smooth[number] else value
+            self.strays = (*self.strays, number)
 
     def _next_bend(self, number: int) -> int:
         (found, origin), bends = self.voices[number], self.bends[number]
@@ -142,13 +145,22 @@ class Wants:
         return max(0, int(mean + amplitude * raised(self.step_ns, period) * sine(t_ns - origin, period)))
 
     def _line(self, number: int, value: int) -> int:
-        """Where the straight line of a smooth voice leads at the target: through ``value``, or through where it bends before that."""
+        """Where the straight line of a smooth voice leads at the target: to ``value``, or past where it bends before that."""
         bent_ns = self.bent_ns[number]
-        if bent_ns < 0 or bent_ns >= self.target_ns:
-            return value
+        return value if bent_ns < 0 or bent_ns >= self.target_ns else self._chord(number, bent_ns)
+
+    def _chord(self, number: int, to_ns: int) -> int:
+        """A line with the integral of the curve up to ``to_ns``, drawn from now on: where it leads at the target."""
         found, origin = self.voices[number]
-        first = self.values[number]
-        return first + (found.rate(bent_ns - origin) - first) * (self.target_ns - self.t_ns) // (bent_ns - self.t_ns)
+        span = to_ns - self.t_ns
+        first, last = found.rate(self.t_ns - origin), found.rate(to_ns - 1 - origin)
+        if span > 1:
+            mean = (found.served(to_ns - origin) - found.served(self.t_ns - origin)) // span
+            rise = max(-2 * mean, min(2 * mean, last - first))
+            first = max(0, mean - rise // 2)
+            last = first + rise
+        self.values[number] = first
+        return first + (last - first) * (self.target_ns - self.t_ns) // span
 
     def _aim(self) -> None:
         """The next target: a point of the grid, or where the next voice bends."""
@@ -156,8 +168,11 @@ class Wants:
             self.target_ns = self.edges[0][0] if self.edges else -1
         else:
             self.target_ns = self.begun_ns + (1 + (self.t_ns - self.begun_ns) // self.step_ns) * self.step_ns
-        self.targets = list(self.values)
+        self.values, self.targets = list(self.values), list(self.values)
         smooth = self.smooth
+        for number in self.strays:  # back on the grid
+            self.values[number] = self._value(number)
+        self.strays = ()
         if not any(smooth):
             self.phases = []
             return

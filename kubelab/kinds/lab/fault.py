@@ -23,6 +23,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "ImageBroken": ("images",),
     "NodeCrash": _NODES,
     "NodePartition": _NODES,
+    "NodeShutdown": _NODES,
     "RuntimeHang": _NODES,
     "WatchLag": (),
     "WebhookDown": (),

@@ -11,7 +11,7 @@ from kubelab.kinds.kind import Column, Context, Kind, Object
 from kubelab.kinds.lab.durations import shown, validate_duration
 from kubelab.kinds.lab.schema import GROUP
 from kubelab.kinds.names import is_dns1123_label, name_is_dns_subdomain
-from kubelab.kinds.quantity import parse
+from kubelab.kinds.quantity import QuantityError, parse
 from kubelab.kinds.selectors import validate_label_selector
 
 RESOURCES = ("cpu", "memory", "disk", "network")
@@ -23,6 +23,7 @@ CURVES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "trace": ((), ()),
 }
 """The kinds of curve: their amounts, their durations."""
+LARGEST = 2**63 - 1
 
 
 def validate(obj: Object, ctx: Context) -> list[FieldError]:
@@ -67,8 +68,9 @@ def _validate_trace(points: list[Any], path: str) -> list[FieldError]:
     errors: list[FieldError] = [] if points else [required(path, "at least one point [seconds, value]")]
     last = -1.0
     for index, point in enumerate(points):
-        if not isinstance(point, list) or len(point) != 2 or not all(_is_number(part) and part >= 0 for part in point):
-            errors.append(invalid(f"{path}[{index}]", shown(point), "must be [seconds, value], both greater than or equal to 0"))
+        if not isinstance(point, list) or len(point) != 2 or not _is_number(point[0]) or not _is_amount(point[1]):
+            detail = "must be [seconds, value]: a number and an amount, both from 0 to 2⁶³-1"
+            errors.append(invalid(f"{path}[{index}]", shown(point), detail))
         elif point[0] <= last:
             errors.append(invalid(f"{path}[{index}]", Go(repr(point)), "must come later than the point before it"))
         else:
@@ -77,7 +79,17 @@ def _validate_trace(points: list[Any], path: str) -> list[FieldError]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= LARGEST
+
+
+def _is_amount(value: Any) -> bool:
+    """A number, or a quantity's text."""
+    if not isinstance(value, str):
+        return _is_number(value)
+    try:
+        return parse(value).nano >= 0
+    except QuantityError:
+        return False
 
 
 def validate_update(obj: Object, old: Object, ctx: Context) -> list[FieldError]:

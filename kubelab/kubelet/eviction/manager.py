@@ -224,9 +224,7 @@ def first_victim(seen: EvictSeen, pods: Sequence[Object], measured: Measured, th
     return NOTHING
 
 
-def evicted(
-    name: str, victims: Sequence[tuple[Object, str, str]], now_ns: int, grace_s: int, annotations: Object | None = None
-) -> Plan:
+def evicted(name: str, victims: Sequence[tuple[Object, str, str]], now_ns: int, grace_s: int, annotations: Object | None = None) -> Plan:
     """Kill pods: (pod, message, message of its DisruptionTarget condition). The manager waits until they are cleaned up. ``annotations``: of
     the events that tell of it.
 

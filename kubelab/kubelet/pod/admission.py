@@ -13,8 +13,10 @@ from kubelab.kinds import quantity
 from kubelab.kinds.core.node_selectors import matches_required, untolerated
 from kubelab.kinds.core.pod import qos_class
 from kubelab.kinds.core.resources import Request, pod_request
+from kubelab.kubelet import shutdown
 from kubelab.kubelet.eviction.ranking import is_critical
 from kubelab.kubelet.pod.status import TERMINAL
+from kubelab.kubelet.static_pods import own_uid
 
 Object = dict[str, Any]
 Verdict = tuple[str, str]
@@ -49,6 +51,8 @@ def judge(scope: Scope, pod: Object, *, known: bool) -> Verdict | None:
         if known
         else _pressure(scope, pod) or _sysctls(pod["spec"]) or _resources(scope, node, request) or _placement(scope, node, pod)
     )
+    if verdict is None and not known and scope.local.get(shutdown.TABLE):
+        verdict = shutdown.NOT_ADMITTED
     if verdict is None:
         count(scope, uid, request)
     return verdict
@@ -156,7 +160,8 @@ def _host_ports(spec: Object) -> list[tuple[str, str, int]]:
 def _taken(scope: Scope, pod: Object, ports: list[tuple[str, str, int]]) -> bool:
     requests = scope.table("requests")
     for other in scope.view.on_node(pod["spec"]["nodeName"]):
-        if other["metadata"]["uid"] not in requests or other["metadata"]["uid"] == pod["metadata"]["uid"]:
+        uid = own_uid(other)
+        if uid not in requests or uid == pod["metadata"]["uid"]:
             continue
         for ip, protocol, number in _host_ports(other["spec"]):
             for address, kind, port in ports:

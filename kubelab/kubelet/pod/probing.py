@@ -15,6 +15,7 @@ from kubelab.cri.effects import HttpAnswer
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Act, EventDraft, Key, Nudge, Plan, Reason, step
+from kubelab.kubelet import static_pods
 from kubelab.kubelet.network_world import Around
 from kubelab.kubelet.pod.container_status import has_started
 from kubelab.kubelet.pod.environment import expand
@@ -98,8 +99,8 @@ def observe(scope: Scope, key: Key) -> ProbeSeen | None:
     worker: Worker | None = scope.table("workers").get(uid)
     if worker is None or worker.done:
         return None
-    pod = scope.view.get("pods", namespace, pod_name)
-    if pod is None or pod["metadata"]["uid"] != uid:
+    pod = static_pods.pod_of(scope, uid, namespace, pod_name)
+    if pod is None:
         return None
     if "deletionTimestamp" in pod["metadata"] and kind != "readiness":
         return None

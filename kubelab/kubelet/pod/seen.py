@@ -12,6 +12,7 @@ from typing import Any
 from kubelab.cri.api import RUNNING, Container, Sandbox
 from kubelab.engine.component import Scope, Tables
 from kubelab.engine.plan import EventDraft, Key, Nudge, reference
+from kubelab.kubelet import static_pods
 from kubelab.kubelet.records import PodRecord, Stop, Worker
 from kubelab.world.clock import SECOND, rfc3339
 from kubelab.world.timing import Timing
@@ -28,6 +29,7 @@ class PodSeen:
 
     ``present``: the object still exists under this uid (else ``pod`` is its last state). ``relist_ns``: until the PLEG looks next.
     ``retry_ns``: until the next look after a failure (0 where nothing has failed). ``verdict``: why a new pod is not admitted.
+    ``shown``: of a static pod, what the API server has of it.
     """
 
     key: Key
@@ -46,6 +48,7 @@ class PodSeen:
     timing: Timing
     retry_ns: int
     verdict: tuple[str, str] | None
+    shown: static_pods.Shown | None = None
 
     @property
     def uid(self) -> str:
@@ -70,8 +73,15 @@ def observe(scope: Scope, key: Key, verdict_of: Any) -> PodSeen | None:
     worker = scope.memory.get("workers", _NONE).get(uid)
     tables = scope.local
     record = tables.get("records", _NONE).get(uid, NO_RECORD)
+    shown = None
     if not present:
-        pod = worker.pod if worker is not None else _orphan(scope, key, record)
+        static = static_pods.observed(scope, key, pod, worker) if tables.get(static_pods.TABLE) else None
+        if static is not None:
+            (pod, shown), present = static, True
+            if worker is None and static_pods.is_blocked(scope, pod):
+                return None
+        else:
+            pod = worker.pod if worker is not None else _orphan(scope, key, record)
     if pod is None:
         return None
     fresh, verdict = worker is None, None
@@ -81,8 +91,8 @@ def observe(scope: Scope, key: Key, verdict_of: Any) -> PodSeen | None:
         worker = Worker(pod, scope.now_ns, started)
     evicted = scope.memory.get("evicted")
     if evicted and uid in evicted and worker.verdict is None:
-        message, disruption, grace_s = evicted[uid]
-        worker = worker._replace(verdict=("Evicted", message), disruption=disruption, grace_s=grace_s)
+        message, disruption, grace_s, *reason = evicted[uid]
+        worker = worker._replace(verdict=(reason[0] if reason else "Evicted", message), disruption=disruption, grace_s=grace_s)
     failed = worker.reasons or worker.crashes or worker.images
     retry_ns = int(RETRY_NS * (1 + scope.streams.uniform(scope.name) / 2)) if failed else 0
     return PodSeen(
@@ -102,6 +112,7 @@ def observe(scope: Scope, key: Key, verdict_of: Any) -> PodSeen | None:
         scope.timing,
         retry_ns,
         verdict,
+        shown,
     )
 
 
@@ -127,7 +138,11 @@ def orphan_keys(scope: Scope) -> list[Key]:
     out: list[Key] = []
     for uid, record in scope.local.get("records", _NONE).items():
         sandbox = sandboxes.get(record.sandbox)
-        if uid not in present and sandbox is not None:
+        if (
+            uid not in present
+            and sandbox is not None
+            and not static_pods.find(scope.local, uid, sandbox.config.namespace, sandbox.config.name)
+        ):
             out.append(("pod", uid, sandbox.config.namespace, sandbox.config.name))
     return out
 

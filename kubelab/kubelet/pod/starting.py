@@ -14,6 +14,7 @@ from kubelab.cri.api import ContainerSpec, CriError, SandboxConfig
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import EventDraft, Key, Nudge, Plan
+from kubelab.kubelet import static_pods
 from kubelab.kubelet.addresses import NoAddress, allocate
 from kubelab.kubelet.network_world import Around, local, shared
 from kubelab.kubelet.pod import broken_disks, hooks, resources, usages
@@ -38,8 +39,8 @@ _NONE: dict[str, Any] = {}
 def wanted(scope: Scope, key: Key) -> tuple[Object, Worker] | None:
     """The pod of a key and its worker, if the pod still is to run."""
     _, uid, namespace, name = key[:4]
-    pod, worker = scope.view.get("pods", namespace, name), scope.table("workers").get(uid)
-    if pod is None or worker is None or pod["metadata"]["uid"] != uid or pod["metadata"].get("deletionTimestamp") or worker.verdict:
+    pod, worker = static_pods.pod_of(scope, uid, namespace, name), scope.table("workers").get(uid)
+    if pod is None or worker is None or pod["metadata"].get("deletionTimestamp") or worker.verdict:
         return None
     return pod, worker
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from kubelab.auditlog.rbac import MinimalRBAC
 from kubelab.plot import style
-from kubelab.plot.auditlog.text import label
+from kubelab.plot.auditlog.text import shown
 
 _VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 ROWS_AT_MOST = 45
@@ -90,7 +90,7 @@ def _finding(found: MinimalRBAC, proof: object, left_out: int) -> str:
 def draw(picture: Picture, ax: Axes | None = None) -> Axes:
     """Draw a tidy picture."""
     cells, rows, columns = picture.cells, picture.rows, picture.columns
-    longest = max((len(label(row, WIDEST)) for row in rows), default=10)
+    longest = max((len(shown(row, WIDEST)) for row in rows), default=10)
     with style.axes(ax, min(13, 1.2 + 0.075 * longest + 0.95 * max(len(columns), 3)), 1.5 + 0.27 * max(len(rows), 3)) as ax:
         top = np.log1p(max(cells["calls"].max() if len(cells) else 1, 1))
         for cell in cells.itertuples(index=False):
@@ -104,8 +104,10 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
             ax.text(cell.column, cell.row, words + marks, ha="center", va="center", fontsize=7.5, color=style.on(colour), parse_math=False)
         ax.set_xlim(-0.5, max(len(columns), 1) - 0.5)
         ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
-        ax.set_xticks(range(len(columns)), [label(verb, 16) for verb in columns], fontsize=8.5)
-        ax.set_yticks(range(len(rows)), [label(row, WIDEST) for row in rows], fontsize=8.5)
+        ax.set_xticks(range(len(columns)), [shown(verb, 16) for verb in columns], fontsize=8.5)
+        ax.set_yticks(range(len(rows)), [shown(row, WIDEST) for row in rows], fontsize=8.5)
+        for text in (*ax.get_xticklabels(), *ax.get_yticklabels()):
+            text.set_parse_math(False)
         ax.tick_params(length=0)
         ax.spines[["left", "bottom"]].set_visible(False)
         key = [("calls", SHADES(0.7)), ("∀ns: cluster-wide", "")]

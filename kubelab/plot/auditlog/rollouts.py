@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from kubelab.auditlog.rollouts.frames import GANTT, STARTING, UP
 from kubelab.frames.phases import READY
 from kubelab.plot import style
-from kubelab.plot.auditlog.text import long_axis
+from kubelab.plot.auditlog.text import long_axis, shown
 
 NAMED_UP_TO = 60  # more rows than this have no room for names
 HEAD, DENSE_HEAD = 1.6, 5.0  # rows above the pods of a workload, for its name and what was asked
@@ -80,7 +80,7 @@ def finding(steps: pd.DataFrame) -> str:
     stuck = rolled[rolled["outcome"] == "unfinished"]
     took = rolled.loc[rolled["outcome"] != "unfinished", "seconds"].dropna()
     names = steps["workload"].unique()
-    words = f"{names[0]}: " if len(names) == 1 else ""
+    words = f"{shown(names[0], 60)}: " if len(names) == 1 else ""
     words += style.many(len(rolled), "rollout")
     if len(rolled) == 1 and len(took):
         words += f", done after {style.duration(took.iloc[0])}"
@@ -88,7 +88,7 @@ def finding(steps: pd.DataFrame) -> str:
         words += f", {style.duration(took.median())} each (median; longest {style.duration(took.max())})"
     if len(stuck):
         reasons = sorted({reason for reason in stuck["why"].dropna() if reason and "not replaced" not in reason})
-        words += f"; {len(stuck)} did not finish{f' ({chr(44).join(reasons)})' if reasons else ''}"
+        words += f"; {len(stuck)} did not finish{f' ({shown(chr(44).join(reasons), 120)})' if reasons else ''}"
     return words
 
 
@@ -102,7 +102,7 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
             known = bars[bars["order"] >= 0]
             _boxes(ax, known, known["row"] + 0.24, known["row"] + 0.4, [style.of_revision(order) for order in known["order"]])
             names = bars.groupby("row")["name"].first()
-            ax.set_yticks(list(names.index), list(names), fontsize=7.5)
+            ax.set_yticks(list(names.index), [shown(name, 80) for name in names], fontsize=7.5)
         else:
             ax.set_yticks([])
         ax.tick_params(axis="y", length=0)
@@ -112,12 +112,12 @@ def draw(picture: Picture, ax: Axes | None = None) -> Axes:
         ax.set_ylim(picture.rows, -0.3 if named else -1.5)
         ax.spines["left"].set_visible(False)
         long_axis(ax, "since the log's first deed")
-        shown = set(bars["phase"])
-        words = [(WORDS[phase], COLOURS[phase]) for phase in GANTT if phase in shown and (named or phase not in STANDING)]
+        phases = set(bars["phase"])
+        words = [(WORDS[phase], COLOURS[phase]) for phase in GANTT if phase in phases and (named or phase not in STANDING)]
         rest = (
             "lower line: revision"
             if named
-            else f"{' or '.join(WORDS[phase] for phase in STANDING if phase in shown)}: colour of its revision"
+            else f"{' or '.join(WORDS[phase] for phase in STANDING if phase in phases)}: colour of its revision"
         )
         style.key(ax, [*words, (rest, "")])
         style.title(ax, picture.finding, above_key=True)
@@ -146,7 +146,7 @@ def _heads(ax: Axes, picture: Picture, left: float, right: float) -> None:
         ax.text(
             -0.01,
             each.row + head * 0.3,
-            each.workload,
+            shown(each.workload, 80),
             transform=ax.get_yaxis_transform(),
             ha="right",
             va="center",
@@ -168,5 +168,12 @@ def _heads(ax: Axes, picture: Picture, left: float, right: float) -> None:
             fill = style.of_revision(ask.order) if ask.order >= 0 else "#FFFFFF"
             box = {"facecolor": fill, "edgecolor": "none", "alpha": 0.9, "pad": 1.2}
             ax.text(
-                at, ask.row + head * (0.07 + 0.46 * line), ask.words, fontsize=7, va="center", color=style.on(fill), bbox=box, clip_on=True
+                at,
+                ask.row + head * (0.07 + 0.46 * line),
+                shown(ask.words, 60),
+                fontsize=7,
+                va="center",
+                color=style.on(fill),
+                bbox=box,
+                clip_on=True,
             )

@@ -24,9 +24,18 @@ def label(value: Any, longest: int = LONGEST) -> str:
     """
     if value is None or (not isinstance(value, str) and pd.isna(value)):
         return "unknown"
-    plain = "".join(character if character.isprintable() else " " for character in str(value)) or "(empty)"
-    short = plain if len(plain) <= longest else f"{plain[: longest // 2]}…{plain[-(longest // 2 - 1) :]}"
-    return short.replace("$", r"\$")
+    return (shown(value, longest) or "(empty)").replace("$", r"\$")
+
+
+def shown(value: Any, longest: int = LONGEST) -> str:
+    """A value for a text that is drawn with ``parse_math=False``.
+
+    >>> shown("a$x$" + chr(27) + "[31m"), shown("0123456789", 6)
+    ('a$x$ [31m', '012…89')
+    """
+    text = str(value)
+    short = text if len(text) <= longest else f"{text[: longest // 2]}…{text[-(longest // 2 - 1) :]}"
+    return "".join(character if character.isprintable() else " " for character in short)
 
 
 def who(user: Any) -> str:

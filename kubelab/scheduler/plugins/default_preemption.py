@@ -22,6 +22,7 @@ Check = Callable[[Entry, NodeInfo], Status | None]
 NAME = "DefaultPreemption"
 NEVER = "preemption: not eligible due to preemptionPolicy=Never."
 VICTIM_TERMINATING = "preemption: not eligible due to a terminating pod on the nominated node."
+NO_CANDIDATE = "no candidate node for preemption"
 NOT_HELPFUL = Status(NAME, ("Preemption is not helpful for scheduling",), unresolvable=True)
 NO_VICTIMS = Status(NAME, ("No preemption victims found for incoming pod",), unresolvable=True)
 
@@ -36,6 +37,9 @@ class Candidate(NamedTuple):
     node: str
     victims: tuple[Entry, ...]
     violations: int
+
+
+Amend = Callable[[list[Candidate]], tuple[list[Candidate], str]]  # what is left, and what went wrong
 
 
 class Outcome(NamedTuple):
@@ -56,11 +60,13 @@ def post_filter(
     *,
     alone: bool = True,
     candidates: tuple[int, int] = LEAST_CANDIDATES,
+    amend: Amend | None = None,
 ) -> Outcome:
     """What preemption can do for a pod that fits nowhere.
 
     ``check`` runs the filters for the pod on a node as it then stands; ``alone``: they look at nothing but the node, so that a copy of it
     will do. ``draw``: 64 random bits for where the search begins. ``candidates``: how many nodes to find at least, in percent and in number.
+    ``amend``: what extenders make of the candidates.
     """
     if pod.facts.spec.get("preemptionPolicy") == "Never":
         return Outcome(NEVER)
@@ -87,6 +93,10 @@ def post_filter(
             break
     if not found:
         return Outcome(f"preemption: {fit_message(len(answers), answers.values())}", "")
+    if amend is not None:
+        found, problem = amend(found)
+        if not found:
+            return Outcome(f"preemption: {problem or NO_CANDIDATE}", None)
     best = choose(found, cluster)
     return Outcome("", best.node, best.victims)
 

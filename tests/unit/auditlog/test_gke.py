@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import json
 
 import pytest
 
@@ -162,3 +164,19 @@ def test_entries_of_the_container_service_are_skipped():
     log = kl.auditlog.read([entry(serviceName="container.googleapis.com")])
     assert (log.counts.skipped, log.counts.calls) == (1, 0)
     assert "container.googleapis.com" in log.problems.what[0]
+
+
+def test_entries_as_pub_sub_hands_them_on():
+    """cloud.google.com/pubsub: ``gcloud pubsub subscriptions pull --format=json``, and what is pushed: the entry in base64 under message.data."""
+    data = base64.b64encode(json.dumps(entry()).encode()).decode()
+    pulled = [{"ackId": "a", "message": {"data": data, "messageId": "1", "attributes": {}}}]
+    pushed = {"message": {"data": data, "messageId": "2"}, "subscription": "projects/p/subscriptions/s"}
+    log = kl.auditlog.read([*pulled, pushed])
+    assert (log.counts.skipped, log.counts.damaged) == (0, 0)
+    assert log.sql("SELECT DISTINCT server, username, name FROM calls").values.tolist() == [["europe-1", "alice@example.com", "web-0"]]
+
+
+def test_a_path_that_is_no_resource():
+    """elastic/integrations packages/gcp/data_stream/audit/_dev/test/pipeline/test-k8s-nonmatching-resourcename.log"""
+    row = call(entry("io.k8s.get", "HNAP1", 7, authorizationInfo=[{"granted": False, "permission": "io.k8s.get"}]))
+    assert (row.verb, row.uri, row.code, row.resource is None or row.resource != row.resource) == ("get", "/HNAP1", 403, True)

@@ -27,6 +27,14 @@ def test_v1alpha1_of_1_7_has_two_times_and_one_field_for_group_and_version():
     assert (row.api_group, row.api_version, row.user_agent is row.impersonated) == ("apps", "v1beta1", True)
 
 
+def test_what_ended_within_its_whole_second_has_no_latency_that_is_known():
+    ended = {"metadata": {"creationTimestamp": "2017-07-01T10:00:00Z"}}
+    (row,) = calls(OLD | ended).itertuples()
+    assert (row.received, row.completed, row.latency == row.latency) == (row.completed, row.received, False)
+    (finer,) = calls(OLD | dict.fromkeys(("requestReceivedTimestamp", "stageTimestamp"), "2017-07-01T10:00:00.000000Z")).itertuples()
+    assert finer.latency == 0.0
+
+
 def test_v1alpha1_of_the_core_group():
     (row,) = calls(OLD | {"objectRef": {"resource": "pods", "apiVersion": "v1"}}).itertuples()
     assert (row.api_group, row.api_version) == ("", "v1")

@@ -129,6 +129,7 @@ WRAPPINGS = {
     "EKS subscription": (subscription(), STREAM, 0),
     "EKS by Firehose": (subscription(LINES[:9]) + CONTROL + subscription(LINES[9:]), STREAM, 1),
     "EKS by Lambda": (json.dumps({"awslogs": {"data": packed(subscription())}}), STREAM, 0),
+    "lines that are JSON in a string": (jsonl(LINES), "", 0),
     "EKS by Kinesis": (json.dumps({"Records": [{"kinesis": {"data": packed(subscription())}}]}), STREAM, 0),
     "EKS Insights": (
         json.dumps({"results": [[{"field": "@logStream", "value": STREAM}, {"field": "@message", "value": line}] for line in LINES]}),

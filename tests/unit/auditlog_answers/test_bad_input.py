@@ -78,3 +78,25 @@ def test_missing_fields_are_missing_and_no_zero() -> None:
     row = found.latencies("verb").iloc[0]
     assert row["calls"] == 0
     assert found.requests("user").loc[0, "calls"] == 1
+
+
+def test_a_log_without_times_and_one_of_which_the_clock_goes_back():
+    untimed = [{key: value for key, value in event("delete", name="a").items() if "imestamp" not in key}]
+    log = read(untimed)
+    assert log.burst().empty and log.slis()["count"].sum() == 0
+    assert "tells no time" in log.plot.who(verb="delete").get_title(loc="left")
+    back = read([event("get", at=second, took=-3600.0, name=f"n{second}") for second in range(20)])
+    assert back.anomalies(window="1s").attrs["windows"] > 0
+
+
+def test_two_clocks_years_apart_do_not_fill_the_years():
+    log = read([event("create", at=0, name="a", code=201), event("create", at=10 * 366 * 86400, name="b", code=201)])
+    churn = log.slis().set_index("sli").loc["Cluster churn"]
+    assert (churn["count"], churn["p99"], churn["met"]) == (2, 0.0, True)
+
+
+def test_a_release_that_is_no_release_is_not_taken_for_one():
+    odd = event(
+        "list", version="v1beta1", what="ingresses.extensions", annotations={"k8s.io/deprecated": "true", "k8s.io/removed-release": "<b>"}
+    )
+    assert read([odd]).deprecated()["removed"].tolist() == ["1.22"]

@@ -130,3 +130,36 @@ def test_leaders_change_and_fall_silent() -> None:
     assert (row["kind"], row["holders"], row["changes"], row["renewals"], row["refused"], row["late"]) == ("leader", 2, 1, 4, 1, 1)
     assert (row["interval"], row["longest_gap"]) == (2.0, 56.0)
     assert "10.0.0.8" in row["holder"]
+
+
+def test_scopes_are_those_of_the_metrics() -> None:
+    """upstream: CleanScope, staging/src/k8s.io/apiserver/pkg/endpoints/metrics/metrics.go, 1.28"""
+    rows = (
+        (event("list", name="web-0", query="fieldSelector=metadata.name%3Dweb-0"), "resource"),
+        (event("create"), "resource"),
+        (event("list"), "namespace"),
+        (event("list", ns=""), "cluster"),
+    )
+    for made, scope in rows:
+        assert log(made).requests("scope")["scope"].tolist() == [scope]
+
+
+def test_the_holder_of_a_lock_is_the_identity_in_it_where_bodies_tell_it() -> None:
+    """Two replicas with one user, agent and address (a proxy in front): upstream: client-go/tools/leaderelection, 1.28"""
+    leases = "leases.coordination.k8s.io"
+    writes = [
+        event(
+            "update",
+            leases,
+            at=2 * turn,
+            ns="kube-system",
+            name="kube-scheduler",
+            requestObject={"spec": {"holderIdentity": identity}},
+            **CONTROLLER,
+        )
+        for turn, identity in enumerate(["m1_a", "m1_a", "m2_b", "m2_b", "m1_c"])
+    ]
+    told = log(*writes).elections().iloc[0]
+    assert (told["holder"], told["holders"], told["changes"], told["renewals"]) == ("m1_c", 3, 2, 5)
+    bare = log(*[{key: value for key, value in write.items() if key != "requestObject"} for write in writes]).elections().iloc[0]
+    assert (bare["holders"], bare["changes"]) == (1, 0)

@@ -153,6 +153,15 @@ IMPERSONATED = {
         },
         [rule("serviceaccounts", "impersonate", ["bot"])],
     ),
+    # filters/impersonation.go: UserExtra is a subresource of userextras, its value the name; UID the name of uids
+    "a uid and extra": (
+        {"username": "bob", "groups": ["system:authenticated"], "uid": "7", "extra": {"scopes": ["view", "edit"]}},
+        [
+            rule("users", "impersonate", ["bob"]),
+            {**rule("uids", "impersonate", ["7"]), "apiGroups": ["authentication.k8s.io"]},
+            {**rule("userextras/scopes", "impersonate", ["edit", "view"]), "apiGroups": ["authentication.k8s.io"]},
+        ],
+    ),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kubelab.cri.api import Container, ContainerSpec, LinuxResources, SandboxConfig
 from kubelab.cri.effects import HttpAnswer, PeerView
+from kubelab.cri.power import power_cut
 from kubelab.cri.runtime import SimulatedRuntime, empty_tables
 from kubelab.cri.usage import shares
 from kubelab.cri.usage.curves import CORE
@@ -59,6 +60,7 @@ class MachineLab:
         self.now = 0.0
         self.pods: dict[str, str] = {}
         self.attempts: dict[tuple[str, str], int] = {}
+        self.boots = 0
 
     @property
     def runtime(self) -> SimulatedRuntime:
@@ -73,10 +75,17 @@ class MachineLab:
         self.now += seconds
         return list(self.runtime.tick(self.now_ns))
 
+    def crash(self) -> None:
+        """The power is cut, and comes back at once: nothing runs."""
+        power_cut(self.tables, self.now_ns)
+        self.runtime.tick(self.now_ns)
+        self.boots += 1
+        self.pods = {}
+
     def pod(self, name: str, qos: str = "BestEffort", milli: int = 0, limit_milli: int = 0) -> str:
         linux = LinuxResources(shares.milli_cpu_to_shares(milli), shares.milli_cpu_to_quota(limit_milli))
         parent = PARENTS[qos].format(name)
-        config = SandboxConfig(name, "default", name, linux=linux, cgroup_parent=parent, cpu_request_milli=milli)
+        config = SandboxConfig(name, "default", name, self.boots, linux=linux, cgroup_parent=parent, cpu_request_milli=milli)
         self.pods[name] = self.runtime.run_pod_sandbox(config, self.now_ns)
         return self.pods[name]
 

@@ -26,6 +26,15 @@ def test_computing_ends_in_time_and_lets_others_wait():
     assert cores.take(0, 1) == 15
 
 
+def test_what_comes_during_a_flush_goes_with_the_next_one():
+    cores = Cores([0])
+
+    assert cores.flush(100, 10) == 110
+    assert [cores.flush(103, 10), cores.flush(107, 10)] == [120, 120]
+    assert cores.flush(111, 10) == 130
+    assert cores.flush(200, 10) == 210
+
+
 def test_a_fork_has_cores_of_its_own():
     cores = Cores([0])
     fork = cores.fork()

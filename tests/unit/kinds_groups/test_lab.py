@@ -88,7 +88,29 @@ USAGES = [
     (usage(cpu={"constant": "-1"}), ['spec.cpu.constant: Invalid value: "-1": must be greater than or equal to 0']),
     (usage(cpu={"ramp": {"from": "1"}}), ["spec.cpu.ramp.to: Required value", "spec.cpu.ramp.over: Required value: give seconds or text"]),
     (usage(cpu={"trace": [[5, 1], [5, 2]]}), ["spec.cpu.trace[1]: Invalid value: [5, 2]: must come later than the point before it"]),
+    (usage(cpu={"trace": [[0, "500m"], [10, "1"]]}, memory={"trace": [[0, "64Mi"]]}), []),
+    (
+        usage(cpu={"ramp": {"from": "0", "to": "1", "over": 1e300}}),
+        ["spec.cpu.ramp.over: Invalid value: 1e+300: must be seconds or text such as"],
+    ),
     (usage(cpu={"trace": [[1]]}), ["spec.cpu.trace[0]: Invalid value: [1]: must be [seconds, value]"]),
+    *[
+        (usage(cpu={"trace": [[0, 1], point]}), ["spec.cpu.trace[1]: Invalid value: "])
+        for point in (
+            [10, "-1"],
+            [10, -1],
+            ["10", 1],
+            [10, "much"],
+            [10, True],
+            [10, None],
+            [float("nan"), 1],
+            [10, float("inf")],
+            [10, 1e300],
+            [1e300, 1],
+            {},
+            "x",
+        )
+    ],
 ]
 
 

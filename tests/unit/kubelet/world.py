@@ -106,7 +106,7 @@ class Node:
             self.engine.machines[f"n{index}"] = {}
         self.run("1s")
         for index in range(nodes):
-            for component in for_node(f"n{index}"):
+            for component in for_node(f"n{index}", self.engine.timing):
                 self.engine.add(component)
 
     # -- what a user does ----------------------------------------------------------------------------------------------------

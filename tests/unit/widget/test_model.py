@@ -136,9 +136,26 @@ def test_without_a_reference_the_first_workload_is_shown(db):
 
 
 def test_what_cannot_be_shown_is_refused(cluster):
-    with pytest.raises(ValueError, match="no StatefulSet or Deployment yet"):
+    with pytest.raises(ValueError, match="no StatefulSet, Deployment or DaemonSet yet"):
         RolloutModel(cluster)
-    with pytest.raises(ValueError, match="give a Deployment or a StatefulSet"):
+    with pytest.raises(ValueError, match="give a Deployment, a StatefulSet or a DaemonSet"):
         RolloutModel(cluster, "node/node-1")
     with pytest.raises(kl.ApiError, match="not found"):
         RolloutModel(cluster, "sts/none")
+
+
+def test_a_daemonset_has_no_replicas_to_turn(make):
+    cluster = make(4, seed=1)
+    template = builders.template("agent", "nginx:1.25")
+    spec = {"selector": {"matchLabels": {"app": "agent"}}, "template": template}
+    cluster.apply({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "agent"}, "spec": spec})
+    cluster.run(until="ds/agent ready")
+    model = RolloutModel(cluster)
+    assert (model.settings(0).replicas, model.settings(0).partition, model.settings(0).max_unavailable) == (None, None, 1)
+    model.set(0, max_unavailable=3)
+    model.set(1, policy="OnDelete")
+    model.update()
+    frames = until_ready(model)
+    assert min(a.ready for a, _ in frames) == 1
+    assert min(b.ready for _, b in frames) == 4
+    assert model.settings(1).policy == "OnDelete"
