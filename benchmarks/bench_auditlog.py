@@ -41,8 +41,7 @@ def timed(what: str, path: str) -> dict[str, float]:
     import duckdb
 
     import kubelab as kl
-    from kubelab.auditlog.events import EVENT
-    from kubelab.auditlog.events import structure
+    from kubelab.auditlog.events import EVENT, structure
 
     read_or_scan = {"scan": kl.auditlog.scan, "read": kl.auditlog.read}  # imported before the clock starts
     columns = "{" + ", ".join(f"'{name}': '{structure(kind)}'" for name, kind in EVENT.items()) + "}"

@@ -46,7 +46,8 @@ def read(source: Any) -> AuditLog:
     """
     folder = tempfile.mkdtemp(prefix="kubelab-auditlog-")
     try:
-        return _taken(duckdb.connect(":memory:"), _at_rest(source_of(source), folder), folder)
+        con = duckdb.connect(":memory:", config={"temp_directory": os.path.join(folder, "spill")})
+        return _taken(con, _at_rest(source_of(source), folder), folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -12,7 +12,7 @@ from kubelab.apiserver.faults import ApiFault
 from kubelab.cluster import leaders
 from kubelab.cluster.active import CONTROLLER_NAME, targets_of
 from kubelab.cri import disks
-from kubelab.cri.power import power_cut
+from kubelab.cri.power import power_cut, power_on
 from kubelab.engine import trouble
 from kubelab.engine.plan import Nudge
 from kubelab.engine.trouble import Cut, Hang, Lag
@@ -102,6 +102,9 @@ def _crash_components(engine: Engine, one: Breakage) -> None:
 def _start_again(engine: Engine, one: Breakage) -> None:
     """Start what neither another crash of the component nor one of its node keeps down, and what has a process to run in."""
     nodes, components = _down(engine, one.name), targets_of(engine, "ComponentCrash", one.name)
+    for node in one.targets:
+        if node in engine.machines and node not in nodes:
+            power_on(engine.machines[node], engine.now_ns)
     for runner in list(engine.runners.values()):
         mine = runner.name if one.kind == "ComponentCrash" else runner.component.machine
         free = mine in one.targets and runner.name not in components and runner.component.machine not in nodes

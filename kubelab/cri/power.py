@@ -10,6 +10,7 @@ from typing import Any
 
 from kubelab.cri.api import CREATED, EXITED, NOTREADY, RUNNING
 from kubelab.cri.usage import ledger
+from kubelab.cri.usage.epoch import SYSTEM
 from kubelab.cri.usage.machine import Boot, system_served
 from kubelab.cri.usage.reading import ended
 
@@ -25,8 +26,22 @@ def power_cut(tables: dict[str, dict[Any, Any]], now_ns: int) -> None:
     for name, sandbox in sandboxes.items():
         sandboxes[name] = replace(sandbox, state=NOTREADY, stopped_ns=sandbox.stopped_ns or now_ns)
     ledger.turn(tables, now_ns)
-    capacity = tables.get("capacity", {}).get("")
-    used = system_served(tables, capacity, now_ns) if capacity is not None else 0
-    tables.setdefault("boots", {})[""] = Boot(now_ns, used, ended(tables, now_ns))
+    tables.setdefault("boots", {})[now_ns] = Boot(now_ns, _used(tables, now_ns), ended(tables, now_ns))
+    tables.setdefault("off", {})[""] = now_ns
     for table in ("states", "wakes", "kills", "groups", "addresses", "ooms"):
         tables.get(table, {}).clear()
+
+
+def power_on(tables: dict[str, dict[Any, Any]], now_ns: int) -> None:
+    """The machine starts, if it was cut off: its counters begin now, and what its system would have used meanwhile is not counted."""
+    cut_ns = tables.get("off", {}).pop("", None)
+    if cut_ns is not None:
+        boots = tables["boots"]
+        cut = boots.pop(cut_ns)
+        boots[now_ns] = cut._replace(at_ns=now_ns, system=_used(tables, now_ns))
+
+
+def _used(tables: dict[str, dict[Any, Any]], now_ns: int) -> int:
+    """What the system has been served so far; −1: all it ever wanted."""
+    capacity = tables.get("capacity", {}).get("")
+    return system_served(tables, capacity, now_ns) if capacity is not None and SYSTEM in tables.get("accounts", {}) else -1

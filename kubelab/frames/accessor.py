@@ -126,8 +126,8 @@ class Frames:
         return scheduling.scheduling(schedulers.verdicts(self._engine, pod), weights)
 
     def occupancy(self, *, since: float = 0, every: float | None = None) -> pd.DataFrame:
-        passed = (self._now_ns - self._start_ns) / 1e9 - since
-        return occupancy.occupancy(self._log, self._start_ns, self._instants(since, every if every is not None else max(1, passed / 200)))
+        grid = occupancy.grid(self._start_ns, self._now_ns, since, every)
+        return occupancy.occupancy(self._log, self._start_ns, grid)
 
     def costs(self) -> pd.DataFrame:
         return costs.costs(self._engine.machines[""].get(INSTANCES, {}), self._start_ns, self._now_ns)

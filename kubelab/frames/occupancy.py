@@ -18,8 +18,20 @@ from kubelab.frames.typed import category, count, instants, seconds
 from kubelab.kinds import quantity
 from kubelab.store.log import Commit, Log, Object
 
+INSTANTS = 200
 LEFT_OUT = ("pods", "ephemeral-storage")
 Amounts = tuple[float, ...]
+
+
+def grid(start_ns: int, now_ns: int, since: float, every: float | None) -> list[int]:
+    """The instants looked at: from ``since`` seconds after the start, one ``every`` so many seconds (None: two hundred in all), and now."""
+    if not abs(since) < float("inf"):
+        raise ValueError(f"since={since!r}: give seconds since the cluster's start")
+    if every is not None and not 0 < every < float("inf"):
+        raise ValueError(f"every={every!r}: give seconds, more than 0")
+    from_ns = start_ns + round(since * 1e9)
+    step_ns = max(1, round(every * 1e9)) if every is not None else max(1, (now_ns - from_ns) // INSTANTS)
+    return [*range(from_ns, now_ns, step_ns), now_ns]
 
 
 class Tally:

@@ -122,6 +122,7 @@ class Kubelet:
     def reconnected(self, scope: Scope) -> Iterable[Key | Later]:
         """The API server can be reached again: heartbeats, and, as the status manager does, each pod within ten seconds."""
         pods = [pod_key(pod) for pod in scope.view.on_node(self.machine)]
+        pods += static_pods.keys(scope.local) if scope.local.get(static_pods.TABLE) else ()
         return [("lease",), ("node-status",), *(Later(scope.streams.below(self.name, TELL_AGAIN_NS), key) for key in pods)]
 
     def observe(self, scope: Scope, key: Key) -> Any:
@@ -233,7 +234,8 @@ def _heard_by_others(scope: Scope, plan: Plan, keys: tuple[Key, ...]) -> Plan:
     """The end of a pod is waited for by the shutdown manager, and by a static pod that takes its place."""
     if scope.local.get(shutdown.TABLE):
         keys = (*keys, shutdown.KEY)
-    return plan._replace(nudge=(*plan.nudge, *(Nudge(scope.name, key) for key in keys))) if keys else plan
+    nudges = (Nudge(scope.name, key, static_pods.HOUSEKEEPING_NS if key != shutdown.KEY else 0) for key in keys)
+    return plan._replace(nudge=(*plan.nudge, *nudges)) if keys else plan
 
 
 _ACTS: dict[str, Callable[..., Plan]] = {

@@ -67,6 +67,10 @@ def own_uid(pod: Object) -> str:
     return str((meta.get("annotations") or _NONE).get(MIRROR) or meta["uid"])
 
 
+def is_mirror(pod: Object) -> bool:
+    return MIRROR in (pod["metadata"].get("annotations") or _NONE)
+
+
 def key_of(pod: Object) -> Key:
     """The key of a static pod's worker."""
     meta = pod["metadata"]
@@ -109,7 +113,7 @@ def observed(scope: Scope, key: Key, shown: Object | None, worker: Worker | None
     """A static pod with its mirror's status, as its worker looks at it; None if it is none."""
     _, uid, namespace, name = key
     pod = find(scope.local, uid, namespace, name)
-    if pod is None:
+    if pod is None or (worker is not None and _was_removed(worker)):
         return None
     mine = shown is not None and shown["metadata"].get("annotations", _NONE).get(MIRROR) == uid
     if not mine or shown is None or "deletionTimestamp" in shown["metadata"]:
@@ -120,6 +124,11 @@ def observed(scope: Scope, key: Key, shown: Object | None, worker: Worker | None
         # what an earlier life of the pod has come to says nothing of this one
         own = {name: item for name, item in status.items() if name not in ("phase", "reason", "message")}
     return {**pod, "status": own}, Shown(shown["metadata"]["uid"], status)
+
+
+def _was_removed(worker: Worker) -> bool:
+    """Whether the manifest was away, and is back before the pod has stopped: that comes first (upstream: restartRequested)."""
+    return worker.grace_s > 0 and worker.verdict is None and worker.pod["spec"].get("restartPolicy") == "Always"
 
 
 def is_blocked(scope: Scope, pod: Object) -> bool:

@@ -33,7 +33,10 @@ class Store:
     def commit(self, time_ns: int, type_: str, key: ObjectKey, obj: Object, manager: Manager, call: int) -> Commit:
         """Append one change and apply it. ``obj`` must carry the resourceVersion that it becomes, ``revision + 1``."""
         revision, old = self.log.revision + 1, self.head.get(*key)
-        previous = 0 if old is None else int(old["metadata"]["resourceVersion"])
+        previous = 0
+        if old is not None:
+            before = self.log.at(int(old["metadata"]["resourceVersion"]))
+            previous, key = before.revision, before.key  # one value for all commits of an object
         commit = Commit(revision, time_ns, type_, key, obj, old, previous, call, manager)
         self.log.commits.append(commit)
         self.head.apply(commit)

@@ -300,3 +300,16 @@ def test_a_kubelet_that_does_not_run_answers_nothing(make):
     assert cluster.request("GET", "/api/v1/nodes/node-1/proxy/stats/summary")[0] == 503
     cluster.run("5m")
     assert cluster.summary("node-1")["node"]["nodeName"] == "node-1"
+
+
+def test_a_machine_that_was_off_counts_from_when_it_was_switched_on(make):
+    cluster = make(nodes=2)
+    cluster.run("5m")
+    cluster.fault("NodeCrash", nodes=["node-1"], duration="2m")
+    cluster.run("10m")
+    node = cluster.summary("node-1")["node"]
+    assert node["startTime"] == "2026-01-01T00:07:00Z"
+    assert {part["startTime"] for part in node["systemContainers"]} == {"2026-01-01T00:07:00Z"}
+    assert 0 < node["cpu"]["usageCoreNanoSeconds"] <= 0.051e9 * 8 * 60
+    untouched = cluster.summary("node-2")["node"]
+    assert untouched["startTime"] == "2025-12-31T23:59:30Z"

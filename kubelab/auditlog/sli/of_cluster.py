@@ -29,7 +29,7 @@ class Calls:
     """The cluster's calls as the table that the answers ask."""
 
     def __init__(self, log: Log, start_ns: int) -> None:
-        self._con = duckdb.connect()
+        self._con = duckdb.connect(":memory:", config={"temp_directory": ""})
         recorded = _table([call for call in log.calls if call.time_ns >= start_ns])
         self._con.register("recorded", recorded)
         columns = ", ".join(f"{name} {kind}" for name, kind in CALLS.items())

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from kubelab.cluster import references, running
 from kubelab.cluster.errors import ApiError
 from kubelab.cluster.workload.tasks import Task, Workload
-from kubelab.controllers.nodelifecycle.controller import MONITOR
+from kubelab.controllers.nodelifecycle import controller as nodelifecycle
 from kubelab.controllers.nodelifecycle.facts import MONITOR_NS
-from kubelab.controllers.nodelifecycle.monitor import NAME as NODE_LIFECYCLE
+from kubelab.controllers.podgc import controller as podgc
 from kubelab.engine.component import Later
 from kubelab.engine.engine import Engine
 from kubelab.engine.plan import Key
 from kubelab.kubelet.node import STATUS_NS
+from kubelab.storage.binder import controller as binder
 from kubelab.world.clock import SECOND
 from kubelab.world.timing import Timing
 
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
 
 CREATE, DELETE = 0, 1
+#: What controllers do now and then: not at all, or seldom, while nodes are silent.
+ROUNDS = {
+    nodelifecycle.NAME: Later(MONITOR_NS, nodelifecycle.MONITOR),
+    podgc.CONTROLLER.name: Later(podgc.PERIOD_NS, podgc.CHECK),
+    binder.CONTROLLER.name: Later(binder.RESYNC_NS, binder.RESYNC),
+}
 
 
 class Replay(NamedTuple):
@@ -124,8 +131,8 @@ def _silence(engine: Engine) -> Iterator[None]:
             keys: list[Key | Later] = []
             if runner.component.machine:
                 keys = [("lease",), Later(engine.streams.below(runner.name, STATUS_NS), ("node-status",))]
-            elif runner.name == NODE_LIFECYCLE:
-                keys = [Later(MONITOR_NS, MONITOR)]
+            elif runner.name in ROUNDS:
+                keys = [ROUNDS[runner.name]]
             if keys:
                 engine.queue(runner, keys)
                 engine.go_on(runner)

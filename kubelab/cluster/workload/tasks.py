@@ -113,9 +113,10 @@ class Workload:
         return Cluster(self.nodes, seed, timing=timing, **options)
 
     def head(self, tasks: int, machines: int | None = None) -> Workload:
-        """The first tasks by creation, on the first machines (None: all)."""
-        first = sorted(self.tasks, key=lambda task: task.created)[:tasks]
-        return Workload(self.machines[:machines], tuple(first), self.gpus)
+        """The first tasks by creation, on so many machines, evenly from the whole list, where like stands by like (None: all)."""
+        first, there = sorted(self.tasks, key=lambda task: task.created)[:tasks], len(self.machines)
+        wanted = there if machines is None else min(machines, there)
+        return Workload(tuple(self.machines[number * there // wanted] for number in range(wanted)), tuple(first), self.gpus)
 
     def _node(self, machine: Machine) -> Object:
         capacity = {"cpu": f"{machine.cpu_milli}m", "memory": f"{machine.memory_mib}Mi"}

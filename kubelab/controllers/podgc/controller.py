@@ -6,7 +6,7 @@ upstream: pkg/controller/podgc/gc_controller.go, 1.28.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kubelab.controllers.common.pod_facts import created_ns, is_terminating, phase
@@ -17,6 +17,7 @@ from kubelab.world.clock import SECOND, rfc3339
 
 CHECK: Key = ("check",)
 PERIOD_NS = 20 * SECOND
+SILENT_NS = 600 * SECOND  # where nodes have no heartbeats
 QUARANTINE_NS = 40 * SECOND
 THRESHOLD = 12_500
 MISSING_NODES, LOOKED = "missing nodes", "looked"
@@ -48,6 +49,7 @@ class Seen:
     asked: tuple[str, ...]
     now_ns: int
     looked: dict[str, Any]
+    period_ns: int = PERIOD_NS
 
 
 def observe(scope: Scope, key: Key) -> Seen:
@@ -55,7 +57,7 @@ def observe(scope: Scope, key: Key) -> Seen:
     touched, memory = view.state.touched, scope.table(LOOKED)
     stamp = (touched.get("pods", 0), touched.get("nodes", 0))
     if memory.get("quiet") == stamp:
-        return _QUIET
+        return _QUIET if scope.timing.heartbeats else _SILENT
     since = scope.table(MISSING_NODES)
     nodes = view.state.all("nodes")
     absent = [name for name in view.state.by_node if ("", name) not in nodes]
@@ -70,10 +72,11 @@ def observe(scope: Scope, key: Key) -> Seen:
     missing = tuple((name, now_ns) for name in absent if name not in since)
     found = tuple(name for name in since if name not in absent or name in ripe)
     looked = {"quiet": stamp if not (doomed or absent or since) else None, "out": (stamp[1], out)}
-    return Seen(tuple(doomed), missing, found, tuple(ripe), now_ns, looked)
+    return Seen(tuple(doomed), missing, found, tuple(ripe), now_ns, looked, PERIOD_NS if scope.timing.heartbeats else SILENT_NS)
 
 
 _QUIET = Seen((), (), (), (), 0, {})
+_SILENT = replace(_QUIET, period_ns=SILENT_NS)
 
 
 def _terminated(scope: Scope) -> list[Doomed]:
@@ -116,19 +119,16 @@ def _unscheduled(scope: Scope) -> list[Object]:
     return [pod for pod in pods if pod is not None and is_terminating(pod) and not pod["spec"].get("nodeName")]
 
 
-_AGAIN = Plan(again_ns=PERIOD_NS)
-
-
 def plan(seen: Seen) -> Plan:
     if not seen.looked:
-        return _AGAIN
+        return _AGAIN[seen.period_ns]
     batches = [Batch((Call("get", "nodes", "", name, accept=(404,)),)) for name in seen.asked]
     for entry in seen.doomed:
         batches += _force_delete(entry, seen.now_ns)
     remember: dict[str, int | None] = dict(seen.missing)
     remember.update(dict.fromkeys(seen.found))
     note: dict[str, dict[str, Any]] = {LOOKED: seen.looked}
-    return Plan(tuple(batches), again_ns=PERIOD_NS, note=note | {MISSING_NODES: remember} if remember else note)
+    return Plan(tuple(batches), again_ns=seen.period_ns, note=note | {MISSING_NODES: remember} if remember else note)
 
 
 def _force_delete(entry: Doomed, now_ns: int) -> list[Batch]:
@@ -170,6 +170,9 @@ def pod_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     else:
         table[place] = True
     return ()
+
+
+_AGAIN = {period_ns: Plan(again_ns=period_ns) for period_ns in (PERIOD_NS, SILENT_NS)}
 
 
 def _subject(pod: Object) -> str:

@@ -84,14 +84,23 @@ class Walker:
             self.wants.go(cell.to_ns)
             self.moment = Moment(self._cell(), gains, moment.held, moment.quotas)
             return
-        sharing = Sharing(self.tree, self.capacity, cell, moment.held)
         span = cell.to_ns - cell.from_ns
-        sharing.run(span)
-        gains = sharing.gains(moment.gains, span)
+        sharing, gains = self._shared(moment, cell, span)
         held = [level.held for level in sharing.levels]
         quotas = self._quotas(moment.quotas, sharing, cell.from_ns)
         self.wants.go(cell.to_ns)
         self.moment = Moment(self._cell(), gains, held, quotas)
+
+    def _shared(self, moment: Moment, cell: Cell, x: int) -> tuple[Sharing, list[int]]:
+        """Shares up to an instant of a cell, never more than there is: where rounding has put a child on the wrong side, all pay for it."""
+        sharing = Sharing(self.tree, self.capacity, cell, moment.held)
+        sharing.run(x)
+        gains = sharing.gains(moment.gains, x)
+        known, most = sum(moment.gains), 2 * self.capacity * x
+        given = sum(gains) - known
+        if given > most:
+            gains = [before + (after - before) * most // given for before, after in zip(moment.gains, gains, strict=True)]
+        return sharing, gains
 
     def _is_easy(self, moment: Moment) -> bool:
         """Whether there is enough for all in a whole cell."""
@@ -127,9 +136,7 @@ class Walker:
         x = t_ns - cell.from_ns
         gains = moment.gains
         if x > 0:
-            sharing = Sharing(self.tree, self.capacity, cell._replace(to_ns=t_ns) if cell.is_last else cell, moment.held)
-            sharing.run(x)
-            gains = sharing.gains(gains, x)
+            sharing, gains = self._shared(moment, cell._replace(to_ns=t_ns) if cell.is_last else cell, x)
             quotas = self._quotas(quotas, sharing, cell.from_ns)
         out: list[Gained] = [(gain // 2, 0, 0) for gain in gains]
         for leaf, quota in quotas.items():
@@ -139,9 +146,10 @@ class Walker:
 
 
 def _bent(branch: Branch, cell: Cell) -> int:
-    """Where the wants in a pod cross its quota; 0: nowhere within the cell."""
+    """Where the wants in a pod cross its quota; 0: nowhere within the cell. Lines are cut in whole nanocores, so a few are no crossing."""
     first, last, span = sum(branch.pick(cell.starts)), sum(branch.pick(cell.ends)), cell.to_ns - cell.from_ns
-    if (first < branch.cap) == (last < branch.cap):
+    blur = 2 * len(branch.leaves) + 2
+    if (first < branch.cap) == (last < branch.cap) or abs(first - branch.cap) <= blur or abs(last - branch.cap) <= blur:
         return 0
     at = (branch.cap - first) * span // (last - first) + (1 if last > first else 0)
     return at if 1 < at < span - 1 else 0

@@ -3,8 +3,8 @@
 spec: cri-metrics.md section 6. Written only at changes (a curve set, a container started, ended or removed, a limit changed), never at reads, and
 on a machine without curves only when a container is removed. Tables: ``asked`` container → its curves, ``accounts`` container → stretches,
 ``epochs`` start → who shared a scarce CPU, ``ghosts`` removed container → its end, ``gone`` sandbox ("": of removed ones) → counters,
-``ooms`` container ("": the machine) → when it runs out of memory, ``capacity`` "" → the machine's, ``boots`` "" → when it
-was switched on last.
+``ooms`` container ("": the machine) → when it runs out of memory, ``capacity`` "" → the machine's, ``boots`` when it
+was switched on again → what it had used.
 """
 
 from __future__ import annotations

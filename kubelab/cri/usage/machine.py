@@ -98,7 +98,7 @@ def system_run(capacity: Capacity) -> Run:
 
 @value
 class Boot(NamedTuple):
-    """The last time that a machine was switched on, and what its system and its pods had used before: counters begin anew."""
+    """When a machine was switched on again, and what its system (−1: all it ever wanted) and its pods had used before: counters begin anew."""
 
     at_ns: int
     system: int
@@ -107,14 +107,15 @@ class Boot(NamedTuple):
 
 def boot_of(tables: Tables, t_ns: int) -> Boot | None:
     """The boot since which counters count at an instant; None: the first."""
-    found: Boot | None = tables.get("boots", _NONE).get("")
-    return found if found is not None and found.at_ns <= t_ns else None
+    return max((boot for at_ns, boot in tables.get("boots", _NONE).items() if at_ns <= t_ns), default=None)
 
 
 def system_counters(tables: Tables, capacity: Capacity, name: str, t_ns: int) -> int:
     """CPU time in ns that a slice has had: its part of what the whole system was served."""
     wanted, boot = system_demand(capacity, name), boot_of(tables, t_ns)
-    served = system_served(tables, capacity, t_ns) - (boot.system if boot is not None else 0)
+    served = system_served(tables, capacity, t_ns)
+    if boot is not None:
+        served -= boot.system if boot.system >= 0 else system_run(capacity).curve.peak * max(0, boot.at_ns - capacity.started_ns)
     return max(0, served) * wanted // system_run(capacity).curve.peak // CORE
 
 

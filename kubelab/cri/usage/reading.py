@@ -301,8 +301,7 @@ def node_at(tables: Tables, capacity: Capacity, t_ns: int) -> NodeReading:
     sandboxes: dict[str, SandboxReading] = {}
     served_ns, network, faults, majors, fs_layers, inodes = 0, 0, 0, 0, 0, 0
     boot = boot_of(tables, t_ns)
-    if boot is not None:
-        capacity = capacity._replace(started_ns=max(capacity.started_ns, boot.at_ns))
+    started_ns = capacity.started_ns if boot is None else max(capacity.started_ns, boot.at_ns)
     for sandbox in tables.get("sandboxes", _NONE).values():
         reading = sandbox_at(tables, sandbox.id, t_ns)
         if reading is not None:
@@ -318,7 +317,7 @@ def node_at(tables: Tables, capacity: Capacity, t_ns: int) -> NodeReading:
         faults, majors = faults + reading.page_faults, majors + reading.major_page_faults
     slices = {name: _slice(tables, capacity, name, t_ns) for name in ("kubelet", "runtime", "misc")}
     pods = SliceReading(
-        t_ns, capacity.started_ns, served_ns + gone.served // CORE, sum(reading.cpu_rate for reading in sandboxes.values()),
+        t_ns, started_ns, served_ns + gone.served // CORE, sum(reading.cpu_rate for reading in sandboxes.values()),
         sum(reading.working_set for reading in sandboxes.values()), sum(reading.usage for reading in sandboxes.values()),
         sum(reading.rss for reading in sandboxes.values()), faults + _faults(gone)[0], majors + _faults(gone)[1],
     )  # fmt: skip
@@ -329,7 +328,7 @@ def node_at(tables: Tables, capacity: Capacity, t_ns: int) -> NodeReading:
     image_bytes, image_inodes = sum(map(unpacked_bytes, images)), sum(map(inodes_of, images))
     traffic = network + gone.network // SECOND
     return NodeReading(
-        t_ns, capacity.started_ns, sum(part.cpu_ns for part in parts), sum(part.cpu_rate for part in parts),
+        t_ns, started_ns, sum(part.cpu_ns for part in parts), sum(part.cpu_rate for part in parts),
         working_set, sum(part.usage for part in parts), max(0, capacity.memory_bytes - working_set),
         sum(part.rss for part in parts), sum(part.page_faults for part in parts), sum(part.major_page_faults for part in parts),
         traffic, traffic, disks.filled(tables, capacity.fs_bytes, capacity.system_fs_bytes + image_bytes + fs_layers),
@@ -374,9 +373,10 @@ def _layer(tables: Tables, container: Container, t_ns: int) -> int:
 
 
 def _slice(tables: Tables, capacity: Capacity, name: str, t_ns: int) -> SliceReading:
-    memory = system_memory(capacity, name)
+    memory, boot = system_memory(capacity, name), boot_of(tables, t_ns)
     return SliceReading(
-        t_ns, capacity.started_ns, system_counters(tables, capacity, name, t_ns), system_rate(tables, capacity, name, t_ns),
+        t_ns, capacity.started_ns if boot is None else max(capacity.started_ns, boot.at_ns),
+        system_counters(tables, capacity, name, t_ns), system_rate(tables, capacity, name, t_ns),
         memory, memory + CACHE_BYTES, memory, FIRST_FAULTS + memory // PAGE, FIRST_MAJOR_FAULTS,
     )  # fmt: skip
 

@@ -204,9 +204,13 @@ class Sharing:
         inside = self.levels[level.branch.branches[child - len(leaves)]]
         self._fold(inside, x)
         if not is_held:
-            inside.supply = CAPPED if inside.is_over() else FREE
+            self._supply(inside)
             if inside.supply == FREE:
                 self._release(inside, x)
+                return
+            inside.supplied = self._supplied(inside, x)
+            self._relay(inside)
+            self._foresee(inside, x)
             return
         inside.supply = SHORT
         if not any(inside.held):

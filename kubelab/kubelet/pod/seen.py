@@ -86,6 +86,8 @@ def observe(scope: Scope, key: Key, verdict_of: Any) -> PodSeen | None:
         return None
     fresh, verdict = worker is None, None
     if worker is None:
+        if shown is None and present and static_pods.is_mirror(pod):
+            return None
         verdict = verdict_of(scope, pod, known=record is not NO_RECORD) if present else None
         started = (pod.get("status") or _NONE).get("startTime") or rfc3339(scope.now_ns)
         worker = Worker(pod, scope.now_ns, started)

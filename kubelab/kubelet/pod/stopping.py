@@ -148,6 +148,9 @@ def forget(scope: Scope, pod: Object) -> Plan:
             for container_id in (instances.current, instances.previous):
                 runtime.remove_container(container_id, scope.now_ns)
         runtime.remove_pod_sandbox(record.sandbox, scope.now_ns)
+        if record.attempt:  # those before it, which the machine's reboots have left (upstream: evictSandboxes)
+            for sandbox_id in [name for name, sandbox in scope.local["sandboxes"].items() if sandbox.config.uid == uid]:
+                runtime.remove_pod_sandbox(sandbox_id, scope.now_ns)
         release(scope, uid)
     if pod["spec"].get("volumes"):
         discard(pod, shared(scope, "disks"))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from kubelab.cri.api import Container, LinuxResources, Sandbox
 from kubelab.cri.reference import InvalidReference, parse
+from kubelab.cri.usage.machine import boot_of
 from kubelab.cri.usage.reading import Capacity, runs_at
 from kubelab.kinds import quantity
 from kubelab.kinds.core.pod import qos_class
@@ -76,6 +77,11 @@ class Machine(NamedTuple):
     @property
     def capacity(self) -> Capacity:
         return Capacity.of(self.node)
+
+    def booted_ns(self, t_ns: int) -> int:
+        """When the machine was switched on last, as of an instant: its counters count from there."""
+        boot = boot_of(self.tables, t_ns)
+        return boot.at_ns if boot is not None else self.capacity.started_ns
 
 
 def sandboxes(machine: Machine, t_ns: int) -> list[Sandbox]:

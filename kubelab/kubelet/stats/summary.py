@@ -30,7 +30,7 @@ def full(machine: Machine, t_ns: int) -> Object:
     node = {
         "nodeName": machine.name,
         "systemContainers": [_system(machine, name, t_ns, whole=True) for name in SYSTEM_CONTAINERS],
-        "startTime": machine.capacity.started_ns,
+        "startTime": machine.booted_ns(t_ns),
         "cpu": cpu,
         "memory": memory,
         "network": cadvisor.network(root),
@@ -51,7 +51,7 @@ def cpu_and_memory(machine: Machine, t_ns: int) -> Object:
     node = {
         "nodeName": machine.name,
         "systemContainers": [_system(machine, name, t_ns, whole=False) for name in SYSTEM_CONTAINERS],
-        "startTime": machine.capacity.started_ns,
+        "startTime": machine.booted_ns(t_ns),
         "cpu": cpu,
         "memory": memory,
     }
@@ -60,7 +60,7 @@ def cpu_and_memory(machine: Machine, t_ns: int) -> Object:
 
 def _system(machine: Machine, name: str, t_ns: int, *, whole: bool) -> Object:
     cgroup = system_of(machine, name)
-    found: Object = {"name": name, "startTime": cgroup.created_ns}
+    found: Object = {"name": name, "startTime": machine.booted_ns(t_ns)}
     info = info_at(machine, cgroup, t_ns)
     if info is None:
         return found

@@ -23,6 +23,7 @@ from kubelab.world.clock import SECOND
 from kubelab.world.timing import Timing
 
 RESYNC_NS = 15 * SECOND
+SILENT_NS = 600 * SECOND  # where nodes have no heartbeats, and nothing is unsettled
 RESYNC: Key = ("resync of all",)
 OPEN = "unsettled"
 
@@ -35,6 +36,7 @@ class Seen:
     about: claims.Seen | volumes.Seen | None = None
     unsettled: tuple[Key, ...] = ()
     is_open: bool = False
+    period_ns: int = RESYNC_NS
 
 
 def observe_claim(scope: Scope, namespace: str, name: str) -> claims.Seen | None:
@@ -80,7 +82,7 @@ def _users(scope: Scope, namespace: str, claim: str) -> tuple[str, ...]:
 def observe(scope: Scope, key: Key) -> Seen | None:
     unsettled = scope.memory.get(OPEN)
     if key == RESYNC:
-        return Seen(key, unsettled=tuple(unsettled or ()))
+        return Seen(key, unsettled=tuple(unsettled or ()), period_ns=RESYNC_NS if unsettled or scope.timing.heartbeats else SILENT_NS)
     about = observe_volume(scope, key[1]) if key[0] == volumes.KEY else observe_claim(scope, key[0], key[1])
     return None if about is None else Seen(key, about, is_open=unsettled is not None and key in unsettled)
 
@@ -88,7 +90,7 @@ def observe(scope: Scope, key: Key) -> Seen | None:
 def plan(seen: Seen) -> Plan:
     if seen.about is None:
         first_claims = sorted(seen.unsettled, key=lambda key: key[0] == volumes.KEY)
-        return Plan(follow_up=tuple(first_claims), again_ns=RESYNC_NS)
+        return Plan(follow_up=tuple(first_claims), again_ns=seen.period_ns)
     made = claims.plan(seen.about) if isinstance(seen.about, claims.Seen) else volumes.plan(seen.about)
     unsettled = bool(made.batches or made.events) or not _is_settled(seen.about)
     if unsettled == seen.is_open:

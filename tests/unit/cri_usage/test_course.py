@@ -64,7 +64,7 @@ EPOCHS = {
         _pod("besteffort", 0, 1, 0, ({"constant": 3}, 0, 1, 0)),
     ),
 }
-SPAN_S, SLICES = 20, 1000  # spikes begin and end between slices
+SPAN_S, SLICES = 20, 2000  # spikes begin and end between slices
 
 
 @pytest.mark.parametrize("name", EPOCHS)
@@ -86,8 +86,8 @@ def test_never_more_is_given_than_there_is_or_than_is_wanted(name: str) -> None:
     epoch = EPOCHS[name]
     course = Course(epoch)
     before = [0] * len(epoch.leaves)
-    for number in range(1, 150):
-        t_ns = number * 197_000_019
+    for number in range(1, 60):
+        t_ns = number * 497_000_019
         gains = [gain[0] for gain in course.gains(t_ns)]
         assert sum(gains) <= epoch.capacity * t_ns
         assert all(after >= known for after, known in zip(gains, before, strict=True))
@@ -99,11 +99,16 @@ def test_never_more_is_given_than_there_is_or_than_is_wanted(name: str) -> None:
 @pytest.mark.parametrize("name", EPOCHS)
 def test_what_is_asked_late_or_twice_or_backwards_is_the_same(name: str) -> None:
     epoch = EPOCHS[name]
-    instants = [1, 12_345_678_901, 30 * SECOND, 100 * SECOND, 200 * SECOND + 7]
+    instants = [1, 12_345_678_901, 30 * SECOND, 100 * SECOND, 150 * SECOND + 7]
     often = Course(epoch)
-    seen = {t_ns: often.gains(t_ns) for number in range(200) for t_ns in (number * SECOND + 13, *instants) if t_ns <= (number + 1) * SECOND}
+    seen = {
+        t_ns: often.gains(t_ns)
+        for number in range(0, 200, 20)
+        for t_ns in (number * SECOND + 13, *instants)
+        if t_ns <= (number + 20) * SECOND
+    }
     late = Course(epoch)
-    late.gains(260 * SECOND)
+    late.gains(200 * SECOND)
     for t_ns in reversed(instants):
         assert late.gains(t_ns) == Course(epoch).gains(t_ns)
         assert t_ns not in seen or seen[t_ns] == late.gains(t_ns)

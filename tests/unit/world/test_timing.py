@@ -45,6 +45,7 @@ def test_an_unknown_preset_says_what_there_is(arguments, words):
         ({"event_ns": None}, "timing event_ns: None is not a number"),
         ({"control_plane": "1.21"}, "timing control_plane: '1.21' is none of '', '1.20'"),
         ({"node_agent": ""}, "timing node_agent: '' is none of 'kubelet', 'hollow'"),
+        ({"heartbeats": 1}, "timing heartbeats: 1 is none of True, False"),
     ],
 )
 def test_a_figure_that_cannot_be_is_named(figures, words):
