@@ -76,16 +76,17 @@ def test_a_fault_that_names_nothing_says_so_and_the_world_goes_on(cluster: kl.Cl
     for name, kind, spec in (("x", "ComponentCrash", {"components": ["nosuch"]}), ("y", "NodeCrash", {"nodes": ["nosuch"]})):
         cluster.apply({"apiVersion": "lab.kubelab.dev/v1", "kind": "Fault", "metadata": {"name": name}, "spec": {"type": kind, **spec}})
     cluster.run("5s")
-    said = [event["message"] for event in cluster.list("events", namespace=None) if event["reason"] == "UnknownTarget"]
-    assert sorted(said) == ["ComponentCrash hits nothing called nosuch", "NodeCrash hits nothing called nosuch"]
+    said = [event["message"] for event in cluster.list("events", namespace=None) if event["reason"] == "HitsNothing"]
+    assert sorted(said) == [f"{kind} hits nothing: there is nothing called nosuch" for kind in ("ComponentCrash", "NodeCrash")]
+    assert {cluster.get(f"fault/{name}")["status"]["phase"] for name in "xy"} == {"Ended"}
 
 
 def test_a_fault_of_a_type_that_is_not_built_stays_pending_and_says_so(cluster: kl.Cluster) -> None:
-    spec = {"type": "DiskFull", "nodes": ["node-1"], "duration": "1s"}
-    cluster.apply({"apiVersion": "lab.kubelab.dev/v1", "kind": "Fault", "metadata": {"name": "disk"}, "spec": spec})
+    spec = {"type": "WebhookDown", "duration": "1s"}
+    cluster.apply({"apiVersion": "lab.kubelab.dev/v1", "kind": "Fault", "metadata": {"name": "hook"}, "spec": spec})
     cluster.run("10s")
-    assert cluster.get("fault/disk")["status"]["phase"] == "Pending"
+    assert cluster.get("fault/hook")["status"]["phase"] == "Pending"
     said = [event["message"] for event in cluster.list("events", namespace=None) if event["reason"] == "NotBuilt"]
-    assert said == ["DiskFull is not built, and nothing happens: use one of ApiError, ComponentCrash, ImageBroken, NodeCrash, WatchLag"]
-    with pytest.raises(ValueError, match="WatchLag has no 'parameters'"):
+    assert len(said) == 1 and said[0].startswith("WebhookDown is not built, and nothing happens: use one of ApiError, ApiSlow, ")
+    with pytest.raises(kl.ApiError, match=r"spec.parameters\[lag\]: Invalid value: .*: WatchLag takes delay"):
         cluster.fault("WatchLag", parameters={"lag": "60s"})

@@ -217,7 +217,7 @@ def test_one_is_one(make: Make) -> None:
 def test_a_fault_takes_lists_and_the_fields_that_there_are(cluster: kl.Cluster) -> None:
     with pytest.raises(ValueError, match=r"nodes='node-1': give a list, such as \['node-1'\]"):
         cluster.fault("NodeCrash", nodes="node-1")
-    with pytest.raises(ValueError, match="NodeCrash has no 'node': a fault takes .*nodes"):
+    with pytest.raises(ValueError, match="NodeCrash has no 'node': it takes nodes"):
         cluster.fault("NodeCrash", node=["node-1"])
 
 

@@ -287,6 +287,8 @@ MANIFESTS = [path for folder in FOLDERS for path in sorted((ROOT / folder).glob(
 def test_manifests_are_what_the_published_schemas_of_1_28_say(path):
     kubernetes_validate = pytest.importorskip("kubernetes_validate")
     for manifest in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+        if manifest["apiVersion"].startswith("lab.kubelab.dev/"):
+            continue  # the lab's own group has no published schema
         kubernetes_validate.validate(manifest, "1.28", strict=True)
 
 
