@@ -14,7 +14,6 @@ from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Resp
 from kubelab.cluster import (
     applying,
     attaching,
-    autoscaler,
     bootstrap,
     clock,
     draining,
@@ -367,6 +366,8 @@ class Cluster:
         ``options``: upstream's flags, such as ``expander="least-waste"``, ``scale_down_unneeded_time="5m"``. ``priorities``: for the expander
         ``priority``, ``{10: [".*"], 50: ["spot-.*"]}``.
         """
+        from kubelab.cluster import autoscaler
+
         autoscaler.install(self._engine, node_pools, priorities, options)
         return self
 

@@ -13,9 +13,7 @@ from typing import Any, Self
 from kubelab.apiserver.audit.event import Events
 from kubelab.apiserver.audit.policy import PolicyError, as_object, is_path, load
 from kubelab.apiserver.audit.recording import Audit
-from kubelab.cluster.auditing import log as logs
 from kubelab.cluster.auditing import metrics
-from kubelab.cluster.auditing import webhook as webhooks
 from kubelab.cluster.auditing.backend import Backend
 from kubelab.cluster.auditing.backends import Backends
 from kubelab.cluster.auditing.options import MAX_BATCH_SIZE, MAX_EVENT_SIZE, VERSION, AuditWarning, Batch, Truncate, duration, number, whole
@@ -117,6 +115,8 @@ class Auditing:
         cut = _truncate(truncate, truncate_max_event_size, truncate_max_batch_size)
         self.backends.check_file(path)
         sizes = (max_size, max_backups, max_age)
+        from kubelab.cluster.auditing import log as logs  # files and sockets are for those who ask for a backend
+
         made = logs.backend(path, format, mode, version, sizes, compress, batch, cut, self._engine.now_ns)
         return self.backends.attach(made, from_start=from_start)
 
@@ -155,6 +155,8 @@ class Auditing:
         cut = _truncate(truncate, truncate_max_event_size, truncate_max_batch_size)
         backoff_ns = duration("initial_backoff", initial_backoff)
         engine = self._engine
+        from kubelab.cluster.auditing import webhook as webhooks
+
         made = webhooks.backend(kubeconfig, mode, version, backoff_ns, batch, cut, patience, engine.streams.seed, engine.now_ns)
         return self.backends.attach(made, from_start=from_start)
 
