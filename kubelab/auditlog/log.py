@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import weakref
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -148,6 +149,8 @@ class AuditLog:
             answers = import_module(ANSWERS)
             if name in answers.ANSWERS:
                 return answers.bound(name, self)
+            near = get_close_matches(name, dir(self), 1)
+            raise AttributeError(f"an audit log has no {name!r}" + (f": do you mean {near[0]!r}?" if near else ""))
         raise AttributeError(f"an audit log has no {name!r}")
 
     def __dir__(self) -> list[str]:

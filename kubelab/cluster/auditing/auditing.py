@@ -31,6 +31,11 @@ class Auditing:
         self.backends = Backends(engine)
         weakref.finalize(self, self.backends.close)  # at the end of the handle, or of the process
 
+    def __repr__(self) -> str:
+        audit = self._engine.server.audit
+        rules = "no policy: nothing is recorded" if audit is None else f"a policy of {len(audit.policy.rules)} rules"
+        return f"<audit: {rules}; backends: {', '.join(map(str, self.backends.attached)) or 'none'}>"
+
     # -- policy and events -----------------------------------------------------------------------------------------------
     def reload(self, policy: str | Path | Object | None = None) -> None:
         """Put another policy in force from now on (None: read the file of the present one again); one that will not do raises ValueError,

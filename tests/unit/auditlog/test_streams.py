@@ -69,3 +69,8 @@ def test_stages_of_a_call_in_two_files_are_one_call(tmp_path):
         (tmp_path / name).write_bytes(orjson.dumps(event) + b"\n")
     found = kl.auditlog.read(tmp_path).sql("SELECT stages, code FROM calls").values.tolist()
     assert found == [["RequestReceived,ResponseComplete", ended["responseStatus"]["code"]]]
+
+
+def test_a_name_that_is_nearly_right_is_guessed():
+    with pytest.raises(AttributeError, match="an audit log has no 'requets': do you mean 'requests'"):
+        kl.auditlog.read([]).requets  # noqa: B018
