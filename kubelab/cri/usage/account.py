@@ -6,10 +6,11 @@ ended longer than ``KEPT_NS`` ago are forgotten: their counters stand at the sta
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kubelab.cri.usage.course import gained
-from kubelab.cri.usage.curves import CORE, highest, profile, rises
+from kubelab.cri.usage.curves import CORE, CURVES_KEPT, Curve, highest, profile, rises
 from kubelab.cri.usage.demand import IDLE_CPU, IDLE_DISK, IDLE_NETWORK, Demand, Run, idle_memory
 from kubelab.cri.usage.epoch import Epoch
 from kubelab.world.clock import MINUTE
@@ -139,8 +140,14 @@ def served_at(tables: Tables, container_id: str, instants: tuple[int, ...]) -> l
         rate = min(level, last.cap) if last.cap else level
         return [known + rate * (t_ns - last.from_ns) for t_ns in instants]
     found = profile(run.curve, last.cap, last.cores)
-    base = known - found.served(last.from_ns - run.from_ns)
+    base = known - _before(run.curve, last.cap, last.cores, last.from_ns - run.from_ns)
     return [base + found.served(t_ns - run.from_ns) for t_ns in instants]
+
+
+@lru_cache(maxsize=CURVES_KEPT)
+def _before(curve: Curve, cap: int, cores: int, x: int) -> int:
+    """What a curve was served before a stretch began: the same at every look."""
+    return profile(curve, cap, cores).served(x)
 
 
 def _served(tables: Tables, container_id: str, stretch: Stretch, t_ns: int) -> int:
