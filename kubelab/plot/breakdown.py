@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 
 NAMED_UP_TO = 40
@@ -43,7 +44,7 @@ def finding(bars: pd.DataFrame) -> str:
     parts = shares(bars)
     worst = str(parts.idxmax())
     share = parts[worst] / parts.sum()
-    pods = style.many(bars["row"].nunique(), "pod")
+    pods = many(bars["row"].nunique(), "pod")
     return f"{pods} ready within {style.duration(bars['right'].max())}; {share:.0%} of the time is {WORDS.get(worst, worst)}"
 
 

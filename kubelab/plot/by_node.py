@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from kubelab.frames.phases import BACKOFF, FAILED, READY, TERMINATING
+from kubelab.frames.words import many
 from kubelab.plot import style
 
 NAMED_UP_TO = 40  # more rows than this have no room for names
@@ -77,11 +78,11 @@ def finding(picture: Picture) -> str:
         return f"{picture.workload}: no pod on any node"
     now = picture.bars[(picture.bars["right"] >= picture.until) & (picture.bars["state"] == "ready")]
     counts = now.groupby("revision")["row"].nunique()
-    parts = [f"{picture.labels[revision]} on {style.many(int(number), 'node')}" for revision, number in counts.items()]
+    parts = [f"{picture.labels[revision]} on {many(int(number), 'node')}" for revision, number in counts.items()]
     words = f"{picture.workload}: {', '.join(parts) if parts else 'no pod is ready'}"
     bare = len(picture.nodes) - now["row"].nunique()
     if bare and parts:
-        words += f", {style.many(bare, 'node')} without a ready pod"
+        words += f", {many(bare, 'node')} without a ready pod"
     worst = max(picture.gaps, key=lambda node: picture.gaps[node])
     if picture.gaps[worst] > 0:
         return f"{words}; the longest gap: {worst}, {style.duration(picture.gaps[worst])}"

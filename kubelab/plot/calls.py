@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 
 SHOWN = 8
@@ -75,7 +76,7 @@ def finding(picture: Picture) -> str:
     if rows.empty:
         return "No calls yet"
     total = int(rows["calls"].sum())
-    words = f"{style.many(total, 'call')}, {rows['calls'].iloc[0] / total:.0%} of them by {rows['component'].iloc[0]}"
+    words = f"{many(total, 'call')}, {rows['calls'].iloc[0] / total:.0%} of them by {rows['component'].iloc[0]}"
     worst = rows.loc[rows["longest"].idxmax()]
     if worst["longest"] >= NAMED_FROM:
         return f"{words}; {worst['component']} waited up to {style.duration(worst['longest'])} for its client limit"

@@ -5,15 +5,16 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 
 from kubelab.cluster.canary import PROMOTE, ROLL_BACK, Release
+from kubelab.frames.words import many
 from kubelab.plot import style
 
 
 def finding(release: Release) -> str:
     """What the picture says, in a line."""
     last = release.steps[-1]
-    cost = f"{style.many(release.errors, 'error')} in {release.requests} requests"
+    cost = f"{many(release.errors, 'error')} in {release.requests} requests"
     if release.promoted:
-        return f"Promoted after {style.many(len(release.stages), 'stage')}: {cost}"
+        return f"Promoted after {many(len(release.stages), 'stage')}: {cost}"
     told = "Rolled back" if release.verdict else "Not decided in time, rolled back"
     return f"{told} at stage {last.stage}: {cost}"
 

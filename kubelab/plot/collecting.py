@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 
 COLOURS = {"CRI": style.GREEN, "summary": style.BLUE, "resource": style.SKY, "metrics-server": style.ORANGE}
@@ -150,7 +151,7 @@ def draw_cost(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.barh(places, frame["bytes"] / 1e3, color=[COLOURS.get(way.partition(",")[0], style.GREY) for way in frame["way"]], height=0.7)
         for at, row in enumerate(frame.itertuples()):
             tells = [word for word in ("throttling", "network", "filesystem") if getattr(row, word)]
-            words = f"{row.bytes / 1e3:,.0f} kB in {style.many(row.asks, 'answer')}" + (f", with {', '.join(tells)}" if tells else "")
+            words = f"{row.bytes / 1e3:,.0f} kB in {many(row.asks, 'answer')}" + (f", with {', '.join(tells)}" if tells else "")
             ax.annotate(words, (row.bytes / 1e3, at), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8.5)
         ax.set_yticks(places, list(frame["way"]))
         ax.invert_yaxis()

@@ -6,6 +6,7 @@ import networkx as nx
 import pandas as pd
 from matplotlib.axes import Axes
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 
 SHOWN = 12  # of more children of one kind only so many are drawn
@@ -89,7 +90,7 @@ def finding(tree: nx.DiGraph, owners: pd.DataFrame) -> str:
             if parts
             else f"{words} owns nothing"
         )
-    return f"{len(roots)} objects at the top, {style.many(int(counts.get('Pod', 0)), 'pod')} at the leaves"
+    return f"{len(roots)} objects at the top, {many(int(counts.get('Pod', 0)), 'pod')} at the leaves"
 
 
 def _counted(tree: nx.DiGraph, kind: str) -> str:
@@ -98,7 +99,7 @@ def _counted(tree: nx.DiGraph, kind: str) -> str:
         facts = tree.nodes[uid]
         if facts["kind"] == kind:
             number += int(facts["name"].split()[1].replace(",", "")) if facts["name"].startswith("… ") else 1
-    return style.many(number, kind)
+    return many(number, kind)
 
 
 def draw(tree: nx.DiGraph, owners: pd.DataFrame, ax: Axes | None = None) -> Axes:

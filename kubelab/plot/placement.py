@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.ticker import MaxNLocator
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 
 COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY, style.YELLOW)
@@ -61,7 +62,7 @@ def finding(squares: pd.DataFrame, rows: pd.DataFrame) -> str:
     placed = rows[rows["node"] != "no node"]
     if placed.empty:
         return "No nodes"
-    words = f"{style.many(int(placed['pods'].sum()), 'pod')} on {style.many(len(placed), 'node')}"
+    words = f"{many(int(placed['pods'].sum()), 'pod')} on {many(len(placed), 'node')}"
     low, high = int(placed["pods"].min()), int(placed["pods"].max())
     if len(placed) > 1:
         words += f": {low} each" if low == high else f": {low} to {high} each"

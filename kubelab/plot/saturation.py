@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import PercentFormatter
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 
 RESOURCES = {
@@ -36,7 +37,7 @@ def finding(shares: pd.DataFrame, resource: str) -> str:
     full = (shares >= FULL).any(axis=1)
     if full.any():
         names = ", ".join(shares.index[full][:3]) + (" …" if full.sum() > 3 else "")
-        return f"{style.many(int(full.sum()), 'node')} of {len(full)} full: {names} ({words} at {float(shares.max().max()):.0%})"
+        return f"{many(int(full.sum()), 'node')} of {len(full)} full: {names} ({words} at {float(shares.max().max()):.0%})"
     busiest = shares.max(axis=1).idxmax()
     return f"No node is full: {words} is at most {float(shares.max().max()):.0%}, on {busiest}"
 

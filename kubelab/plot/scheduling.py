@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 
 SCORES = LinearSegmentedColormap.from_list("scores", ["#F4F9FD", style.SKY, style.BLUE])
@@ -56,7 +57,7 @@ def finding(picture: Picture) -> str:
         return f"No node fits {picture.pod}: {worst.index[0]} refuses {int(worst.iloc[0])} of {len(picture.nodes)}"
     best = picture.totals[fitting[0]]
     ties = [node for node in fitting if picture.totals[node] == best]
-    fits = f"{style.many(len(fitting), 'node')} of {len(picture.nodes)} {'fits' if len(fitting) == 1 else 'fit'} {picture.pod}"
+    fits = f"{many(len(fitting), 'node')} of {len(picture.nodes)} {'fits' if len(fitting) == 1 else 'fit'} {picture.pod}"
     if len(ties) > 1:
         return f"{fits}: {len(ties)} are equally good, with score {best}"
     return f"{fits}: {ties[0]} is best, with score {best}"

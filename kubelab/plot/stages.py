@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from kubelab.frames.words import many
 from kubelab.plot import breakdown, style
 
 SEEN_FROM = 0.03  # seconds per pod: what is less at every size is left out
@@ -57,8 +58,8 @@ def finding(table: pd.DataFrame) -> str:
     first = f"Most time goes to {_called(str(stages.iloc[0].idxmax()))}"
     met = crossings(table)
     if not met:
-        return f"{first}, up to {style.many(int(table.index[-1]), 'pod')}"
-    turns = (f"from about {style.many(round(crossing.replicas), 'pod')} on to {_called(crossing.stage)}" for crossing in met)
+        return f"{first}, up to {many(int(table.index[-1]), 'pod')}"
+    turns = (f"from about {many(round(crossing.replicas), 'pod')} on to {_called(crossing.stage)}" for crossing in met)
     return ", ".join([first, *turns])
 
 
@@ -83,7 +84,7 @@ def draw(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
             )
         for crossing in met:
             ax.axvline(crossing.replicas, color=style.GREY, linestyle=(0, (4, 3)), linewidth=1)
-            words = f"about {style.many(round(crossing.replicas), 'pod')}:\n{_called(crossing.stage)}\novertakes {_called(crossing.before)}"
+            words = f"about {many(round(crossing.replicas), 'pod')}:\n{_called(crossing.stage)}\novertakes {_called(crossing.before)}"
             late = crossing.replicas > np.sqrt(float(table.index[0]) * float(table.index[-1]))
             side, gap = ("right", -5) if late else ("left", 5)
             ax.annotate(words, (crossing.replicas, top), xytext=(gap, -2), textcoords="offset points", ha=side, va="top", fontsize=8)

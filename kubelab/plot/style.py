@@ -165,8 +165,3 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, rest = divmod(round(seconds / 60), 60)
     return f"{hours} h {rest} min" if rest else f"{hours} h"
-
-
-def many(number: int, word: str) -> str:
-    """A number of things: ``1 pod``, ``2,000 pods``."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

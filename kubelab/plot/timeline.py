@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
 from kubelab.frames.phases import BACKOFF, PHASES, READY
+from kubelab.frames.words import many
 from kubelab.plot import style
 
 NAMED_UP_TO = 60  # more rows than this have no room for names
@@ -38,7 +39,7 @@ def finding(bars: pd.DataFrame) -> str:
     born = bars.groupby("row")["left"].min()
     became = bars[bars["phase"] == READY].groupby("row")["left"].min()
     waited = (became - born).dropna()
-    words = f"{ready} of {style.many(living, 'pod')} ready"
+    words = f"{ready} of {many(living, 'pod')} ready"
     if len(waited) == 1:
         words += f", after {style.duration(waited.iloc[0])}"
     elif len(waited):

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from kubelab.frames.words import many
 from kubelab.report.sections import PEOPLE
-from kubelab.report.table import many, names
+from kubelab.report.table import names
 
 Answers = Mapping[str, pd.DataFrame]
 

@@ -93,11 +93,6 @@ def _shown(value: object) -> str:
     return str(value)
 
 
-def many(number: int, word: str) -> str:
-    """A number of things: ``1 line``, ``2,000 lines``."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
-
-
 def names(values: Sequence[object], most: int = 3) -> str:
     """A few names in a sentence.
 

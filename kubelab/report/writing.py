@@ -9,10 +9,11 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from kubelab.frames.words import many
 from kubelab.report.findings import Finding, findings
 from kubelab.report.page import figure, page
 from kubelab.report.sections import SECTIONS, Section
-from kubelab.report.table import html_table, many
+from kubelab.report.table import html_table
 from kubelab.report.text import html
 
 #: Letters as paths; the same log gives the same bytes.

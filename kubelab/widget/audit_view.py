@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 from kubelab.plot.auditlog.text import who
 from kubelab.widget.audit_model import BY, STEPS, AuditFrame, AuditModel
@@ -37,7 +38,7 @@ def finding(frame: AuditFrame) -> str:
     if not frame.rows:
         return f"{window}: no calls"
     first, calls, _ = frame.rows[0]
-    return f"{window}: {style.many(frame.calls, 'call')}, {calls / frame.calls:.0%} of them {named(first)}"
+    return f"{window}: {many(frame.calls, 'call')}, {calls / frame.calls:.0%} of them {named(first)}"
 
 
 def named(name: str) -> str:
@@ -59,7 +60,7 @@ def _times(frame: AuditFrame) -> str:
 def _row(name: str, calls: int, errors: int, most: int) -> str:
     room = WIDTH - NAMES - 130
     length, wrong = calls / most * room, errors / most * room
-    said = f"{calls:,}" + (f", {style.many(errors, 'error')}" if errors else "")
+    said = f"{calls:,}" + (f", {many(errors, 'error')}" if errors else "")
     return (
         f'<text y="13">{escape(named(name))}</text><rect x="{NAMES}" width="{length:.1f}" height="15" fill="{style.BLUE}"/>'
         f'<rect x="{NAMES + length - wrong:.1f}" width="{wrong:.1f}" height="15" fill="{style.BAD}"/>'

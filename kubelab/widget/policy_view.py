@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 import yaml
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 from kubelab.plot.auditlog.policies import amount
 from kubelab.plot.auditlog.verdicts import COLOURS
@@ -37,8 +38,8 @@ def finding(frame: PolicyFrame) -> str:
     """What the picture says, in a line."""
     lost = sum(verdict == "lost" for *_, verdict in frame.answers)
     part = sum(verdict == "in part" for *_, verdict in frame.answers)
-    words = f"{amount(frame.bytes)}, {style.many(frame.events, 'event')}: "
-    words += f"{style.many(lost, 'answer')} lost, {part} in part" if lost or part else "every answer whole"
+    words = f"{amount(frame.bytes)}, {many(frame.events, 'event')}: "
+    words += f"{many(lost, 'answer')} lost, {part} in part" if lost or part else "every answer whole"
     return words
 
 

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from kubelab.cluster.errors import ApiError, Unsettled
 from kubelab.display.html import error_line
+from kubelab.frames.words import many
 from kubelab.plot import style
 from kubelab.widget.usage_model import SPAN, Curve, Line, NodeBar, UsageFrame, UsageModel
 
@@ -36,7 +37,7 @@ def svg(frame: UsageFrame) -> str:
         parts.append(f'<g transform="translate(0 {top})">{_container(line, frame.elapsed)}</g>')
         top += 2 * ROW
     if frame.hidden:
-        parts.append(f'<text y="{top + 12}" fill="{style.GREY}">and {style.many(frame.hidden, "container")} that use less</text>')
+        parts.append(f'<text y="{top + 12}" fill="{style.GREY}">and {many(frame.hidden, "container")} that use less</text>')
         top += ROW
     return (
         f'<svg viewBox="0 0 {WIDTH} {top}" width="100%" xmlns="http://www.w3.org/2000/svg" {FONT} font-size="12" fill="{style.INK}">'
@@ -52,7 +53,7 @@ def finding(frame: UsageFrame) -> str:
         return f"{', '.join(full[:3])}{' …' if len(full) > 3 else ''} full {when}"
     held = [line.name for line in frame.lines if line.throttled > 0]
     if held:
-        return f"{held[0]} is throttled {when}" if len(held) == 1 else f"{style.many(len(held), 'container')} are throttled {when}"
+        return f"{held[0]} is throttled {when}" if len(held) == 1 else f"{many(len(held), 'container')} are throttled {when}"
     return f"No node is full and nothing is throttled {when}"
 
 

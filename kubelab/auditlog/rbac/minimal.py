@@ -13,9 +13,10 @@ import pandas as pd
 
 from kubelab.auditlog.rbac import replay as replaying
 from kubelab.auditlog.rbac.manifests import GROUP, LABELS, name_for, objects_of, subject_of, to_yaml
-from kubelab.auditlog.rbac.replay import Authorizer, Replay, atoms_of, many
+from kubelab.auditlog.rbac.replay import Authorizer, Replay, atoms_of
 from kubelab.auditlog.rbac.rules import Atom, atom_of, expressible, generalized, widened
 from kubelab.auditlog.rbac.usage import Log, Usage, Use, usage
+from kubelab.frames.words import many
 
 Object = dict[str, Any]
 _GRANTING = ("roles", "clusterroles", "rolebindings", "clusterrolebindings")

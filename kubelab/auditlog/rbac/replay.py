@@ -14,6 +14,7 @@ from kubelab.apiserver.authorization import rbac, rules
 from kubelab.apiserver.request import User
 from kubelab.auditlog.rbac.rules import Atom, atom_of
 from kubelab.auditlog.rbac.usage import Use
+from kubelab.frames.words import many
 from kubelab.kinds.rbac import bootstrap
 from kubelab.store.log import Commit
 from kubelab.store.state import State
@@ -27,11 +28,6 @@ _RESOURCES = {
 
 #: What every server gives to everybody who is authenticated (and some of it to anybody). upstream: bootstrappolicy/policy.go
 DEFAULTS = ("system:basic-user", "system:discovery", "system:public-info-viewer", "system:service-account-issuer-discovery")
-
-
-def many(number: int, word: str) -> str:
-    """A number of things: ``1 call``, ``2,000 calls``."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def state_of(objects: Iterable[Mapping[str, Any]]) -> State:

@@ -16,7 +16,16 @@ from kubelab.apiserver.audit.recording import Audit
 from kubelab.cluster.auditing import metrics
 from kubelab.cluster.auditing.backend import Backend
 from kubelab.cluster.auditing.backends import Backends
-from kubelab.cluster.auditing.options import MAX_BATCH_SIZE, MAX_EVENT_SIZE, VERSION, AuditWarning, Batch, Truncate, duration, number, whole
+from kubelab.cluster.auditing.options import (
+    MAX_BATCH_SIZE,
+    MAX_EVENT_SIZE,
+    VERSION,
+    AuditWarning,
+    Truncate,
+    batch_of,
+    duration,
+    whole,
+)
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
 
@@ -109,19 +118,12 @@ class Auditing:
         The names are those of kube-apiserver's flags ``--audit-log-…``, with their defaults. ``max_size`` in megabytes (0: 100), ``max_age`` in
         days, ``max_backups`` a number of files (0: all). Raises ValueError in upstream's words.
         """
-        batch = Batch(
-            whole("buffer_size", buffer_size),
-            whole("max_batch_size", max_batch_size),
-            duration("max_wait", max_wait),
-            throttle_enable,
-            number("throttle_qps", throttle_qps),
-            whole("throttle_burst", throttle_burst),
-        )
+        from kubelab.cluster.auditing import log as logs  # files and sockets are for those who ask for a backend
+
+        batch = batch_of(buffer_size, max_batch_size, max_wait, throttle_enable, throttle_qps, throttle_burst)
         cut = _truncate(truncate, truncate_max_event_size, truncate_max_batch_size)
         self.backends.check_file(path)
         sizes = (max_size, max_backups, max_age)
-        from kubelab.cluster.auditing import log as logs  # files and sockets are for those who ask for a backend
-
         made = logs.backend(path, format, mode, version, sizes, compress, batch, cut, self._engine.now_ns)
         return self.backends.attach(made, from_start=from_start)
 
@@ -149,19 +151,12 @@ class Auditing:
         The names are those of kube-apiserver's flags ``--audit-webhook-…``, with their defaults; waits and throttle are virtual time.
         ``patience``: seconds of real time for a receiver that says nothing. Raises ValueError in upstream's words.
         """
-        batch = Batch(
-            whole("buffer_size", buffer_size),
-            whole("max_batch_size", max_batch_size),
-            duration("max_wait", max_wait),
-            throttle_enable,
-            number("throttle_qps", throttle_qps),
-            whole("throttle_burst", throttle_burst),
-        )
+        from kubelab.cluster.auditing import webhook as webhooks
+
+        batch = batch_of(buffer_size, max_batch_size, max_wait, throttle_enable, throttle_qps, throttle_burst)
         cut = _truncate(truncate, truncate_max_event_size, truncate_max_batch_size)
         backoff_ns = duration("initial_backoff", initial_backoff)
         engine = self._engine
-        from kubelab.cluster.auditing import webhook as webhooks
-
         made = webhooks.backend(kubeconfig, mode, version, backoff_ns, batch, cut, patience, engine.streams.seed, engine.now_ns)
         return self.backends.attach(made, from_start=from_start)
 

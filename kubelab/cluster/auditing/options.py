@@ -38,6 +38,18 @@ class Batch:
     throttle_burst: int = 15
 
 
+def batch_of(buffer_size: Any, max_batch_size: Any, max_wait: Any, throttle_enable: bool, throttle_qps: Any, throttle_burst: Any) -> Batch:
+    """The flags of a batch; ValueError in upstream's words."""
+    return Batch(
+        whole("buffer_size", buffer_size),
+        whole("max_batch_size", max_batch_size),
+        duration("max_wait", max_wait),
+        throttle_enable,
+        number("throttle_qps", throttle_qps),
+        whole("throttle_burst", throttle_burst),
+    )
+
+
 LOG_BATCH = Batch(max_batch_size=1, throttle_enable=False)
 
 

@@ -98,14 +98,7 @@ def look_at(machine: Machine, cgroup: Cgroup, t_ns: int) -> Look | None:
 
 def _of_container(one: ContainerReading) -> Look:
     return Look(
-        one.time_ns,
-        one.cpu_ns,
-        one.working_set,
-        one.usage,
-        one.rss,
-        one.page_faults,
-        one.major_page_faults,
-        one.processes,
+        *_common(one),
         fs_bytes=one.fs_bytes,
         written_bytes=one.written_bytes,
         periods=one.periods,
@@ -115,16 +108,14 @@ def _of_container(one: ContainerReading) -> Look:
     )
 
 
+def _common(one: ContainerReading | SandboxReading | NodeReading) -> tuple[int, int, int, int, int, int, int, int]:
+    """What every reading tells, in a look's order."""
+    return (one.time_ns, one.cpu_ns, one.working_set, one.usage, one.rss, one.page_faults, one.major_page_faults, one.processes)
+
+
 def _of_pod(one: SandboxReading) -> Look:
     return Look(
-        one.time_ns,
-        one.cpu_ns,
-        one.working_set,
-        one.usage,
-        one.rss,
-        one.page_faults,
-        one.major_page_faults,
-        one.processes,
+        *_common(one),
         oom_events=one.oom_events,
     )
 
@@ -138,14 +129,7 @@ def _of_pause(one: SandboxReading) -> Look:
 
 def _of_node(one: NodeReading) -> Look:
     return Look(
-        one.time_ns,
-        one.cpu_ns,
-        one.working_set,
-        one.usage,
-        one.rss,
-        one.page_faults,
-        one.major_page_faults,
-        one.processes,
+        *_common(one),
         one.rx_bytes,
         one.tx_bytes,
     )

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 from kubelab.plot.auditlog.text import label, title, who
 
@@ -45,9 +46,7 @@ def tidy(requests: pd.DataFrame, by: str, every: str) -> Picture:
     begun = origin + pd.Timedelta(seconds=column * step)
     when = begun.strftime("%a %H:%M:%S" if step < 60 else "%a %H:%M")
     usual = float(counts.loc[name].median())
-    words = f"{name} made {style.many(most, 'call')} in the {every} from {when} UTC" + (
-        f", {usual:.0f} in a usual one" if usual >= 1 else ""
-    )
+    words = f"{name} made {many(most, 'call')} in the {every} from {when} UTC" + (f", {usual:.0f} in a usual one" if usual >= 1 else "")
     return Picture(shown, origin, step, len(counts) - len(shown), words)
 
 
@@ -84,6 +83,6 @@ def _times(ax: Axes, picture: Picture) -> None:
     form = "%a %d" if spacing >= 86400 else "%H:%M" if spacing >= 60 else "%H:%M:%S"
     ax.set_xticks([(each - picture.origin).total_seconds() / picture.step for each in ticks], [f"{each:{form}}" for each in ticks])
     ax.set_xlim(0, steps)
-    hidden = f"; {style.many(picture.hidden, 'row')} more not shown" if picture.hidden else ""
+    hidden = f"; {many(picture.hidden, 'row')} more not shown" if picture.hidden else ""
     unit = next(name for name, step in STEPS.items() if step == picture.step)
     ax.set_xlabel(f"UTC, a field per {unit}, darker: more calls{hidden}", loc="left")

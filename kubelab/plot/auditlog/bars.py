@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from matplotlib.axes import Axes
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 from kubelab.plot.auditlog.text import label, title, who
 
@@ -80,7 +81,7 @@ def requests(frame: pd.DataFrame, by: Sequence[str]) -> Picture:
     else:
         first = frame.iloc[0]
         share = f"{first['share']:.0%} of them: {_named(first, by)}" if total else "none of them but background"
-        finding = f"{style.many(total, 'request')} and {beside:,} of background; {share}"
+        finding = f"{many(total, 'request')} and {beside:,} of background; {share}"
 
     def said(row: Any) -> str:
         return f"{row.calls:,}" + (f", {row.errors:,} errors" if row.errors else "")
@@ -121,7 +122,7 @@ def hot_objects(frame: pd.DataFrame) -> Picture:
         finding = "No object is named in this log"
     else:
         first = frame.iloc[0]
-        hottest, calls = f"{label(first['resource'])}/{label(first['name'])}", style.many(int(first["calls"]), "call")
+        hottest, calls = f"{label(first['resource'])}/{label(first['name'])}", many(int(first["calls"]), "call")
         finding = f"{hottest} is the hottest object: {calls}, most writes by {who(first['writer'])}"
 
     def said(row: Any) -> str:
@@ -136,9 +137,9 @@ def write_amplification(frame: pd.DataFrame) -> Picture:
     rest = frame[~frame["role"].isin(["person", "workload"])]
     made = int(rest["writes"].sum())
     if asked:
-        finding = f"{style.many(asked, 'write')} asked for, {made:,} made of them: {made / asked:.1f} for each"
+        finding = f"{many(asked, 'write')} asked for, {made:,} made of them: {made / asked:.1f} for each"
     else:
-        finding = f"{style.many(writes, 'write')}, none of them asked for by people or workloads"
+        finding = f"{many(writes, 'write')}, none of them asked for by people or workloads"
     frame = frame.assign(status=frame["status_writes"], other=frame["writes"] - frame["status_writes"])
     parts = (("other", "writes", style.BLUE), ("status", "of status", style.SKY), ("refused", "refused", style.BAD), APART)
 
@@ -156,9 +157,7 @@ def conflicts(frame: pd.DataFrame) -> Picture:
     total, solved = int(frame["conflicts"].sum()), int(frame["resolved"].sum())
     frame = frame.assign(lost=frame["conflicts"] - frame["resolved"])
     parts = (("resolved", "resolved", style.GOOD), ("lost", "not resolved", style.BAD), APART)
-    finding = (
-        f"{style.many(total, 'conflict')}, {solved:,} of them resolved by trying again" if total else "No conflicts but in the background"
-    )
+    finding = f"{many(total, 'conflict')}, {solved:,} of them resolved by trying again" if total else "No conflicts but in the background"
 
     def said(row: Any) -> str:
         return f"after {style.duration(row.median)}" if pd.notna(row.median) else ""
@@ -194,7 +193,7 @@ def denied(frame: pd.DataFrame) -> Picture:
         (why.replace(" ", "_"), f"refused by {why}" if why != "not on record" else "by what is not on record", colours[why])
         for why in found
     ]
-    finding = f"{style.many(total, 'call')} denied, most of them to {who(frame.iloc[0]['user'])}" if total else "Nobody was denied anything"
+    finding = f"{many(total, 'call')} denied, most of them to {who(frame.iloc[0]['user'])}" if total else "Nobody was denied anything"
 
     def words(row: Any) -> str:
         return label(f"{who(row.user)} {row.verb} {row.target}", 60)
@@ -210,7 +209,7 @@ def deprecated(frame: pd.DataFrame) -> Picture:
         first = frame.iloc[0]
         clients = frame[frame["removed"] == first["removed"]]["client"].nunique()
         release = first["removed"] or "a coming release"
-        finding = f"{style.many(clients, 'client')} would break with {release}: {label(first['api'])} {label(first['resource'])} goes first"
+        finding = f"{many(clients, 'client')} would break with {release}: {label(first['api'])} {label(first['resource'])} goes first"
 
     def words(row: Any) -> str:
         return label(f"{row.api} {row.resource}: {who(row.user)}", 56)
@@ -224,7 +223,9 @@ def deprecated(frame: pd.DataFrame) -> Picture:
 def sensitive(frame: pd.DataFrame) -> Picture:
     """Of ``log.sensitive()``: people and workloads first."""
     people = frame[frame["role"].isin(["person", "anonymous"])]
-    finding = f"{style.many(int(people['calls'].sum()), 'sensitive call')} by people, {int(frame['calls'].sum() - people['calls'].sum()):,} by programs"
+    finding = (
+        f"{many(int(people['calls'].sum()), 'sensitive call')} by people, {int(frame['calls'].sum() - people['calls'].sum()):,} by programs"
+    )
     frame = frame.assign(allowed=(frame["calls"] + frame["background"] - frame["refused"]).clip(lower=0))
     parts = (("allowed", "allowed", style.BLUE), ("refused", "refused", style.BAD))
 
@@ -239,7 +240,7 @@ def sensitive(frame: pd.DataFrame) -> Picture:
 def permissions(frame: pd.DataFrame) -> Picture:
     """Of ``log.permissions()``: with roles to compare, the permissions of each binding by use; without, the bindings by calls."""
     if "used" not in frame.columns:
-        finding = f"{style.many(len(frame), 'binding')} in use; what they grant besides, this log does not tell"
+        finding = f"{many(len(frame), 'binding')} in use; what they grant besides, this log does not tell"
         return _picture(frame, _binding, (CALLS,), lambda row: f"{row.calls:,}", "calls that it allowed", finding)
     grouped = frame.groupby(["binding", "subject", "namespace"], sort=False)["used"].agg(used="sum", granted="size").reset_index()
     grouped["unused"] = grouped["granted"] - grouped["used"]

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 from kubelab.plot.auditlog.text import label, long_axis, title, who
 
@@ -60,7 +61,7 @@ def changes(frame: pd.DataFrame) -> Picture:
     untimed = int(frame["time"].isna().sum())
     frame = frame.dropna(subset="time")
     if frame.empty:
-        return Picture(_points([]), [], (), "since the first", f"{style.many(untimed, 'call')}, of which the log tells no time")
+        return Picture(_points([]), [], (), "since the first", f"{many(untimed, 'call')}, of which the log tells no time")
     origin = frame["time"].min()
     names = [who(user) for user in frame["who"]]
     order = list(dict.fromkeys(names))
@@ -71,7 +72,7 @@ def changes(frame: pd.DataFrame) -> Picture:
         if name in shown
     ]
     last = frame.iloc[-1]
-    finding = f"{style.many(len(frame), 'call')} by {style.many(len(order), 'user')}; the last: {label(last['verb'])} by {who(last['who'])}"
+    finding = f"{many(len(frame), 'call')} by {many(len(order), 'user')}; the last: {label(last['verb'])} by {who(last['who'])}"
     really = last["really"]
     finding += f", who really was {who(really)}" if isinstance(really, str) else ""
     found = [verb for verb in VERBS if (frame["verb"] == verb).any()]
@@ -102,7 +103,7 @@ def anomalies(frame: pd.DataFrame) -> Picture:
             size = 24 + 22 * np.log10(max(-np.log10(max(float(row.p), 1e-300)), 1.0))
             said = f"{row.calls} instead of {row.expected:.1f}" if name not in [labels[at] for at in range(len(records))] else ""
             records.append((shown.index(name), (row.window - origin).total_seconds(), size, KINDS[row.kind], said))
-    finding = f"{style.many(len(frame), 'window')} stand out in {style.many(len(order), 'group')}; {tail}"
+    finding = f"{many(len(frame), 'window')} stand out in {many(len(order), 'group')}; {tail}"
     key = tuple((kind, colour) for kind, colour in KINDS.items() if (frame["kind"] == kind).any())
     unit = f"since {origin:%Y-%m-%d %H:%M:%S} UTC" + (
         f"; {len(order) - len(shown)} groups more are not shown" if len(order) > SHOWN else ""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from matplotlib.axes import Axes
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 from kubelab.plot.auditlog.text import label, title
 
@@ -33,8 +34,8 @@ def tidy(found: Mapping[str, Any]) -> Picture:
     for named, each in found.items():
         then, verdicts = each.totals.iloc[1], each.answers["verdict"]
         lost, part = int((verdicts == "lost").sum()), int((verdicts == "in part").sum())
-        answers = f"{lost} lost" if lost else f"{style.many(part, 'answer')} in part" if part else "every answer whole"
-        words = f"{amount(then['bytes'])}, {style.many(int(then['events']), 'event')}; {answers}"
+        answers = f"{lost} lost" if lost else f"{many(part, 'answer')} in part" if part else "every answer whole"
+        words = f"{amount(then['bytes'])}, {many(int(then['events']), 'event')}; {answers}"
         words += f", {part} in part" if lost and part else ""
         words += f"; plus the bodies of {int(then['unpriced']):,} calls, not in this log" if then["unpriced"] else ""
         sizes = (int(then[name]) for name in ("bytes", "bytes_low", "bytes_high"))

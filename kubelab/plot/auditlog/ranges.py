@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 from kubelab.plot.auditlog.text import label, title, who
 
@@ -113,11 +114,9 @@ def slis(frame: pd.DataFrame) -> Picture:
     if not len(judged):
         finding = "No objective could be judged"
     elif missed:
-        finding = f"{missed} of {style.many(len(judged), 'objective')} missed, {_worst(frame)} by most"
+        finding = f"{missed} of {many(len(judged), 'objective')} missed, {_worst(frame)} by most"
     else:
-        finding = (
-            f"All of {style.many(len(judged), 'objective')} met; the closest: {label(rows[0][0], 70)}" if rows else "All objectives met"
-        )
+        finding = f"All of {many(len(judged), 'objective')} met; the closest: {label(rows[0][0], 70)}" if rows else "All objectives met"
     key = (
         ("met", style.GOOD),
         ("missed", style.BAD),
@@ -146,9 +145,9 @@ def elections(frame: pd.DataFrame) -> Picture:
         )
     changes, late = int(frame["changes"].sum()), int(frame["late"].sum())
     nodes = int((frame["kind"] == "node").sum())
-    finding = f"{style.many(len(frame) - nodes, 'lock')} and {style.many(nodes, 'node lease')}: "
-    finding += "no change of holder" if not changes else f"{style.many(changes, 'change')} of holder"
-    finding += ", none fell silent for 40 s" if not late else f", {style.many(late, 'silence')} of more than 40 s"
+    finding = f"{many(len(frame) - nodes, 'lock')} and {many(nodes, 'node lease')}: "
+    finding += "no change of holder" if not changes else f"{many(changes, 'change')} of holder"
+    finding += ", none fell silent for 40 s" if not late else f", {many(late, 'silence')} of more than 40 s"
     key = (("leaders", style.BLUE), ("nodes", style.SKY), ("changed hands or fell silent", style.BAD))
     return Picture(_rows(rows), key, "seconds between renewals: the median, and the longest", finding)
 

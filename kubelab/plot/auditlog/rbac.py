@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from kubelab.auditlog.rbac import MinimalRBAC
+from kubelab.frames.words import many
 from kubelab.plot import style
 from kubelab.plot.auditlog.text import shown
 
@@ -78,12 +79,8 @@ def _granted(found: MinimalRBAC) -> dict[tuple[str, str], tuple[bool, bool]]:
 def _finding(found: MinimalRBAC, proof: object, left_out: int) -> str:
     denied, over = len(proof.denied), len(proof.over_grant)  # type: ignore[attr-defined]
     rules = sum(len(obj["rules"]) for obj in found.objects if "rules" in obj)
-    words = (
-        f"{style.many(rules, 'rule')} allow all that was used"
-        if not denied
-        else f"{style.many(denied, 'permission')} that were used are denied"
-    )
-    words += f", and {style.many(over, 'permission')} that nobody used" if over else " and nothing else"
+    words = f"{many(rules, 'rule')} allow all that was used" if not denied else f"{many(denied, 'permission')} that were used are denied"
+    words += f", and {many(over, 'permission')} that nobody used" if over else " and nothing else"
     return f"{words} ({left_out} more resources not shown)" if left_out > 0 else words
 
 

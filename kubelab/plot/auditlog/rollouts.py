@@ -12,6 +12,7 @@ from matplotlib.text import Text
 
 from kubelab.auditlog.rollouts.frames import GANTT, STARTING, UP
 from kubelab.frames.phases import READY
+from kubelab.frames.words import many
 from kubelab.plot import style
 from kubelab.plot.auditlog.text import long_axis, shown
 
@@ -81,7 +82,7 @@ def finding(steps: pd.DataFrame) -> str:
     took = rolled.loc[rolled["outcome"] != "unfinished", "seconds"].dropna()
     names = steps["workload"].unique()
     words = f"{shown(names[0], 60)}: " if len(names) == 1 else ""
-    words += style.many(len(rolled), "rollout")
+    words += many(len(rolled), "rollout")
     if len(rolled) == 1 and len(took):
         words += f", done after {style.duration(took.iloc[0])}"
     elif len(took):

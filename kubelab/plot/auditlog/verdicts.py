@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.axes import Axes
 
+from kubelab.frames.words import many
 from kubelab.plot import style
 from kubelab.plot.auditlog.text import title
 
@@ -36,7 +37,7 @@ def tidy(answers: pd.DataFrame, totals: pd.DataFrame) -> Picture:
     ratio = then["bytes"] / now["bytes"] if now["bytes"] else float("nan")
     lost = int((answers["verdict"] == "lost").sum())
     without = f" and the bodies of {int(then['unpriced']):,} calls, which this log lacks" if then["unpriced"] else ""
-    finding = f"{ratio:.0%} of the bytes{without}; {style.many(lost, 'answer')} of {len(answers)} lost"
+    finding = f"{ratio:.0%} of the bytes{without}; {many(lost, 'answer')} of {len(answers)} lost"
     return Picture(rows[["answer", "share", "verdict", "said"]], finding)
 
 

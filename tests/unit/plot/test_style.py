@@ -4,6 +4,7 @@ import pytest
 
 from kubelab.frames.breakdown import STAGES
 from kubelab.frames.phases import PHASES
+from kubelab.frames.words import many
 from kubelab.plot import style
 
 
@@ -20,7 +21,7 @@ def test_durations_as_people_say_them(seconds, words):
 
 @pytest.mark.parametrize(("number", "words"), [(0, "0 pods"), (1, "1 pod"), (2000, "2,000 pods")])
 def test_numbers_of_things(number, words):
-    assert style.many(number, "pod") == words
+    assert many(number, "pod") == words
 
 
 def test_revisions_begin_again_when_the_palette_ends():
