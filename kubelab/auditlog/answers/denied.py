@@ -34,7 +34,7 @@ def denied(log: Log, by: str | Sequence[str] = ("user", "verb", "target", "names
         SELECT {selected(by)}, why, count(*) FILTER (WHERE apart = '') AS calls, count(*) FILTER (WHERE apart <> '') AS background,
           count(DISTINCT nullif(name, '')) AS names, count(impersonated) AS as_someone_else,
           string_agg(DISTINCT source_ip, ',' ORDER BY source_ip) AS source_ips, string_agg(DISTINCT client, ',' ORDER BY client) AS clients,
-          arg_max(coalesce(nullif(decision_reason, ''), message, ''), received) AS reason, min(received) AS first, max(received) AS last
+          max(row(received, coalesce(nullif(decision_reason, ''), message, '')))[2] AS reason, min(received) AS first, max(received) AS last
         FROM refused GROUP BY {names_of(by)}, why ORDER BY calls DESC, background DESC, {names_of(by)}, why{limited(top)}""")
     throttled = one(log, "SELECT count(*) FILTER (WHERE code = 429) AS throttled FROM calls")
     return tidy(frame, {**background(log), **throttled})

@@ -53,7 +53,7 @@ def deprecated(log: Log, before: str | None = None) -> pd.DataFrame:
     """
     limit = None if before is None else _release(before, "before")
     frame = log.sql(f"""
-        SELECT api_group, api_version, resource, effective AS "user", client, any_value(role) AS role, string_agg(DISTINCT verb, ',' ORDER BY verb) AS verbs,
+        SELECT api_group, api_version, resource, effective AS "user", client, min(role) AS role, string_agg(DISTINCT verb, ',' ORDER BY verb) AS verbs,
           count(*) FILTER (WHERE apart = '') AS calls, count(*) FILTER (WHERE apart <> '') AS background,
           bool_or(coalesce(deprecated, false) OR removed_release IS NOT NULL) AS announced, max(removed_release) AS removed_release,
           string_agg(DISTINCT nullif(namespace, ''), ',' ORDER BY nullif(namespace, '')) AS namespaces, min(received) AS first, max(received) AS last

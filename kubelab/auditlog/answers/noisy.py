@@ -51,7 +51,7 @@ def noisy_clients(log: Log, *, short: float | str = "60s", top: int | None = Non
         ), repeats AS (
           SELECT effective, client, count(*) AS repeated FROM again WHERE soon GROUP BY effective, client
         ), counted AS (
-          SELECT effective, client, any_value(role) AS role, count(*) FILTER (WHERE apart = '') AS calls,
+          SELECT effective, client, min(role) AS role, count(*) FILTER (WHERE apart = '') AS calls,
             count(*) FILTER (WHERE apart <> '') AS background, count(*) FILTER (WHERE apart = '') / $length AS per_second,
             coalesce(sum(latency) FILTER (WHERE apart = '' AND NOT long_running AND latency > 0), 0)::DOUBLE AS seconds,
             count(*) FILTER (WHERE apart = '' AND is_list) AS lists, count(*) FILTER (WHERE apart = '' AND is_page) AS pages,

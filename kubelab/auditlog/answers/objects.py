@@ -17,7 +17,7 @@ def hot_objects(log: Log, *, top: int | None = 50) -> pd.DataFrame:
     """The objects that most calls are about, background set apart.
 
     Columns: ``resource`` (with its group), ``namespace``, ``name``, ``calls``, ``background``, ``reads``, ``writes``, ``status_writes`` (of
-    the writes: to a subresource status), ``conflicts`` (409), ``clients`` (different users), ``writer`` (who wrote most), ``peak`` (most
+    the writes: to a subresource status), ``conflicts`` (409), ``clients`` (different users), ``writer`` (who wrote most; of equals the first by name), ``peak`` (most
     writes in a minute), ``first``, ``last``. Calls that carry no name (lists, watches, creates with generateName) stand in
     ``frame.attrs["beside"]["nameless"]``.
     """
@@ -32,7 +32,7 @@ def hot_objects(log: Log, *, top: int | None = 50) -> pd.DataFrame:
             count(*) FILTER (WHERE NOT mutating) AS reads, count(*) FILTER (WHERE is_write AND done) AS writes,
             count(*) FILTER (WHERE is_write AND done AND subresource = 'status') AS status_writes,
             count(*) FILTER (WHERE code = 409) AS conflicts, count(DISTINCT effective) AS clients,
-            mode(effective) FILTER (WHERE is_write AND done) AS writer, min(received) AS first, max(received) AS last
+            mode(effective ORDER BY effective) FILTER (WHERE is_write AND done) AS writer, min(received) AS first, max(received) AS last
           FROM named GROUP BY ALL ORDER BY calls DESC, background DESC, kind, namespace, name{limited(top)}
         ), peaks AS (
           SELECT kind, namespace, name, max(writes) AS peak FROM (
@@ -59,7 +59,7 @@ def write_amplification(log: Log) -> pd.DataFrame:
           SELECT *, CASE WHEN coalesce(name, '') = '' THEN NULL
             ELSE concat_ws('/', resource, coalesce(api_group, ''), coalesce(namespace, ''), name) END AS object
           FROM {CALLS_MORE} WHERE {_WRITE} AND resource IS NOT NULL)
-        SELECT effective AS writer, coalesce(component, '') AS component, any_value(role) AS role,
+        SELECT effective AS writer, coalesce(component, '') AS component, min(role) AS role,
           count(*) FILTER (WHERE done AND apart = '') AS writes,
           count(*) FILTER (WHERE done AND apart = '' AND subresource = 'status') AS status_writes,
           count(DISTINCT object) FILTER (WHERE done AND apart = '') AS objects,

@@ -50,7 +50,7 @@ def clients(log: Log, *, top: int | None = None) -> pd.DataFrame:
     length = max(span(log)[2], 1e-9)
     frame = log.sql(
         f"""
-        SELECT effective AS "user", client, any_value(role) AS role,
+        SELECT effective AS "user", client, min(role) AS role,
           count(*) FILTER (WHERE apart = '') AS calls, count(*) FILTER (WHERE apart <> '') AS background,
           count(*) FILTER (WHERE apart = '') / greatest(sum(count(*) FILTER (WHERE apart = '')) OVER (), 1)::DOUBLE AS share,
           coalesce(sum(latency) FILTER (WHERE apart = '' AND NOT long_running AND latency > 0), 0)::DOUBLE AS seconds,

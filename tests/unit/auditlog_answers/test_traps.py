@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.auditlog_answers.events import NODE, event, log
 
 CONTROLLER = {
@@ -163,3 +165,16 @@ def test_the_holder_of_a_lock_is_the_identity_in_it_where_bodies_tell_it() -> No
     assert (told["holder"], told["holders"], told["changes"], told["renewals"]) == ("m1_c", 3, 2, 5)
     bare = log(*[{key: value for key, value in write.items() if key != "requestObject"} for write in writes]).elections().iloc[0]
     assert (bare["holders"], bare["changes"]) == (1, 0)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_equals_the_same_is_named_whatever_the_order_of_the_events(turned: bool) -> None:
+    made = [
+        event("update", "configmaps", name="hot", user="zoe"),
+        event("update", "configmaps", name="hot", user="amy"),
+        event("get", "secrets", name="db", user="eve", code=403, decision="forbid", why="no rule of two", query="a=1"),
+        event("get", "secrets", name="db", user="eve", code=403, decision="forbid", why="no rule of one"),
+    ]
+    found = log(*(reversed(made) if turned else made))
+    assert found.hot_objects().set_index("name").loc["hot", "writer"] == "amy"
+    assert found.denied()["reason"].tolist() == ["no rule of two"]
