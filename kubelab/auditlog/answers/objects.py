@@ -17,8 +17,9 @@ def hot_objects(log: Log, *, top: int | None = 50) -> pd.DataFrame:
     """The objects that most calls are about, background set apart.
 
     Columns: ``resource`` (with its group), ``namespace``, ``name``, ``calls``, ``background``, ``reads``, ``writes``, ``status_writes`` (of
-    the writes: to a subresource status), ``conflicts`` (409), ``clients`` (different users), ``writer`` (who wrote most; of equals the first by name), ``peak`` (most
-    writes in a minute), ``first``, ``last``. Calls that carry no name (lists, watches, creates with generateName) stand in
+    the writes: to a subresource status), ``conflicts`` (409), ``clients`` (different users), ``writer`` (who wrote most; of equals the
+    first by name), ``peak`` (most writes in a minute), ``first``, ``last``. Calls that carry no name (lists, watches, creates with
+    generateName) stand in
     ``frame.attrs["beside"]["nameless"]``.
     """
     named = "resource IS NOT NULL AND coalesce(name, '') <> ''"
