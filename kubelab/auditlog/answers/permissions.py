@@ -14,28 +14,13 @@ import pandas as pd
 
 from kubelab.apiserver.authorization import rules
 from kubelab.auditlog.answers.asking import CALLS_MORE, Log, tidy
+from kubelab.auditlog.rbac.usage import Use, usage
 from kubelab.cluster import manifests
 
 Object = dict[str, Any]
 KINDS = ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
 _ALLOWED = "(decision = 'allow' OR (decision IS NULL AND (code IS NULL OR code NOT IN (401, 403))))"
 _REASON = r'^RBAC: allowed by (\w+) "([^"]*)" of (\w+) "([^"]*)" to (\w+) "([^"]*)"$'
-
-
-class Use(NamedTuple):
-    """Calls that the authorizer sees as one."""
-
-    user: str
-    groups: tuple[str, ...]
-    verb: str
-    group: str
-    resource: str
-    subresource: str
-    namespace: str
-    name: str
-    path: str
-    calls: int
-    last: Any
 
 
 def permissions(log: Log, roles: Any = None, *, unused: bool = False) -> pd.DataFrame:
@@ -49,7 +34,7 @@ def permissions(log: Log, roles: Any = None, *, unused: bool = False) -> pd.Data
     """
     if roles is None:
         return _from_reasons(log)
-    uses = _uses(log)
+    uses = usage(log).uses
     covered: dict[Use, bool] = {}
     by_subject: dict[tuple[str, str], list[Use]] = {}
     rows = []
@@ -67,18 +52,6 @@ def permissions(log: Log, roles: Any = None, *, unused: bool = False) -> pd.Data
         frame = frame[~frame["used"]]
     uncovered = sum(use.calls for use in uses if use not in covered)
     return tidy(frame.reset_index(drop=True), {"calls that no role covers": uncovered})
-
-
-def _uses(log: Log) -> list[Use]:
-    """What was asked and allowed, by whom. A create at the top level has its name from the body: the authorizer saw none."""
-    frame = log.sql(f"""
-        SELECT coalesce(effective, '') AS "user", coalesce(CASE WHEN impersonated IS NULL THEN groups ELSE impersonated_groups END, []) AS groups, verb,
-          coalesce(api_group, '') AS "group", coalesce(resource, '') AS resource, coalesce(subresource, '') AS subresource,
-          split_part(split_part(path, '/namespaces/', 2), '/', 1) AS namespace,
-          CASE WHEN verb IN ('create', 'deletecollection') AND coalesce(subresource, '') = '' THEN '' ELSE coalesce(name, '') END AS name,
-          CASE WHEN resource IS NULL THEN path ELSE '' END AS path, count(*) AS calls, max(received) AS last
-        FROM {CALLS_MORE} WHERE {_ALLOWED} GROUP BY ALL ORDER BY ALL""")
-    return [Use(**{**row, "groups": tuple(row["groups"]), "calls": int(row["calls"])}) for row in frame.to_dict("records")]
 
 
 def _from_reasons(log: Log) -> pd.DataFrame:
@@ -147,7 +120,7 @@ def _covers(grant: Grant, use: Use) -> bool:
     part = grant.part
     if not use.resource:
         return not grant.namespace and rules.allows_path(part, use.verb, use.path)
-    if grant.namespace and grant.namespace != use.namespace:
+    if grant.namespace and grant.namespace != use.asked_namespace:
         return False
     return rules.allows(part, use.verb, use.group, use.resource, use.subresource, use.name)
 

@@ -57,9 +57,7 @@ class Authorizer:
 
     def allowing(self, use: Use) -> str | None:
         """The binding that allows a use, in upstream's words; None: denied."""
-        # the authorizer is asked about a namespace under its own name
-        namespace = use.name if use.resource == "namespaces" else use.namespace
-        who = (use.user, use.groups, namespace if use.resource else "")
+        who = (use.user, use.groups, use.asked_namespace)
         if not use.resource:
             return next((each.source for each in self._rules(who) if rules.allows_path(each.rule, use.verb, use.path)), None)
         what = (use.verb, use.group, use.resource, use.subresource)

@@ -71,6 +71,11 @@ class Use(NamedTuple):
         """The permission itself, whoever used it."""
         return (self.verb, self.group, self.resource, self.subresource, self.namespace, self.name, self.path)
 
+    @property
+    def asked_namespace(self) -> str:
+        """The namespace that the authorizer is asked about: of a namespace, its own name."""
+        return self.name if self.resource == "namespaces" else self.namespace
+
 
 class Usage(NamedTuple):
     """``uses``: each permission of each user once; ``left_out``: (user, why) → calls that are no use."""

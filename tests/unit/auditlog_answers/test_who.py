@@ -150,7 +150,45 @@ def test_permissions_used_against_granted() -> None:
         ("ServiceAccount shop/robot", "get", "configmaps", "settings"): 1,
     }
     assert len(found.permissions(ROLES, unused=True)) == 4
-    assert frame.attrs["beside"] == {"calls that no role covers": 2}
+    assert frame.attrs["beside"] == {"calls that no role covers": 3}  # configmap other, elsewhere, and root's to be alice
+
+
+def test_what_a_call_needed_besides_its_own_verb_is_used_too() -> None:
+    rules = [{"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"]}]
+    anew = [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["create", "patch"]}]
+    found = log(
+        event("get", "namespaces", ns="shop", name="shop", path="/api/v1/namespaces/shop", user="root", as_user="alice"),
+        event("patch", "deployments.apps", name="web", code=201, at=1),
+    )
+    roles = [*bound("root", rules), *bound("alice", anew), *bound("alice", NAMESPACES, namespace="shop")]
+    frame = found.permissions(roles).set_index(["subject", "verb"])
+    assert frame["calls"].to_dict() == {
+        ("User root", "impersonate"): 1,
+        ("User alice", "create"): 1,
+        ("User alice", "patch"): 1,
+        ("User alice", "get"): 1,
+    }
+    assert found.permissions(roles).attrs["beside"] == {"calls that no role covers": 0}
+
+
+NAMESPACES = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}]
+
+
+def bound(user: str, rules: list[dict[str, object]], *, namespace: str = "") -> list[dict[str, object]]:
+    """A role of these rules, bound to a user: in a namespace, or everywhere."""
+    prefix, where = ("", {"namespace": namespace}) if namespace else ("Cluster", {})
+    name = f"{user}-{rules[0]['resources']}"
+    api = "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{api}/v1", "kind": f"{prefix}Role", "metadata": {"name": name, **where}, "rules": rules}
+    return [
+        role,
+        {
+            **{key: role[key] for key in ("apiVersion", "metadata")},
+            "kind": f"{prefix}RoleBinding",
+            "roleRef": {"apiGroup": api, "kind": role["kind"], "name": name},
+            "subjects": [{"kind": "User", "name": user, "apiGroup": api}],
+        },
+    ]
 
 
 def test_permissions_of_a_cluster_of_the_lab() -> None:
