@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+from kubelab.apiserver.audit import metrics as audit
 from kubelab.apiserver.exposition import Family, Sample, histogram, page
 from kubelab.kinds import registry
 from kubelab.store.log import CallRecord
@@ -67,6 +68,7 @@ def text(server: ApiServer) -> str:
     """The page, as of now."""
     counters = server.counters
     counters.catch_up(server.store.log.calls)
+    lost, rejected = server.audit_trouble() if server.audit_trouble else ({}, 0)
     objects = {kind.resource: len(server.store.head.all(kind.resource)) for kind in registry.all_kinds()}
     return page(
         (
@@ -80,6 +82,7 @@ def text(server: ApiServer) -> str:
                 "Number of stored objects at the time of last check split by kind.",
                 tuple(Sample({"resource": name}, count) for name, count in sorted(objects.items()) if count),
             ),
+            *audit.families(audit.totals(server.audit, lost, rejected)),
         )
     )
 

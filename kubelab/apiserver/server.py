@@ -39,7 +39,8 @@ class ApiServer:
 
     ``audit`` decides what is recorded of calls (None: without a policy nothing is), ``recording`` is the call's at work. ``gate``, if somebody
     has set it, is told of each recorded call before it is served, and refuses it by returning a failure; it is no part of the world; nor is
-    ``follower``, which is called now and then within a long run, to read on in the log.
+    ``follower``, which is called now and then within a long run, to read on in the log, nor ``audit_trouble``, which counts what the audit's
+    backends lost by plugin, and refused.
     """
 
     def __init__(self, store: Store, streams: Streams, *, release: str, gates: dict[str, bool]) -> None:
@@ -58,6 +59,7 @@ class ApiServer:
         self.gate: Gate | None = None
         self.follower: Callable[[], None] | None = None
         self.metrics_door: MetricsDoor | None = None
+        self.audit_trouble: Callable[[], tuple[dict[str, int], int]] | None = None
         self._context = Context("", -1)
 
     def fork(self, store: Store, streams: Streams) -> ApiServer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -167,6 +168,7 @@ def test_truncation_takes_the_bodies_off_and_then_drops(tmp_path: Path):
     created = next(event for event in lines(tmp_path / "audit.log") if event["verb"] == "create" and event["stage"] == "ResponseComplete")
     assert created["annotations"]["audit.k8s.io/truncated"] == "true" and "requestObject" not in created
     assert cluster.audit.metrics()["apiserver_audit_error_total"] == {"truncate": 2}
+    assert 'apiserver_audit_error_total{plugin="truncate"} 2' in cluster.request("GET", "/metrics")[1].splitlines()
 
 
 # -- a receiver ------------------------------------------------------------------------------------------------------------
@@ -492,6 +494,10 @@ def test_metrics_as_the_api_server_shows_them(c: kl.Cluster, tmp_path: Path):
     assert "# HELP apiserver_audit_event_total [ALPHA] Counter of audit events generated and sent to the audit backend.\n" in page
     assert f'apiserver_audit_level_total{{level="Metadata"}} {found["apiserver_audit_level_total"]["Metadata"]}\n' in page
     assert "apiserver_audit_error_total{" not in page
+    served = c.request("GET", "/metrics")[1]
+    assert re.search(r"^apiserver_audit_event_total (\d+)$", served, re.MULTILINE)[1] == str(
+        found["apiserver_audit_event_total"] + 2  # those of the request for the page
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from kubelab.apiserver.audit import metrics
 from kubelab.apiserver.audit.event import Events
 from kubelab.apiserver.audit.policy import PolicyError, as_object, is_path, load
 from kubelab.apiserver.audit.recording import Audit
-from kubelab.cluster.auditing import metrics
+from kubelab.apiserver.exposition import page
 from kubelab.cluster.auditing.backend import Backend
 from kubelab.cluster.auditing.backends import Backends
 from kubelab.cluster.auditing.options import (
@@ -183,17 +184,11 @@ class Auditing:
 
     def metrics(self) -> dict[str, Any]:
         """The API server's own ``apiserver_audit_…`` metrics: numbers, or numbers by label."""
-        counts = self.counts()
-        return {
-            "apiserver_audit_event_total": counts["event_total"],
-            "apiserver_audit_level_total": counts["level_total"],
-            "apiserver_audit_error_total": self.backends.totals(),
-            "apiserver_audit_requests_rejected_total": self.backends.rejected,
-        }
+        return metrics.totals(self._engine.server.audit, *self.backends.trouble())
 
     def prometheus(self) -> str:
         """``metrics()`` in the Prometheus text format, as the API server's ``/metrics`` has them."""
-        return metrics.page(self.metrics())
+        return page(metrics.families(self.metrics()))
 
     def __enter__(self) -> Self:
         return self

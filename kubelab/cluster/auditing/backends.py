@@ -54,6 +54,7 @@ class Backends:
             for at_ns, _, event in sorted(self._since(0, self._cursor), key=_order):
                 backend.process(event, at_ns)
         self.attached.append(backend)
+        self._engine.server.audit_trouble = self.trouble
         backend.attached(self._detach)
         self._hook()
         if self._engine.server.audit is None:
@@ -112,13 +113,13 @@ class Backends:
         server.gate = self.gate if any(each.strict for each in self.attached) else None
         server.follower = self.work if self.attached else None
 
-    def totals(self) -> dict[str, int]:
-        """apiserver_audit_error_total by plugin."""
+    def trouble(self) -> tuple[dict[str, int], int]:
+        """Events that were lost or failed, by plugin, and requests that were refused for it."""
         found = dict(self.errors)
         for backend in self.attached:
             for plugin, count in backend.errors.items():
                 found[plugin] = found.get(plugin, 0) + count
-        return dict(sorted(found.items()))
+        return dict(sorted(found.items())), self.rejected
 
     def gate(self, server: ApiServer, request: Request, recording: Recording, now_ns: int) -> status.ApiFailure | None:
         """Before a recorded call is served: a strict backend that cannot store RequestReceived refuses it."""

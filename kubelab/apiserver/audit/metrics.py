@@ -5,9 +5,10 @@ upstream: apiserver/pkg/audit/metrics.go, 1.28.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from kubelab.apiserver import exposition
+from kubelab.apiserver.audit.recording import Audit
 from kubelab.apiserver.exposition import Family, Sample
 
 HELP = {
@@ -21,9 +22,20 @@ HELP = {
 }
 
 
-def page(found: dict[str, Any]) -> str:
-    """``found``: numbers, or numbers by label. A label's value that never occurred has no line."""
-    return exposition.page(Family(name, "counter", "ALPHA", words, _samples(label, found[name])) for name, (label, words) in HELP.items())
+def totals(audit: Audit | None, errors: dict[str, int], rejected: int) -> dict[str, Any]:
+    """Numbers, or numbers by label: what recording counts (nothing without a policy), and what the backends do."""
+    return {
+        "apiserver_audit_error_total": errors,
+        "apiserver_audit_event_total": audit.events if audit else 0,
+        "apiserver_audit_level_total": dict(audit.levels) if audit else {},
+        "apiserver_audit_requests_rejected_total": rejected,
+    }
+
+
+def families(found: dict[str, Any]) -> Iterator[Family]:
+    """The lines of ``totals``. A label's value that never occurred has none."""
+    for name, (label, words) in HELP.items():
+        yield Family(name, "counter", "ALPHA", words, _samples(label, found[name]))
 
 
 def _samples(label: str, found: Any) -> tuple[Sample, ...]:
