@@ -5,7 +5,7 @@ upstream: plugin/pkg/auth/authorizer/rbac/rbac.go, pkg/registry/rbac/validation/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kubelab.apiserver.request import User
@@ -17,6 +17,9 @@ GROUP = "rbac.authorization.k8s.io"
 ROLES, BINDINGS = f"roles.{GROUP}", f"rolebindings.{GROUP}"
 CLUSTER_ROLES, CLUSTER_BINDINGS = f"clusterroles.{GROUP}", f"clusterrolebindings.{GROUP}"
 RESOURCES = (CLUSTER_BINDINGS, CLUSTER_ROLES, BINDINGS, ROLES)
+
+
+Binding = tuple[Object, str]  # the object, and the namespace where it holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,15 @@ class RoleMissing(Exception):
         super().__init__(f'{self.singular}.{GROUP} "{name}" not found')
 
 
-def grants_of(state: State, user: User, namespace: str) -> Grants:
-    """Cluster role bindings first, then those of the namespace; of each binding the first subject that fits."""
+def grants_of(state: State, user: User, namespace: str, among: Iterable[Binding] | None = None) -> Grants:
+    """Cluster role bindings first, then those of the namespace; of each binding the first subject that fits. ``among``: the bindings to look
+    at, in this order, where it is known which ones can fit."""
     rules: list[Granted] = []
     errors: list[str] = []
-    for binding, subject, at in _applying(state, user, namespace):
+    for binding, at in bindings_of(state, namespace) if among is None else among:
+        subject = _subject(binding, user, at)
+        if subject is None:
+            continue
         reference = binding["roleRef"]
         try:
             found = rules_of(state, reference, at)
@@ -78,27 +85,27 @@ def rules_of(state: State, reference: Object, namespace: str) -> list[Object]:
     return role.get("rules") or []
 
 
-def _applying(state: State, user: User, namespace: str) -> Iterator[tuple[Object, Object, str]]:
+def bindings_of(state: State, namespace: str) -> Iterator[Binding]:
+    """The bindings that count in a namespace ("": cluster-wide), each with where it is ("": everywhere)."""
     for binding in state.all(CLUSTER_BINDINGS).values():
-        if (subject := _subject(binding, user, "")) is not None:
-            yield binding, subject, ""
+        yield binding, ""
     if namespace:
         for binding in state.in_namespace(BINDINGS, namespace):
-            if (subject := _subject(binding, user, namespace)) is not None:
-                yield binding, subject, namespace
+            yield binding, namespace
+
+
+def named_by(subject: Object, namespace: str) -> str:
+    """The user or group that a subject of a binding in a namespace names; "" for nobody."""
+    if subject["kind"] in ("User", "Group"):
+        return str(subject["name"])
+    home = subject.get("namespace") or namespace
+    return f"system:serviceaccount:{home}:{subject['name']}" if home else ""
 
 
 def _subject(binding: Object, user: User, namespace: str) -> Object | None:
     for subject in binding.get("subjects") or ():
-        kind, name = subject["kind"], subject["name"]
-        if kind == "User":
-            fits = name == user.name
-        elif kind == "Group":
-            fits = name in user.groups
-        else:
-            home = subject.get("namespace") or namespace
-            fits = bool(home) and user.name == f"system:serviceaccount:{home}:{name}"
-        if fits:
+        name = named_by(subject, namespace)
+        if name and (name in user.groups if subject["kind"] == "Group" else name == user.name):
             return dict(subject)
     return None
 

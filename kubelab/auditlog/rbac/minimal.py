@@ -156,16 +156,18 @@ def rbac(
     given = [*existing, *(() if discovery else replaying.defaults())]
     anyway = Authorizer(replaying.state_of(given))
     needed = [use for use in found.uses if anyway.allowing(use) is None]
-    subjects = {use.user if group is None else group: None for use in needed}
-    if name is not None and len(subjects) > 1:
-        raise ValueError(f"name={name!r} for {len(subjects)} users: one name is for one user; without it each gets its own")
+    by_subject: dict[str, list[Use]] = {}
+    for use in needed:
+        by_subject.setdefault(use.user if group is None else group, []).append(use)
+    if name is not None and len(by_subject) > 1:
+        raise ValueError(f"name={name!r} for {len(by_subject)} users: one name is for one user; without it each gets its own")
     taken = {obj["metadata"]["name"] for obj in existing}
     if name in taken:
         raise ValueError(f"name={name!r}: existing has an object of this name, which applying would overwrite; give another one")
     objects: list[Object] = []
     impossible: dict[Atom, None] = {}
-    for who in sorted(subjects):
-        used = [atom_of(use) for use in needed if group is not None or use.user == who]
+    for who, uses in sorted(by_subject.items()):
+        used = [atom_of(use) for use in uses]
         impossible |= dict.fromkeys(atom for atom in used if not expressible(atom))
         atoms = [each for atom in used if expressible(atom) for each in (widened(atom) if widen else (atom,))]
         subject = subject_of(who) if group is None else {"kind": "Group", "apiGroup": GROUP, "name": who}

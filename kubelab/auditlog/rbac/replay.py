@@ -52,6 +52,7 @@ class Authorizer:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._naming: dict[str, dict[str, list[tuple[int, rbac.Binding]]]] = {}
         self._grants: dict[tuple[str, tuple[str, ...], str], rbac.Grants] = {}
         self._candidates: dict[tuple[Any, ...], list[tuple[frozenset[str] | None, str]]] = {}
 
@@ -72,8 +73,20 @@ class Authorizer:
     def _rules(self, who: tuple[str, tuple[str, ...], str]) -> tuple[rbac.Granted, ...]:
         found = self._grants.get(who)
         if found is None:
-            found = self._grants[who] = rbac.grants_of(self._state, User(who[0], who[1]), who[2])
+            found = self._grants[who] = rbac.grants_of(self._state, User(who[0], who[1]), who[2], self._bindings(who))
         return found.rules
+
+    def _bindings(self, who: tuple[str, tuple[str, ...], str]) -> list[rbac.Binding]:
+        """Those that name the user or a group of it, in the authorizer's order: a log has many users, and each has few."""
+        user, groups, namespace = who
+        naming = self._naming.get(namespace)
+        if naming is None:
+            naming = self._naming[namespace] = {}
+            for place, (binding, at) in enumerate(rbac.bindings_of(self._state, namespace)):
+                for name in dict.fromkeys(rbac.named_by(subject, at) for subject in binding.get("subjects") or ()):
+                    naming.setdefault(name, []).append((place, (binding, at)))
+        found = {place: binding for name in (user, *groups) for place, binding in naming.get(name, ())}
+        return [found[place] for place in sorted(found)]
 
 
 class Replay(NamedTuple):
