@@ -1,7 +1,8 @@
-"""Write ``kubelab/kinds/data/schema-1.28.json``: what every field of every kind is, as facts without prose.
+"""Write ``kubelab/kinds/data/schema-1.28.json`` or ``schema-1.7.json``: what every field of every kind is, as facts without prose.
 
-Two sources are joined: the OpenAPI definitions that the package ``kubernetes-validate`` carries (fields, references, formats, list types,
-merge keys) and Go's type declarations (the Go type that error messages name, pointers, ``omitempty``).
+Two sources are joined: the OpenAPI definitions (of 1.28 those that the package ``kubernetes-validate`` carries, of 1.7 the tree's own
+``api/openapi-spec/swagger.json``: fields, references, formats, list types, merge keys) and Go's type declarations (the Go type that error
+messages name, pointers, ``omitempty``).
 
 Usage: ``python tools/make_schema.py DEFINITIONS.json KUBERNETES_SOURCE_TREE > kubelab/kinds/data/schema-1.28.json``
 """
@@ -19,8 +20,12 @@ PREFIXES = (
     ("io.k8s.apimachinery.pkg.apis.", ""),
     ("io.k8s.apiextensions-apiserver.pkg.apis.", ""),
     ("io.k8s.kube-aggregator.pkg.apis.", ""),
+    ("io.k8s.kubernetes.pkg.apis.", ""),
+    ("io.k8s.kubernetes.pkg.api.", "core."),
 )
 SOURCES = (
+    ("pkg/api", "v1/types.go"),  # until 1.7
+    ("pkg/apis", "*/v*/types.go"),
     ("staging/src/k8s.io/api", "*/v*/types.go"),
     ("staging/src/k8s.io/apimachinery/pkg/apis", "meta/v1/types.go"),
     ("staging/src/k8s.io/apiextensions-apiserver/pkg/apis", "apiextensions/v1/types*.go"),
@@ -62,7 +67,7 @@ def main(definitions_path: str, tree: str) -> None:
 
 
 def short(full: str) -> str | None:
-    return next((full.removeprefix(prefix) for prefix, _ in PREFIXES if full.startswith(prefix)), None)
+    return next((named + full.removeprefix(prefix) for prefix, named in PREFIXES if full.startswith(prefix)), None)
 
 
 def read_go(tree: Path) -> tuple[dict[str, GoFields], dict[str, str]]:
@@ -71,7 +76,7 @@ def read_go(tree: Path) -> tuple[dict[str, GoFields], dict[str, str]]:
     aliases: dict[str, str] = {}
     for root, pattern in SOURCES:
         for path in sorted((tree / root).glob(pattern)):
-            package = f"{path.parent.parent.name}.{path.parent.name}"
+            package = f"{path.parent.parent.name}.{path.parent.name}".replace("api.v1", "core.v1")
             read_file(path, package, structs, aliases)
     return structs, aliases
 

@@ -41,6 +41,12 @@ rules:
 - level: None
   userGroups: ["system:nodes"]
   resources: [{group: "", resources: [nodes, nodes/status]}]
+- level: None
+  users: ["system:apiserver", "system:serviceaccount:kube-system:dynamic-provisioner"]
+  verbs: [list, watch]
+- level: None
+  userGroups: ["system:nodes"]
+  verbs: [list, watch]
 - level: Metadata
 """)
 
@@ -169,7 +175,8 @@ class Week:
 
     def __init__(self) -> None:
         self.chance = random.Random(SEED)
-        self.cluster = kl.Cluster(nodes=4, seed=SEED, start=START, audit_policy=POLICY)
+        self.cluster = kl.Cluster(nodes=4, seed=SEED, start=START)
+        self.cluster.audit.reload(POLICY)  # the week begins when the cluster is there
         self.due: list[tuple[float, int, Callable[[], None]]] = []
         self.versions = {"shop": 1, "search": 1, "mail": 1}
 

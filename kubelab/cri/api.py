@@ -62,7 +62,8 @@ class ContainerSpec:
     """ContainerConfig of the CRI, with what the lab's programs need besides: declared ports and the pod's names.
 
     `command` and `args` are the pod's, already expanded; empty ones mean the image's own entry point. `labels` and `annotations` are the
-    container's own where it was made `by_hand`; the kubelet leaves the pod's annotations here, and its own follow from the pod.
+    container's own where it was made `by_hand`; the kubelet leaves the pod's annotations here, and its own follow from the pod. `domain` is
+    that of a pod with a subdomain, `user` are user, group and further groups where the pod names one of them.
     """
 
     name: str
@@ -84,6 +85,8 @@ class ContainerSpec:
     log_path: str = ""
     linux: LinuxResources = NO_RESOURCES
     by_hand: bool = False
+    domain: str = ""
+    user: tuple[int, ...] = ()
 
 
 @value
@@ -91,7 +94,8 @@ class ContainerSpec:
 class SandboxConfig:
     """PodSandboxConfig; `ip` is what the network plug-in allotted (the CNI result in a real runtime).
 
-    `linux` holds the whole pod's resources; `cpu_request_milli` is what its QoS class's cgroup adds up.
+    `linux` holds the whole pod's resources; `cpu_request_milli` is what its QoS class's cgroup adds up. `labels` are all that it has where it was made
+    `by_hand`, and else the pod's, to which the kubelet adds its own.
     """
 
     name: str
@@ -106,6 +110,7 @@ class SandboxConfig:
     linux: LinuxResources = NO_RESOURCES
     cgroup_parent: str = ""
     cpu_request_milli: int = 0
+    by_hand: bool = False
 
 
 @value

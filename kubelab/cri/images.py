@@ -68,5 +68,5 @@ class ImageService:
             return found
         record = self.image_status(image)
         if record is None:
-            raise CriError("NotFound", f'failed to get image from containerd "{image}": image "{image}": not found')
+            raise CriError("NotFound", f'failed to resolve image "{image}": not found')
         return record.id

@@ -201,7 +201,11 @@ class SimulatedRuntime(ImageService, Window):
         program = programs.get(container.program)
         before = self._states.get(container_id)
         site = self._site(container, now_ns)
-        result, state, effects = program.exec(container.spec, before, argv, now_ns, site)
+        try:
+            result, state, effects = program.exec(container.spec, before, argv, now_ns, site)
+        except programs.StartError as error:
+            exec_id = sha256(f"exec {container_id}".encode()).hexdigest()
+            raise CriError("Unknown", f'failed to exec in container: failed to start exec "{exec_id}": {error}') from None
         if state is not before:
             self._keep(container_id, container.program, state, now_ns)
         self._apply(container_id, effects, now_ns)
@@ -211,17 +215,19 @@ class SimulatedRuntime(ImageService, Window):
         return result
 
     def update_container_resources(self, container_id: str, linux: LinuxResources, now_ns: int) -> None:
-        """UpdateContainerResources: new weight, quota and memory limit of a container that has not ended."""
+        """UpdateContainerResources: new weight, quota and memory limit; of a container that does not run, its configuration alone."""
         self._operations["update_container"] = self._operations.get("update_container", 0) + 1
         container = self._container(container_id)
-        if container.state not in (CREATED, RUNNING):
-            raise CriError("Unknown", f"not update: container is in {container.state} state")
         spec = replace(container.spec, linux=linux, memory_limit_bytes=linux.memory_limit)
         changed = self._containers[container_id] = replace(container, spec=spec)
         if container.state == RUNNING:
             ledger.limits_changed(self.tables, container, changed, self.around.capacity(), now_ns)
 
     # What the kubelet asks beside the CRI
+
+    def count(self, operation: str) -> None:
+        """One more request, of one that failed before it came here."""
+        self._operations[operation] = self._operations.get(operation, 0) + 1
 
     def set_usage(self, container_id: str, asked: Mapping[str, Asked], now_ns: int) -> None:
         """What ``Usage`` objects say that a container uses, by resource; what they leave out is its program's affair."""

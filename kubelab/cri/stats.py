@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubelab.cri.api import NOTREADY, RUNNING, Container, ContainerSpec, CriError, Sandbox
+from kubelab.cri.api import NOTREADY, RUNNING, Container, ContainerSpec, CriError, Sandbox, SandboxConfig
 from kubelab.cri.usage.account import Tables
 from kubelab.cri.usage.images import inodes_of, unpacked_bytes
 from kubelab.cri.usage.reading import DISK_AT_REST, SAMPLE_NS, SandboxReading, brief_at, disk_at, sandbox_at
@@ -21,7 +21,6 @@ Object = dict[str, Any]
 SYNC_NS = 10 * SECOND
 IMAGE_FS = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs"
 INTERFACE = "eth0"
-_NONE: dict[str, Any] = {}
 
 
 def labels_of(spec: ContainerSpec) -> dict[str, str]:
@@ -37,6 +36,14 @@ def labels_of(spec: ContainerSpec) -> dict[str, str]:
         "io.kubernetes.pod.namespace": spec.namespace,
         "io.kubernetes.pod.uid": spec.pod_uid,
     }
+
+
+def sandbox_labels_of(config: SandboxConfig) -> dict[str, str]:
+    """The labels of a sandbox: the pod's and the kubelet's own. upstream: pkg/kubelet/kuberuntime/labels.go newPodLabels."""
+    if config.by_hand:
+        return dict(config.labels)
+    own = {"io.kubernetes.pod.name": config.name, "io.kubernetes.pod.namespace": config.namespace, "io.kubernetes.pod.uid": config.uid}
+    return {**config.labels, **own}
 
 
 def annotations_of(spec: ContainerSpec) -> dict[str, str]:
@@ -112,7 +119,8 @@ def pod_sandbox_stats(tables: Tables, sandbox_id: str, now_ns: int) -> Object:
     if sandbox is None:
         raise CriError("NotFound", f"an error occurred when trying to find sandbox {sandbox_id}: not found")
     if sandbox.state == NOTREADY:
-        raise CriError("Unknown", f'sandbox container "{sandbox_id}" is not running')
+        head = f"failed to decode pod sandbox metrics {sandbox_id}"
+        raise CriError("Unknown", f'{head}: failed to get pod sandbox stats since sandbox container "{sandbox_id}" is not in ready state')
     return _sandbox(tables, sandbox, now_ns)
 
 
@@ -123,7 +131,7 @@ def list_pod_sandbox_stats(tables: Tables, now_ns: int, *, id: str = "", labels:
 
 def ready_sandboxes(tables: Tables, *, id: str = "", labels: dict[str, str] | None = None) -> list[Sandbox]:
     found = [item for item in tables["sandboxes"].values() if item.state != NOTREADY and item.id.startswith(id)]
-    return [item for item in found if all(item.config.labels.get(key) == wanted for key, wanted in (labels or _NONE).items())]
+    return [item for item in found if labels.items() <= sandbox_labels_of(item.config).items()] if labels else found
 
 
 def _sandbox(tables: Tables, sandbox: Sandbox, now_ns: int) -> Object:
@@ -142,7 +150,7 @@ def _sandbox(tables: Tables, sandbox: Sandbox, now_ns: int) -> Object:
         "attributes": {
             "id": sandbox.id,
             "metadata": {"name": config.name, "uid": config.uid, "namespace": config.namespace, "attempt": config.attempt},
-            "labels": dict(config.labels),
+            "labels": sandbox_labels_of(config),
             "annotations": dict(config.annotations),
         },
         "linux": {

@@ -11,7 +11,7 @@ from kubelab.cri import programs
 from kubelab.cri.api import RUNNING, Container, CriError, Sandbox, Surroundings
 from kubelab.cri.effects import HttpAnswer, Log, PeerView
 from kubelab.cri.site import Site
-from kubelab.cri.stats import labels_of
+from kubelab.cri.stats import labels_of, sandbox_labels_of
 
 
 class Window:
@@ -41,7 +41,9 @@ class Window:
         return [
             sandbox
             for sandbox in self._sandboxes.values()
-            if sandbox.id.startswith(id) and state in ("", sandbox.state) and _selects(labels, sandbox.config.labels)
+            if sandbox.id.startswith(id)
+            and state in ("", sandbox.state)
+            and (not labels or _selects(labels, sandbox_labels_of(sandbox.config)))
         ]
 
     def list_containers(

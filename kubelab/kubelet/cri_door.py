@@ -6,35 +6,54 @@ programs; ``nudges`` then holds what the engine has to pass on.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubelab.cri import metrics, stats
-from kubelab.cri.api import Container, ContainerSpec, CriError, ImageRecord, Sandbox, SandboxConfig
+from kubelab.cri.api import RUNNING, CriError, SandboxConfig
 from kubelab.cri.effects import ExecResult
+from kubelab.cri.events import ContainerEvents, Happened
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Nudge
-from kubelab.kubelet import hanging
-from kubelab.kubelet.cri_work import CriWork, image_name, known_id
+from kubelab.kubelet import cri_dicts, hanging, logs
+from kubelab.kubelet.cri_work import FIND_SANDBOX, NO_ID, CriWork, Unclear, image_name, known_id, worded
 from kubelab.kubelet.network_world import Around
 from kubelab.kubelet.pod.probing import taken_up_again
 from kubelab.kubelet.pod.starting import tick_nudges
 from kubelab.kubelet.records import Instances, PodRecord
 from kubelab.kubelet.static_pods import own_uid
-from kubelab.world.clock import SECOND, rfc3339_micro
+from kubelab.world.clock import SECOND, format_duration, rfc3339_micro
+from kubelab.world.turns import ALONE, Turn, taking_turns
+
+if TYPE_CHECKING:
+    from kubelab.cri.grpc.server import Server
 
 Object = dict[str, Any]
 _NONE: dict[str, Any] = {}
+WAITING = {"ErrImagePull": "image can't be pulled", "ImagePullBackOff": "trying and failing to pull image"}
 
 
+class Outside(NamedTuple):
+    """What a door needs of the cluster around it: ``pass_on`` takes what calls set in motion, ``turn`` is taken by every call, ``listen`` lets
+    somebody hear of the runtime's events, and ``look`` tells who listens that something may have happened.
+    """
+
+    pass_on: Callable[[Nudge], None] | None = None
+    turn: Turn = ALONE
+    listen: Callable[[ContainerEvents], None] | None = None
+    look: Callable[[], None] | None = None
+
+
+@taking_turns
 class CriDoor(CriWork):
-    """The runtime of the node whose kubelet's scope ``look`` gives, as it is at each call; ``pass_on`` takes what calls set in motion."""
+    """The runtime of the node whose kubelet's scope ``look`` gives, as it is at each call."""
 
-    def __init__(self, look: Callable[[], Scope], pass_on: Callable[[Nudge], None] | None = None) -> None:
+    def __init__(self, look: Callable[[], Scope], outside: Outside | None = None) -> None:
         self._look = look
-        self._pass_on = pass_on
+        self._outside = outside or Outside()
+        self._turn = self._outside.turn
         self._around = Around(look())
         self._woken: tuple[Nudge, ...] = ()
 
@@ -49,74 +68,81 @@ class CriDoor(CriWork):
         """What the calls so far have set in motion."""
         return self._woken
 
+    @property
+    def off(self) -> bool:
+        """Whether its machine is switched off: what is on its disks can still be looked at from here, but it serves nobody."""
+        return bool(self._look().local.get("off"))
+
     def version(self) -> Object:
         return self.runtime.version()
 
     def status(self) -> Object:
-        return self.runtime.status()
+        conditions = self.runtime.status()["status"]["conditions"]
+        return {"status": {"conditions": [{**each, "reason": "", "message": ""} for each in conditions]}, "info": {}}
 
     def list_pod_sandbox(self, *, id: str = "", state: str = "", labels: dict[str, str] | None = None) -> list[Object]:
-        return [_sandbox(item) for item in self.runtime.list_pod_sandbox(id=id, state=state, labels=labels)]
+        found = self.runtime.list_pod_sandbox(id=self._sought("sandboxes", id), state=state, labels=labels)
+        return [cri_dicts.sandbox(item, self._pod_of(item.config)) for item in found]
 
     def pod_sandbox_status(self, pod_sandbox_id: str) -> Object:
         runtime = self.runtime
-        sandbox = runtime.pod_sandbox_status(known_id(runtime.tables["sandboxes"], pod_sandbox_id))
-        return {**_sandbox(sandbox), "network": {"ip": sandbox.config.ip}}
+        with worded(FIND_SANDBOX):
+            sandbox = runtime.pod_sandbox_status(known_id(runtime.tables["sandboxes"], pod_sandbox_id))
+        return cri_dicts.sandbox_status(sandbox, self._pod_of(sandbox.config))
 
     def list_containers(
         self, *, id: str = "", pod_sandbox_id: str = "", state: str = "", labels: dict[str, str] | None = None
     ) -> list[Object]:
+        id, pod_sandbox_id = self._sought("containers", id), self._sought("sandboxes", pod_sandbox_id)
         found = self.runtime.list_containers(id=id, pod_sandbox_id=pod_sandbox_id, state=state, labels=labels)
-        return [self._container(item) for item in found]
+        boxes = self.runtime.tables["sandboxes"]
+        return [cri_dicts.container(item, self._pod_of(boxes[item.sandbox_id].config)) for item in found]
 
     def container_status(self, container_id: str) -> Object:
         runtime = self.runtime
-        container = runtime.container_status(known_id(runtime.tables["containers"], container_id))
-        return {
-            **self._container(container),
-            "startedAt": container.started_ns,
-            "finishedAt": container.finished_ns,
-            "exitCode": container.exit_code,
-            "reason": container.reason,
-            "message": container.message,
-            "logPath": _log_path(runtime.pod_sandbox_status(container.sandbox_id).config, container.spec),
-            "mounts": [
-                {"containerPath": mount.container_path, "hostPath": mount.volume, "readonly": mount.readonly}
-                for mount in container.spec.mounts
-            ],
-        }
+        container = runtime.container_status(self._container_id(runtime.tables, container_id))
+        config = runtime.pod_sandbox_status(container.sandbox_id).config
+        return cri_dicts.container_status(container, config, self._pod_of(config))
 
-    def _container(self, container: Container) -> Object:
-        spec = container.spec
-        pod = self._look().view.get("pods", spec.namespace, spec.pod_name)
-        own = pod is not None and own_uid(pod) == spec.pod_uid
-        return {
-            "id": container.id,
-            "podSandboxId": container.sandbox_id,
-            "metadata": {"name": spec.name, "attempt": spec.attempt},
-            "image": {"image": spec.image},
-            "imageRef": container.image_ref,
-            "state": container.state,
-            "createdAt": container.created_ns,
-            "labels": stats.labels_of(spec),
-            "annotations": {**stats.annotations_of(spec), **(_annotations(pod, spec.name) if pod is not None and own else {})},
-        }
+    def _sought(self, table: str, given: str) -> str:
+        """An id in a filter: a shortened one counts if it names one; if several begin so, it is taken as it stands, and nothing is found.
+
+        upstream: containerd 1.7 pkg/cri/server/container_list.go normalizeContainerFilter.
+        """
+        try:
+            return known_id(self.runtime.tables[table], given) if given else ""
+        except Unclear:
+            return NO_ID
+
+    def _pod_of(self, config: SandboxConfig) -> Object | None:
+        """The pod for which the kubelet has made a sandbox."""
+        pod = None if config.by_hand else self._look().view.get("pods", config.namespace, config.name)
+        return pod if pod is not None and own_uid(pod) == config.uid else None
 
     def list_images(self, image: str | Object = "") -> list[Object]:
         """ListImages: all, or the one that ``image`` names."""
         if not image:
-            return [_image(each) for each in self.runtime.list_images()]
+            return [cri_dicts.image(each) for each in self.runtime.list_images()]
         found = self.runtime.image_status(image_name(image))
-        return [] if found is None else [_image(found)]
+        return [] if found is None else [cri_dicts.image(found)]
 
     def image_status(self, image: str | Object) -> Object | None:
         """ImageStatus: by id, tag or digest; None if it is not there."""
         found = self.runtime.image_status(image_name(image))
-        return None if found is None else _image(found)
+        return None if found is None else cri_dicts.image(found)
 
     def exec_sync(self, container_id: str, cmd: Sequence[str], timeout: int = 0) -> Object:
         """ExecSync; ``timeout`` in seconds, 0 for none."""
-        result = self.execute(container_id, tuple(cmd), timeout)
+        head = "failed to exec in container: "
+        with worded(f'{head}failed to find container "{container_id}" in store', in_state=head):
+            hanging.refuse(self._look().local)
+            try:
+                result = self.execute(container_id, tuple(cmd), timeout)
+            except CriError as error:
+                if error.code != "DeadlineExceeded":
+                    raise
+                length = format_duration(round(timeout * SECOND))
+                raise CriError(error.code, f"{head}timeout {length} exceeded: context deadline exceeded") from None
         return {"stdout": result.output, "stderr": result.stderr, "exitCode": result.exit_code}
 
     def execute(self, container_id: str, argv: tuple[str, ...], timeout: int = 0) -> ExecResult:
@@ -125,6 +151,10 @@ class CriDoor(CriWork):
         self._around = Around(scope)
         runtime = self._around.runtime(scope.local)
         container_id = known_id(scope.local["containers"], container_id)
+        if not argv and runtime.container_status(container_id).state == RUNNING:
+            exec_id = sha256(f"exec {container_id}".encode()).hexdigest()
+            words = "OCI runtime exec failed: exec failed: args must not be empty: unknown"
+            raise CriError("Unknown", f'failed to exec in container: failed to start exec "{exec_id}": {words}')
         steady = container_id not in scope.local["states"]
         result = runtime.exec_sync(container_id, argv, scope.now_ns, timeout * SECOND)
         woken = (*tick_nudges(scope, runtime, container_id), *self._around.pokes())
@@ -139,18 +169,21 @@ class CriDoor(CriWork):
 
     def container_stats(self, container_id: str) -> Object:
         tables = self.runtime.tables
-        return stats.container_stats(tables, known_id(tables["containers"], container_id), self._look().now_ns)
+        with worded("failed to find container"):
+            return stats.container_stats(tables, known_id(tables["containers"], container_id), self._look().now_ns)
 
     def list_container_stats(self, *, id: str = "", pod_sandbox_id: str = "", labels: dict[str, str] | None = None) -> list[Object]:
         now_ns = self._look().now_ns
+        id, pod_sandbox_id = self._sought("containers", id), self._sought("sandboxes", pod_sandbox_id)
         return stats.list_container_stats(self.runtime.tables, now_ns, id=id, pod_sandbox_id=pod_sandbox_id, labels=labels)
 
     def pod_sandbox_stats(self, pod_sandbox_id: str) -> Object:
         tables = self.runtime.tables
-        return stats.pod_sandbox_stats(tables, known_id(tables["sandboxes"], pod_sandbox_id), self._look().now_ns)
+        with worded(f"an error occurred when trying to find sandbox {pod_sandbox_id}"):
+            return stats.pod_sandbox_stats(tables, known_id(tables["sandboxes"], pod_sandbox_id), self._look().now_ns)
 
     def list_pod_sandbox_stats(self, *, id: str = "", labels: dict[str, str] | None = None) -> list[Object]:
-        return stats.list_pod_sandbox_stats(self.runtime.tables, self._look().now_ns, id=id, labels=labels)
+        return stats.list_pod_sandbox_stats(self.runtime.tables, self._look().now_ns, id=self._sought("sandboxes", id), labels=labels)
 
     def image_fs_info(self) -> Object:
         return stats.image_fs_info(self.runtime.tables, self._look().now_ns)
@@ -162,69 +195,71 @@ class CriDoor(CriWork):
         runtime = self.runtime
         return metrics.list_pod_sandbox_metrics(runtime.tables, self._around.capacity(), self._look().now_ns)
 
+    # -- events, and the door for others -------------------------------------------------------------------------------------------
+    def get_container_events(self) -> ContainerEvents:
+        """GetContainerEvents: what happens to sandboxes and containers from now on."""
+        events = ContainerEvents()
+        self.tell_events(events)
+        return events
+
+    def tell_events(self, events: ContainerEvents) -> None:
+        """Let somebody hear of what happens from now on, until it is closed or forgotten."""
+        if self._outside.listen is None:
+            raise CriError("Unimplemented", "there is no cluster around this runtime that could tell of events")
+        self._outside.listen(events)
+
+    def event(self, event: Happened) -> Object:
+        """An event as ContainerEventResponse."""
+        found: Object = {"containerId": event.id, "containerEventType": event.type, "createdAt": event.time_ns, "containersStatuses": []}
+        if event.sandbox is not None:
+            config, pod = event.sandbox.config, self._pod_of(event.sandbox.config)
+            found["podSandboxStatus"] = cri_dicts.sandbox_status(event.sandbox, pod)
+            found["containersStatuses"] = [cri_dicts.container_status(each, config, pod) for each in event.containers]
+        return found
+
+    def serve(self, address: str = "") -> Server:
+        """Serve the CRI over gRPC to kubelet, crictl and other clients, in threads of its own, until the handle that it returns is closed.
+
+        ``address``: ``unix:///path/to.sock`` (without one: a socket in a new folder) or ``127.0.0.1:PORT`` (0: any). ValueError where nobody could
+        listen, ImportError without the extra ``cri``.
+        """
+        from kubelab.cri.grpc.extra import require
+
+        require()
+        from kubelab.cri.grpc.server import Server
+
+        return Server(self, address)
+
     def _tell(self, woken: tuple[Nudge, ...]) -> None:
         self._woken += woken
-        if self._pass_on is not None:
+        if self._outside.pass_on is not None:
             for nudge in woken:
-                self._pass_on(nudge)
+                self._outside.pass_on(nudge)
+        if self._outside.look is not None:
+            self._outside.look()
 
 
-def _image(image: ImageRecord) -> Object:
-    return {"id": image.id, "repoTags": list(image.tags), "repoDigests": list(image.digests), "size": image.size_bytes}
+def runtime_of(look: Callable[[], Scope], outside: Outside | None = None) -> CriDoor:
+    """What ``c.cri(node)`` gives; ``look`` gives the scope of the node's kubelet."""
+    return CriDoor(look, outside)
 
 
-def _sandbox(sandbox: Sandbox) -> Object:
-    config = sandbox.config
-    return {
-        "id": sandbox.id,
-        "metadata": {"name": config.name, "uid": config.uid, "namespace": config.namespace, "attempt": config.attempt},
-        "state": sandbox.state,
-        "createdAt": sandbox.created_ns,
-        "labels": dict(config.labels),
-        "annotations": dict(config.annotations),
-    }
-
-
-def _annotations(pod: Object, name: str) -> dict[str, str]:
-    """What the kubelet writes beside the restart count. upstream: pkg/kubelet/kuberuntime/labels.go newContainerAnnotations."""
-    spec = pod["spec"]
-    parts = (*spec["containers"], *(spec.get("initContainers") or ()), *(spec.get("ephemeralContainers") or ()))
-    container = next((each for each in parts if each["name"] == name), None)
-    if container is None:
-        return {}
-    found = {
-        "io.kubernetes.container.terminationMessagePath": container.get("terminationMessagePath", ""),
-        "io.kubernetes.container.terminationMessagePolicy": container.get("terminationMessagePolicy", ""),
-    }
-    if pod["metadata"].get("deletionGracePeriodSeconds") is not None:
-        found["io.kubernetes.pod.deletionGracePeriod"] = str(pod["metadata"]["deletionGracePeriodSeconds"])
-    if spec.get("terminationGracePeriodSeconds") is not None:
-        found["io.kubernetes.pod.terminationGracePeriod"] = str(spec["terminationGracePeriodSeconds"])
-    if (hook := (container.get("lifecycle") or _NONE).get("preStop")) is not None:
-        found["io.kubernetes.container.preStopHandler"] = json.dumps(hook, separators=(",", ":"))
-    if ports := container.get("ports"):
-        found["io.kubernetes.container.ports"] = json.dumps(ports, separators=(",", ":"))
-    return found
-
-
-def _log_path(sandbox: SandboxConfig, spec: ContainerSpec) -> str:
-    """Where a container's log lies. upstream: pkg/kubelet/kuberuntime/helpers.go BuildContainerLogsDirectory, buildContainerLogsPath."""
-    folder = sandbox.log_directory or f"/var/log/pods/{sandbox.namespace}_{sandbox.name}_{sandbox.uid}"
-    return f"{folder}/{spec.log_path or f'{spec.name}/{spec.attempt}.log'}"
-
-
-def runtime_of(look: Callable[[], Scope], pass_on: Callable[[Nudge], None] | None = None) -> CriDoor:
-    """What ``c.cri(node)`` gives; ``look`` gives the scope of the node's kubelet, ``pass_on`` goes to the engine."""
-    return CriDoor(look, pass_on)
-
-
-def _instances(scope: Scope, pod: Object, name: str) -> Instances:
+def _instances(scope: Scope, pod: Object, name: str) -> Instances | None:
     record: PodRecord | None = scope.local.get("records", _NONE).get(own_uid(pod))
-    found = record.containers.get(name) if record is not None else None
-    if found is None:
-        waiting = f'container "{name}" in pod "{pod["metadata"]["name"]}" is waiting to start: ContainerCreating'
-        raise CriError("InvalidArgument", waiting)
-    return found
+    return record.containers.get(name) if record is not None else None
+
+
+def _no_log(pod: Object, name: str) -> str:
+    """Why there is nothing to read of a container that has not run."""
+    status, which = pod.get("status") or _NONE, f'container "{name}" in pod "{pod["metadata"]["name"]}"'
+    known = [entry for group in ("containerStatuses", "initContainerStatuses") for entry in status.get(group) or ()]
+    state = next((entry.get("state") or _NONE for entry in known if entry["name"] == name), None)
+    if state is None and known:
+        return f"{which} is not available"
+    if state is not None and "terminated" in state:
+        return f"{which} is terminated"
+    reason = ((state or _NONE).get("waiting") or _NONE).get("reason") or "ContainerCreating"
+    return f"{which} is waiting to start: {WAITING.get(reason, reason)}"
 
 
 def container_logs(
@@ -237,18 +272,20 @@ def container_logs(
     since_ns: int = 0,
     timestamps: bool = False,
 ) -> str:
-    """What a container has written. Raises CriError where there is nothing to read yet.
+    """What a container has written, as far as it stands in the file that it writes to. Raises CriError where there is nothing to read yet.
 
     upstream: pkg/kubelet/kubelet_pods.go validateContainerLogStatus.
     """
     instances = _instances(scope, pod, container)
-    container_id = instances.previous if previous else instances.current
+    container_id = instances and (instances.previous if previous else instances.current)
     if not container_id:
-        text = f'previous terminated container "{container}" in pod "{pod["metadata"]["name"]}" not found'
-        raise CriError("InvalidArgument", text)
+        missing = f'previous terminated container "{container}" in pod "{pod["metadata"]["name"]}" not found'
+        raise CriError("InvalidArgument", missing if previous else _no_log(pod, container))
     lines: list[str] = []
     open_line = False
-    for entry in scope.local.get("logs", _NONE).get(container_id, ()):
+    node = scope.view.get("nodes", "", pod["spec"].get("nodeName", ""))
+    policy = logs.DEFAULT if node is None else logs.policy_of(node)
+    for entry in logs.live(scope.local, container_id, policy, scope.now_ns):
         if entry.time_ns < since_ns:
             continue
         for piece in entry.text.splitlines(keepends=True):
@@ -263,7 +300,13 @@ def container_logs(
 
 
 def exec_in(scope: Scope, pod: Object, container: str, argv: Sequence[str]) -> tuple[ExecResult, tuple[Nudge, ...]]:
-    """Run a command in a pod's container: its result, and what the engine has to pass on. Raises CriError."""
-    door = CriDoor(lambda: scope)
-    result = door.execute(_instances(scope, pod, container).current, tuple(argv))
+    """Run a command in a pod's container: its result, and what the engine has to pass on. Raises CriError.
+
+    upstream: pkg/kubelet/kubelet_pods.go GetExec.
+    """
+    door, instances = CriDoor(lambda: scope), _instances(scope, pod, container)
+    current = scope.local["containers"].get(instances.current) if instances is not None else None
+    if current is None or current.state != RUNNING:
+        raise CriError("Unknown", f'container not found ("{container}")')
+    result = door.execute(current.id, tuple(argv))
     return result, door.nudges

@@ -146,7 +146,10 @@ def test_runtime_should_support_creating_starting_and_stopping_container(cri):
     assert cri.container_status(made)["state"] == "CONTAINER_CREATED"
     cri.start_container(made)
     assert cri.container_status(made)["state"] == "CONTAINER_RUNNING"
-    assert refusal(cri.start_container, made) == ("Unknown", "container is in CONTAINER_RUNNING state")
+    assert refusal(cri.start_container, made) == (
+        "Unknown",
+        f'failed to set starting state for container "{made}": container is in CONTAINER_RUNNING state',
+    )
     cri.stop_container(made)
     status = cri.container_status(made)
     assert (status["state"], status["exitCode"], status["reason"]) == ("CONTAINER_EXITED", 137, "Error")
@@ -215,9 +218,12 @@ def test_runtime_should_support_execsync_with_timeout(cri):
     made = running(cri, sandbox(cri))
     assert cri.exec_sync(made, ["echo", "hello"]) == {"stdout": "hello\n", "stderr": "", "exitCode": 0}
     assert cri.exec_sync(made, ["sh", "-c", "exit 3"])["exitCode"] == 3
-    assert refusal(cri.exec_sync, made, ["sleep", "321"], 1) == ("DeadlineExceeded", 'command "sleep 321" timed out')
+    assert refusal(cri.exec_sync, made, ["sleep", "321"], 1) == (
+        "DeadlineExceeded",
+        "failed to exec in container: timeout 1s exceeded: context deadline exceeded",
+    )
     cri.stop_container(made)
-    assert refusal(cri.exec_sync, made, ["true"]) == ("Unknown", "container is in CONTAINER_EXITED state")
+    assert refusal(cri.exec_sync, made, ["true"]) == ("Unknown", "failed to exec in container: container is in CONTAINER_EXITED state")
 
 
 def test_runtime_should_support_listing_container_stats(cri):
@@ -255,7 +261,10 @@ def test_ids_may_be_shortened_as_long_as_they_name_one(cri):
     assert cri.pod_sandbox_status(box[:12])["id"] == box
     others = [running(cri, box, f"c{number}") for number in range(20)]
     shared = next(each[0] for each in others if sum(other[0] == each[0] for other in others) > 1)
-    assert refusal(cri.container_status, shared) == ("Unknown", f"Multiple IDs found with provided prefix: {shared}")
+    words = f"Multiple IDs found with provided prefix: {shared}"
+    assert refusal(cri.container_status, shared) == ("Unknown", f'an error occurred when try to find container "{shared}": {words}')
+    assert cri.list_containers(id=shared) == cri.list_container_stats(id=shared) == []
+    assert [each["id"] for each in cri.list_containers(id=made[:12])] == [made]
 
 
 # -- Image Manager, Consistency, Identifier Consistency ---------------------------------------------------------------------------
@@ -394,3 +403,37 @@ def test_what_the_kubelet_writes_on_containers(cluster, cri):
     }
     uid = cluster["pod/p"]["metadata"]["uid"]
     assert cri.container_status(seen["id"])["logPath"] == f"/var/log/pods/default_p_{uid}/c/0.log"
+
+
+# -- Security Context -------------------------------------------------------------------------------------------------------------
+# upstream: kubernetes-sigs/cri-tools pkg/validate/security_context_linux.go
+CONTEXTS = [
+    # runtime should support RunAsUser; RunAsUserName; RunAsGroup; SupplementalGroups
+    ({"runAsUser": {"value": 1001}}, "id -u", "1001\n"),
+    ({"runAsUsername": "nobody"}, "id -nu", "nobody\n"),
+    ({"runAsUser": {"value": 1001}, "runAsGroup": {"value": 1002}}, "id -g; id -G", "1002\n1002\n"),
+    ({"runAsUsername": "nobody", "runAsGroup": {"value": 1002}}, "id -g", "1002\n"),
+    ({"supplementalGroups": [1234, 5678]}, "id -G", "0 10 1234 5678\n"),
+    ({}, "id -u", "0\n"),
+    ({"runAsUser": {"value": 0}, "runAsGroup": {"value": 0}}, "id -u; id -g", "0\n0\n"),
+    ({"runAsUser": {}, "runAsGroup": {"value": 1002}}, "id -u; id -g", "0\n1002\n"),  # as 0 comes over the wire
+    # runtime should support that ReadOnlyRootfs is true, is false
+    ({"readonlyRootfs": True}, "touch /x 2>/dev/null; echo $?", "1\n"),
+    ({"readonlyRootfs": False}, "touch /x; echo $?", "0\n"),
+]
+
+
+@pytest.mark.parametrize(("context", "command", "said"), CONTEXTS)
+def test_security_contexts(cri: Any, context: dict[str, Any], command: str, said: str) -> None:
+    made = running(cri, sandbox(cri), linux={"securityContext": context})
+    assert cri.exec_sync(made, ["sh", "-c", command])["stdout"] == said
+    assert cri.container_status(made)["mounts"] == []
+
+
+def test_runtime_should_return_error_if_run_as_group_is_set_without_run_as_user(cri: Any) -> None:
+    words = 'failed to generate user string: user group "1002" is specified without user'
+    assert refusal(container, cri, sandbox(cri), linux={"securityContext": {"runAsGroup": {"value": 1002}}}) == ("Unknown", words)
+    assert refusal(container, cri, sandbox(cri, "b"), linux={"securityContext": {"runAsUsername": "who"}})[1] == (
+        "unable to find user who: no matching entries in passwd file"
+    )
+    assert refusal(container, cri, sandbox(cri, "c"), linux={"securityContext": {"runAsUser": {"value": "x"}}})[0] == "InvalidArgument"
