@@ -16,6 +16,7 @@ from kubelab.world.streams import Streams
 from kubelab.world.timing import Timing
 
 Tables = dict[str, dict[Any, Any]]
+EVENTS = "events"  # the client that a component's recorder sends through, where it has its own
 
 
 class Change(NamedTuple):
@@ -60,10 +61,13 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The limits of a component's own client: requests per second and burst (token bucket)."""
+    """The limits of one client: requests per second and burst (token bucket); a rate below 0 is none (upstream: rest.Config.QPS)."""
 
     qps: float
-    burst: int
+    burst: int = 0
+
+
+UNLIMITED = Client(-1)
 
 
 @dataclass(slots=True)
@@ -100,6 +104,10 @@ class Component(Protocol):
     ``lanes``: lane → number of workers (0: no limit); ``lane(key)`` says in which lane a key runs. ``max_retries``: failures after which
     a key is dropped (None: never). ``backoff``: (base_ns, max_ns) of the per-key back-off. ``background``: first elements of keys whose
     waiting does not count as something still moving (heartbeats, probes, resyncs). ``machine``: whose ``local`` tables it uses ("" none).
+
+    ``client``: the limits of what it calls with. A component may have more than one (optional): ``clients(timing, release)`` gives those
+    that are beside it by name, and ``through`` says by the first word of a key which of them the calls of its syncs go through; events go
+    through the one named ``EVENTS``, if there is one. Each has a bucket of its own.
     """
 
     @property

@@ -3,7 +3,9 @@
 ``retry``: the same status again after 10 ms, on the object as the watch has it by then (StatefulSet: retry.RetryOnConflict,
 pkg/controller/statefulset/stateful_set_status_updater.go). ``refresh``: read the object, write again, once (ReplicaSet:
 updateReplicaSetStatus in pkg/controller/replicaset/replica_set_utils.go). ``read``: read the object, and fail all the same (DaemonSet:
-storeDaemonSetStatus with StatusUpdateRetries = 1 in pkg/controller/daemon/daemon_controller.go). upstream: 1.20.
+storeDaemonSetStatus with StatusUpdateRetries = 1 in pkg/controller/daemon/daemon_controller.go). ``fail``: fail, as with any other refusal
+(Endpoints: syncService in pkg/controller/endpoint/endpoints_controller.go; no status, but known from the watch alone all the same).
+upstream: 1.20.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ AS_USUAL = Further()
 def after(engine: Engine, runner: Runner, pending: Pending, call: Call, response: Response) -> Further:
     if call.verb == "get":
         return _after_reading(call, response)
-    if response.code != 409:
+    if response.code != 409 or call.on_conflict == "fail":
         return AS_USUAL
     if call.on_conflict == "retry":
         newest = engine.scope(runner, pending.key).view.get(call.resource, call.namespace, call.name)

@@ -8,13 +8,13 @@ a key comes back into its queue; ``("lagged", revision)``: a component whose wat
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from heapq import heappop
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
 from typing import Any
 
 from kubelab.apiserver.request import Request, Response
 from kubelab.apiserver.server import ApiServer
-from kubelab.engine import cores, syncing, trouble
+from kubelab.engine import cores, referred, reflectors, syncing, trouble
 from kubelab.engine.component import Change, Component, Later, Scope, Tables, Watch
 from kubelab.engine.plan import Call, Key, Nudge
 from kubelab.engine.runner import Runner
@@ -24,13 +24,21 @@ from kubelab.store.store import Store
 from kubelab.store.view import View
 from kubelab.world.streams import Streams
 from kubelab.world.timing import Timing
+from kubelab.world.tuples import new_tuple
+from kubelab.world.turns import ALONE, Turn
 from kubelab.world.wakes import Wakes
 
 READS = ("get", "list", "watch")
 
 
 class Engine:
-    """A world in motion. ``trailing`` is what components with the usual watch delay know, ``lagging`` what those know whose watches lag."""
+    """A world in motion. ``trailing`` is what components with the usual watch delay know, ``lagging`` what those know whose watches lag.
+
+    Not part of the world, and of no fork: ``turn``, which the handle's users take, and ``listener``, which is called after every wake.
+    """
+
+    turn: Turn = ALONE
+    listener: Callable[[], None] | None = None
 
     def __init__(self, *, seed: int, start_ns: int, timing: Timing, release: str, gates: dict[str, bool]) -> None:
         self.now_ns = start_ns
@@ -51,6 +59,7 @@ class Engine:
         self.wake = 0
         self.silent = 0  # components that tell no events
         self.cores = cores.Cores([start_ns] * timing.cores) if timing.cores else None
+        self.reflectors = reflectors.Reflectors()
         self._routes: dict[str, list[tuple[str, Watch]]] = {}
         self._node_routes: dict[str, list[tuple[str, Watch]]] = {}
 
@@ -62,8 +71,9 @@ class Engine:
 
     def register(self, component: Component) -> None:
         """Add a component without starting it."""
-        client = component.client(self.timing)
-        self.runners[component.name] = Runner(component, client, len(self.runners) - self.silent)
+        own, further = component.client(self.timing), getattr(component, "clients", None)
+        clients = further(self.timing, self.release) if further is not None else {}
+        self.runners[component.name] = Runner(component, own, len(self.runners) - self.silent, clients)
         self.silent += getattr(component, "silent", False)
         self._route(component)
 
@@ -77,6 +87,8 @@ class Engine:
     def start(self, runner: Runner) -> None:
         """Let a component list what it watches, and begin."""
         runner.alive = True
+        reflectors.started(self, runner)
+        referred.started(self, runner)
         component = runner.component
         scope = self.scope(runner, ())
         for watch in component.watches:
@@ -98,6 +110,7 @@ class Engine:
         for name in ("now_ns", "start_ns", "timing", "release", "gates", "moving", "wake", "silent"):
             setattr(new, name, getattr(self, name))
         new.cores = self.cores.fork() if self.cores is not None else None
+        new.reflectors = self.reflectors.fork()
         new._routes = {resource: routes[:] for resource, routes in self._routes.items()}
         new._node_routes = {node: routes[:] for node, routes in self._node_routes.items()}
         new.streams = self.streams.fork()
@@ -126,7 +139,7 @@ class Engine:
 
     def _new_scope(self, runner: Runner) -> Scope:
         return Scope(
-            View(self.trailing, runner.own, self.now_ns),
+            View(self.trailing, runner.own, self.now_ns, self.release),
             runner.memory,
             self.now_ns,
             self.streams,
@@ -149,7 +162,9 @@ class Engine:
     def wake_at(self, time_ns: int, component: str, key: Key) -> None:
         """Ask for a wake that counts as something still moving."""
         self.moving += 1
-        self.wakes.add(time_ns, component, key)
+        wakes = self.wakes
+        wakes.sequence = sequence = wakes.sequence + 1
+        heappush(wakes.heap, (time_ns, sequence, component, key))
 
     def later(self, runner: Runner, key: Key, after_ns: int, cause: int = 0) -> None:
         """Queue a key after a delay because of revision ``cause``; an earlier pending time for the same key wins."""
@@ -184,6 +199,9 @@ class Engine:
         time_ns, sequence, name, key = heappop(self.wakes.heap)
         if time_ns > self.now_ns:
             self.now_ns = time_ns
+        if not sequence:
+            reflectors.due(self, time_ns)
+            return
         self.wake = sequence
         what = key[0]
         if what != "background":
@@ -205,6 +223,8 @@ class Engine:
             syncing.arrive(self, runner, key[2])
         elif runner.waiting.get(key[2]) == time_ns:
             del runner.waiting[key[2]]
+            if runner.steady is not None and what == "background" and syncing.steady(self, runner, key[2], key[3]):
+                return
             runner.enqueue(key[2], key[3], sequence)
         elif what == "late":
             syncing.answer(self, runner, key[2], late=True)
@@ -215,12 +235,12 @@ class Engine:
 
     def handle(self, request: Request) -> Response:
         """One call through the request line, and the wakes that its commits need."""
-        commits = self.store.log.commits
-        before = len(commits)
+        head = self.store.head
+        before = head.revision
         response = self.server.handle(request, self.now_ns)
-        if len(commits) != before:
-            at_ns = self.now_ns + self.timing.watch_ns if self.cores is None else self._told_ns(commits[before:])
-            self.wake_at(at_ns, "", ("deliver", commits[-1].revision))
+        if head.revision != before:
+            at_ns = self.now_ns + self.timing.watch_ns if self.cores is None else self._told_ns(self.store.log.since(before))
+            self.wake_at(at_ns, "", ("deliver", head.revision))
         return response
 
     def _told_ns(self, commits: Iterable[Commit]) -> int:
@@ -255,8 +275,8 @@ class Engine:
 
     def _tell(self, commit: Commit, touched: dict[str, None]) -> None:
         resource = commit.key[0]
-        change = Change(commit.type, resource, commit.object, commit.old, commit.revision)
-        writer = self.runners.get(self.store.log.calls[commit.call].component)
+        change = new_tuple(Change, (commit.type, resource, commit.object, commit.old, commit.revision))
+        writer = self.runners.get(self.store.log.caller(commit))
         if writer is not None and not (self.lagging and writer.name in self.lagging):
             mine = writer.own.get(commit.key)
             if mine is not None and mine[0] <= commit.revision:
@@ -267,6 +287,7 @@ class Engine:
         if resource == "pods":
             node = commit.object["spec"].get("nodeName")
             if node:
+                referred.pod_changed(self, node, commit)
                 self._tell_all(self._node_routes.get(node, ()), change, touched)
 
     def _tell_all(self, routes: Iterable[tuple[str, Watch]], change: Change, touched: dict[str, None]) -> None:
@@ -321,10 +342,12 @@ class Engine:
         return not machine or change.resource != "pods" or change.object["spec"].get("nodeName") == machine
 
     # -- faults of components --------------------------------------------------------------------------------------------
-    def crash_machine(self, name: str) -> None:
-        """The components of a machine end; its tables are the caller's to see to."""
+    def crash_machine(self, name: str, *, in_order: bool = False) -> None:
+        """The components of a machine end; its tables are the caller's to see to. ``in_order``: their connections are closed first."""
         for runner in self.runners.values():
             if runner.component.machine == name:
+                if not in_order:
+                    reflectors.vanished(self, runner)
                 self.crash(runner.name)
 
     def restart_machine(self, name: str) -> None:
@@ -336,6 +359,7 @@ class Engine:
         """A component's process ends: its memory, queue and unanswered calls are gone; nothing it was acknowledged is."""
         runner = self.runners[name]
         runner.alive = False
+        reflectors.ended(self, runner)
         runner.epoch += 1
         runner.clear()
 

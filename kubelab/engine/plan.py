@@ -8,7 +8,8 @@ A ``Plan`` promises:
   marked ``always``; the key is then queued again with back-off, as upstream's rate-limited queues do;
 * after the last batch, ``remember`` is written into the component's memory, and the key is looked at again after ``again_ns``
   (0: at once, by the same worker, as part of the same sync);
-* events are handed to the component's recorder (aggregation, spam filter), which sends them through the same client.
+* events are handed to the component's recorder (aggregation, spam filter), which sends them through the same client, unless the component
+  has one of its own for them (``Component.clients``).
 """
 
 from __future__ import annotations
@@ -211,9 +212,10 @@ def wait(*because: Because, again_ns: int | None = None) -> Plan:
 
 
 # -- the usual calls ------------------------------------------------------------------------------------------------------
-def create(resource: str, body: Object, **more: Any) -> Call:
+def create(resource: str, body: Object, namespace: str = "", **more: Any) -> Call:
+    """``namespace``: that of the request's path, where the body names none (upstream: GetPodFromTemplate and others leave it out)."""
     meta = body["metadata"]
-    return Call("create", resource, meta.get("namespace", ""), meta.get("name", ""), body=body, **more)
+    return Call("create", resource, meta.get("namespace", namespace), meta.get("name", ""), body=body, **more)
 
 
 def update(resource: str, body: Object, **more: Any) -> Call:

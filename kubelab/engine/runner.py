@@ -6,6 +6,7 @@ client-go/util/flowcontrol (token bucket).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kubelab.apiserver.request import User
@@ -16,6 +17,7 @@ from kubelab.world.clock import SECOND
 from kubelab.world.codec import value
 
 RETRY_QPS, RETRY_BURST = 10, 100  # upstream: workqueue.DefaultControllerRateLimiter's shared bucket
+_ONE_CLIENT: dict[str, Any] = {}
 
 
 @value
@@ -64,7 +66,8 @@ class Bucket:
         """Reserve one token; returns when it may be used."""
         ready = self.theoretical_ns - self.burst_ns
         at = ready if ready > now_ns else now_ns
-        self.theoretical_ns = max(self.theoretical_ns, at) + self.interval_ns
+        full = self.theoretical_ns
+        self.theoretical_ns = (full if full > at else at) + self.interval_ns
         return at
 
 
@@ -74,13 +77,16 @@ class Runner:
     ``queues``: lane → key → (cause revision, wake); ``queued``: whether some queue may hold a key. ``processing``: keys being worked on.
     ``dirty``: keys to run once more. ``waiting``: key → time of its pending look-again. ``failures``: key → failed syncs.
     ``own``: object key → (revision, object).
+    ``bucket``: that of its client; ``buckets``: those of its further clients by name (None: no limit), ``through``: see ``Component``.
     ``outbox``: the recorder's unsent events. ``memory``: the component's own tables. ``epoch`` grows at each crash, so that old wakes die.
-    ``scope``: what the component is given, made by the engine from the rest when first asked for.
+    ``scope``: what the component is given, made by the engine from the rest when first asked for. ``steady``: the component's own, if it has
+    one: after how long to look again at a background key of which nothing has changed, None if a sync is needed.
     """
 
     __slots__ = (
         "alive",
         "bucket",
+        "buckets",
         "busy",
         "component",
         "dirty",
@@ -104,18 +110,23 @@ class Runner:
         "scope",
         "sending",
         "serial",
+        "steady",
         "stories",
+        "through",
         "user",
         "waiting",
     )
 
-    def __init__(self, component: Component, client: Client, index: int) -> None:
+    def __init__(self, component: Component, client: Client, index: int, clients: Mapping[str, Client] = _ONE_CLIENT) -> None:
         self.component = component
         self.lanes = component.lanes
         self.user = User(component.identity.user, component.identity.groups)
+        self.steady: Callable[[Scope, Key], int | None] | None = getattr(component, "steady", None)
         self.name = component.name
         self.index = index
         self.bucket = Bucket(client)
+        self.buckets = {name: Bucket(each) if each.qps > 0 else None for name, each in clients.items()}
+        self.through: Mapping[str, str] = getattr(component, "through", _ONE_CLIENT)
         self.retries = Bucket(Client(RETRY_QPS, RETRY_BURST))
         self.alive = True
         self.epoch = 0
@@ -143,16 +154,20 @@ class Runner:
         self.sending = False
         self.queued = False
         self.scope: Scope | None = None
-        self.bucket.theoretical_ns = self.retries.theoretical_ns = 0
+        for bucket in (self.bucket, self.retries, *self.buckets.values()):
+            if bucket is not None:
+                bucket.theoretical_ns = 0
 
     def fork(self) -> Runner:
         """A copy with tables of its own. Most are empty at any instant, and there are as many kubelets as nodes."""
         new = Runner.__new__(Runner)
         new.scope = None
         new.component, new.lanes, new.user, new.name, new.index = self.component, self.lanes, self.user, self.name, self.index
+        new.steady = self.steady
         new.alive, new.epoch, new.serial, new.lag_ns = self.alive, self.epoch, self.serial, self.lag_ns
         new.last_event_ns, new.sending, new.queued = self.last_event_ns, self.sending, self.queued
-        new.bucket, new.retries = self.bucket.fork(), self.retries.fork()
+        new.bucket, new.retries, new.through = self.bucket.fork(), self.retries.fork(), self.through
+        new.buckets = {name: bucket.fork() if bucket is not None else None for name, bucket in self.buckets.items()} if self.buckets else {}
         new.busy = self.busy.copy()
         new.waiting = self.waiting.copy()
         new.stories = self.stories.copy()
@@ -173,11 +188,16 @@ class Runner:
         tables = ("queues", "busy", "processing", "dirty", "waiting", "failures", "flights", "pending", "own", "memory", "recorder")
         scalars = ("alive", "epoch", "serial", "lag_ns", "last_event_ns", "sending", "outbox", "stories")
         out = {name: getattr(self, name) for name in tables + scalars}
-        out["tokens"] = (self.bucket.theoretical_ns, self.retries.theoretical_ns)
+        further = {name: bucket.theoretical_ns for name, bucket in self.buckets.items() if bucket is not None}
+        out["tokens"] = (self.bucket.theoretical_ns, self.retries.theoretical_ns, *((further,) if further else ()))
         return out
 
     def restore(self, dumped: dict[str, Any]) -> None:
-        self.bucket.theoretical_ns, self.retries.theoretical_ns = dumped.pop("tokens")
+        self.bucket.theoretical_ns, self.retries.theoretical_ns, *further = dumped.pop("tokens")
+        for name, theoretical_ns in further[0].items() if further else ():
+            bucket = self.buckets.get(name)
+            if bucket is not None:
+                bucket.theoretical_ns = theoretical_ns
         for name, item in dumped.items():
             setattr(self, name, item)
         self.queued = any(self.queues.values())

@@ -1,4 +1,5 @@
-"""A sync from key to end: observe, plan, send the batches, take the answers, remember, look again. See ``plan.Plan`` for what is promised.
+"""A sync from key to end: observe, plan, send the batches (``sending``), take the answers, remember, look again. See ``plan.Plan`` for what is
+promised.
 
 upstream: the processNextWorkItem / sync / AddRateLimited loop that every controller has.
 """
@@ -6,24 +7,22 @@ upstream: the processNextWorkItem / sync / AddRateLimited loop that every contro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from kubelab.apiserver.request import NO_LIST_OPTIONS, Options, Origin, Request
 from kubelab.engine import conflicts, cores, trouble
 from kubelab.engine.component import Tables
 from kubelab.engine.internal_error import broken
 from kubelab.engine.plan import NOTHING, Act, Call, EventDraft, Key, Plan
-from kubelab.engine.recorder import record, remade
+from kubelab.engine.recorder import remade
 from kubelab.engine.runner import Flight, Pending, Runner
+from kubelab.engine.sending import emit, request, send, send_batch, send_event
+from kubelab.world.tuples import new_tuple
 
 if TYPE_CHECKING:
     from kubelab.engine.engine import Engine
 
 ROUNDS_AT_ONE_INSTANT = 10_000
 _AGAIN = "the sync goes on with another call"
-OUTBOX_LIMIT = 1000  # upstream: record.NewBroadcaster's queue
 
 
 class Stuck(RuntimeError):
@@ -55,6 +54,21 @@ def pump(engine: Engine, runner: Runner) -> None:
         runner.queued = any(queues.values())
 
 
+def steady(engine: Engine, runner: Runner, key: Key, cause: int) -> bool:
+    """A look that finds all as it was, and will only look again, is over at once; what follows is what a whole sync would leave behind."""
+    if runner.queued or key in runner.processing or runner.busy[runner.component.lane(key)]:
+        return False
+    again_ns = runner.steady(engine.scope(runner, key), key)  # type: ignore[misc]
+    if again_ns is None:
+        return False
+    if runner.stories:
+        runner.stories.pop(key, None)
+    if runner.failures:
+        runner.failures.pop(key, None)
+    engine.later(runner, key, again_ns, cause)
+    return True
+
+
 def _round(engine: Engine, runner: Runner, key: Key, wake: int, cause: int) -> None:
     """Observe and plan, again and again while the plan says so, until calls must be awaited or the sync ends."""
     for _ in range(ROUNDS_AT_ONE_INSTANT):
@@ -66,14 +80,15 @@ def _round(engine: Engine, runner: Runner, key: Key, wake: int, cause: int) -> N
         elif runner.stories:
             runner.stories.pop(key, None)
         if plan is not NOTHING:
-            _at_once(engine, runner, plan, wake, cause, key)
+            if plan.note or plan.nudge or plan.events:
+                _at_once(engine, runner, plan, wake, cause, key)
             if plan.batches:
                 flight = runner.next_serial()
-                runner.flights[flight] = Flight(key, plan, 0, len(plan.batches[0].calls), "", wake, cause)
+                runner.flights[flight] = new_tuple(Flight, (key, plan, 0, len(plan.batches[0].calls), "", wake, cause))
                 delay_ns = engine.timing.sync_ns
                 if engine.cores is not None:
                     delay_ns = engine.cores.compute(engine.now_ns, delay_ns + plan.work_ns) - engine.now_ns
-                _send_batch(engine, runner, flight, delay_ns)
+                send_batch(engine, runner, flight, delay_ns)
                 return
         if not _finish(engine, runner, key, plan, plan.error, wake, cause):
             return
@@ -118,47 +133,10 @@ def _finish(engine: Engine, runner: Runner, key: Key, plan: Plan, error: str, wa
     again = runner.dirty.pop(key, None) if runner.dirty else None
     if again is not None:
         if engine.cores is not None:
-            engine.later(runner, key, engine.timing.answer_ns, again[0])
+            engine.later(runner, key, cores.answered_ns(engine, engine.cores, plan), again[0])
         else:
             runner.enqueue(key, *again)
     return False
-
-
-def _send_batch(engine: Engine, runner: Runner, flight: int, delay_ns: int = 0) -> None:
-    state = runner.flights[flight]
-    batch = state.plan.batches[state.batch]
-    for work in batch.calls:
-        if batch.refused and type(work) is Call:
-            work = work._replace(body=_with_error(work.body, state.error))
-        send(engine, runner, work, flight, state.key, state.wake, state.cause, delay_ns)
-
-
-def _with_error(body: Any, error: str) -> Any:
-    """``{error}`` in the texts of a body, filled in; what does not change is shared."""
-    if isinstance(body, str):
-        return body.replace("{error}", error)
-    if isinstance(body, dict):
-        return {name: _with_error(item, error) for name, item in body.items()}
-    return [_with_error(item, error) for item in body] if isinstance(body, list) else body
-
-
-def send(engine: Engine, runner: Runner, work: Call | Act, flight: int, key: Key, wake: int, cause: int, delay_ns: int = 0) -> None:
-    """Put a call into the client's queue: it is executed when its token is there and its latency has passed."""
-    asked_ns = engine.now_ns + delay_ns
-    what = "call"
-    if type(work) is Act:
-        sent_ns, done_ns = asked_ns, asked_ns + work.duration_ns
-        if work.computing and engine.cores is not None:
-            done_ns = engine.cores.compute(asked_ns, work.duration_ns)
-    else:
-        sent_ns = runner.bucket.take(asked_ns)
-        if engine.cores is None:
-            done_ns = sent_ns + engine.latency_ns(work)  # type: ignore[arg-type]
-        else:
-            what, done_ns = "arrive", sent_ns
-    serial = runner.next_serial()
-    runner.pending[serial] = Pending(work, flight, asked_ns, sent_ns, wake, cause, key, work.because)
-    engine.wake_at(done_ns, runner.name, (what, runner.epoch, serial))
 
 
 def arrive(engine: Engine, runner: Runner, serial: int) -> None:
@@ -176,7 +154,7 @@ def answer(engine: Engine, runner: Runner, serial: int, *, late: bool = False) -
         return
     if (engine.trouble or engine.server.faults) and (what := trouble.in_the_way(engine, runner, serial, pending, late)):
         if what == "unheard":
-            engine.handle(_request(engine, runner, pending, pending.work))  # type: ignore[arg-type]
+            engine.handle(request(engine, runner, pending, pending.work))  # type: ignore[arg-type]
         if what != "wait":
             trouble.hold(engine, runner, serial, pending)
         if type(pending.work) is Act:
@@ -201,7 +179,7 @@ def lost(engine: Engine, runner: Runner, serial: int) -> None:
             engine.wake_at(engine.now_ns + trouble.EVENT_RETRY_NS, runner.name, ("call", runner.epoch, serial))
             return
         runner.sending = False
-        _send_event(engine, runner)
+        send_event(engine, runner)
         return
     if type(work) is Act:
         plan = runner.component.overdue(engine.scope(runner, pending.key), work)  # type: ignore[attr-defined]
@@ -224,7 +202,7 @@ def _answered(engine: Engine, runner: Runner, pending: Pending) -> None:
             send(engine, runner, again, 0, pending.key, pending.wake, pending.cause)
             return
         runner.sending = False
-        _send_event(engine, runner)
+        send_event(engine, runner)
         return
     if error is _AGAIN:
         return
@@ -249,8 +227,8 @@ def _next_batch(engine: Engine, runner: Runner, flight: int, state: Flight) -> N
         at += 1
     if at < len(batches):
         runner.flights[flight] = state._replace(batch=at, missing=len(batches[at].calls))
-        delay_ns = engine.cores.take(engine.now_ns, 0) - engine.now_ns + engine.timing.reply_ns if engine.cores is not None else 0
-        _send_batch(engine, runner, flight, delay_ns)
+        delay_ns = engine.cores.wait_ns(engine.now_ns) + engine.timing.reply_ns if engine.cores is not None else 0
+        send_batch(engine, runner, flight, delay_ns)
         return
     del runner.flights[flight]
     if _finish(engine, runner, state.key, state.plan, state.error or state.plan.error, state.wake, state.cause):
@@ -267,7 +245,7 @@ def _act(engine: Engine, runner: Runner, pending: Pending, act: Act) -> str:
 
 def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
     """Send a call through the request line; returns the error text of a refusal that counts."""
-    response = engine.handle(_request(engine, runner, pending, call))
+    response = engine.handle(request(engine, runner, pending, call))
     if engine.cores is not None and call.on_conflict:
         further = conflicts.after(engine, runner, pending, call, response)
         if further.call is not None:
@@ -275,7 +253,7 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
             return _AGAIN
         if further.error:
             return further.error
-    for commit in response.commits if not (engine.cores is not None and call.subresource == "status") else ():
+    for commit in response.commits if engine.cores is None or not (call.subresource == "status" or call.on_conflict) else ():
         runner.own[commit.key] = (commit.revision, None if commit.type == "DELETED" else commit.object)
     if response.code < 400 or response.code in call.accept:
         drafts = call.on_success if response.code < 400 else ()
@@ -291,49 +269,6 @@ def _call(engine: Engine, runner: Runner, pending: Pending, call: Call) -> str:
     return error
 
 
-def _request(engine: Engine, runner: Runner, pending: Pending, call: Call) -> Request:
-    identity = runner.component.identity
-    origin = Origin(
-        runner.name,
-        _key_text(pending.key),
-        pending.wake,
-        pending.cause,
-        _reason_text(runner, pending),
-        pending.sent_ns - pending.asked_ns,
-        engine.now_ns - pending.sent_ns,
-        True,
-    )
-    return Request(
-        call.verb,
-        call.resource,
-        call.namespace,
-        call.name,
-        call.subresource,
-        "",
-        call.body,
-        call.patch_type,
-        Options(field_manager=call.manager or identity.agent, force=True) if call.patch_type == "apply" else _TYPED,
-        NO_LIST_OPTIONS,
-        runner.user,
-        identity.agent,
-        origin,
-    )
-
-
-@lru_cache(maxsize=16384)
-def _key_text(key: Key) -> str:
-    """A key as call records show it; the calls of a key share one text."""
-    return "/".join(map(str, key))
-
-
-def _reason_text(runner: Runner, pending: Pending) -> str:
-    """Why a call is made. Heartbeats say the same again and again, so their calls share one text."""
-    if not pending.because:
-        return ""
-    text = str(pending.because)
-    return intern(text) if pending.key[0] in runner.component.background else text
-
-
 def _filled(draft: EventDraft, error: str, answered: Any) -> EventDraft:
     """``{error}`` and ``{name}`` in an event's message, as the answer says."""
     message = draft.message
@@ -346,39 +281,9 @@ def _filled(draft: EventDraft, error: str, answered: Any) -> EventDraft:
     return EventDraft(draft.regarding, draft.type, draft.reason, message, draft.action)
 
 
-_TYPED = Options(field_validation="Ignore")
-
-
 def _terminating(status: Mapping[str, Any]) -> bool:
     causes = (status.get("details") or {}).get("causes") or ()
     return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
-
-
-# -- events ---------------------------------------------------------------------------------------------------------------
-def emit(engine: Engine, runner: Runner, draft: EventDraft, wake: int, cause: int, key: Key) -> None:
-    """Hand an event to the component's recorder."""
-    runner.last_event_ns = name_ns = max(engine.now_ns + runner.index, runner.last_event_ns + 1)
-    call = record(runner.recorder, draft, runner.component.identity, engine.now_ns, name_ns)
-    if call is None or len(runner.outbox) >= OUTBOX_LIMIT:
-        return
-    if draft.action and engine.cores is not None:
-        send(engine, runner, call, 0, key, wake, cause)  # upstream: events.eventBroadcasterImpl.recordToSink, a goroutine for each
-        return
-    if runner.sending:
-        runner.outbox[runner.next_serial()] = Pending(call, 0, engine.now_ns, 0, wake, cause, key, None)
-    else:
-        runner.sending = True
-        send(engine, runner, call, 0, key, wake, cause)
-
-
-def _send_event(engine: Engine, runner: Runner) -> None:
-    """The recorder sends one event at a time."""
-    if not runner.outbox:
-        return
-    first = next(iter(runner.outbox))
-    pending = runner.outbox.pop(first)
-    runner.sending = True
-    send(engine, runner, pending.work, 0, pending.key, pending.wake, pending.cause)
 
 
 def write(memory: Tables, changes: Mapping[str, Mapping[Any, Any]]) -> None:

@@ -33,6 +33,7 @@ from kubelab.frames.lives import lives, of_workload
 from kubelab.kubelet.stats.cgroups import Machine
 from kubelab.scheduler.profile import WEIGHTS
 from kubelab.store.store import Store
+from kubelab.world.turns import taking_turns
 
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
@@ -48,6 +49,7 @@ WORKLOADS = (
 )
 
 
+@taking_turns
 class Frames:
     """DataFrames of everything that happened so far. Columns are typed (string, category, datetime64[ns, UTC], float64, Int64), times in UTC,
     lengths in seconds; ``elapsed`` counts seconds from the cluster's start (what happened while it was put together has a negative one). The
@@ -55,6 +57,7 @@ class Frames:
 
     def __init__(self, cluster: Cluster) -> None:
         self._engine = cluster._engine
+        self._turn = cluster._turn
         self._store = cluster._engine.store
         self._log = self._store.log
         self._start_ns = cluster._world.start_ns
@@ -62,8 +65,8 @@ class Frames:
         self._auditing = cluster._world.auditing
 
     def __repr__(self) -> str:
-        names = [name for name in dir(self) if not name.startswith("_")]
-        return f"frames of {len(self._log.commits)} revisions and {len(self._log.calls)} calls: {', '.join(f'{name}()' for name in names)}"
+        names = ", ".join(f"{name}()" for name in dir(self) if not name.startswith("_"))
+        return f"frames of {len(self._log.commits)} revisions and {len(self._log.calls) + len(self._log.informers)} calls: {names}"
 
     def pods(self) -> pd.DataFrame:
         return pods.pods(lives(self._log), self._start_ns)
@@ -73,6 +76,9 @@ class Frames:
 
     def calls(self) -> pd.DataFrame:
         return calls.calls(self._log, self._start_ns)
+
+    def watches(self) -> pd.DataFrame:
+        return calls.watches(self._log, self._start_ns)
 
     def audit(self) -> pd.DataFrame:
         return audit.audit(self._auditing, self._start_ns)
@@ -183,6 +189,7 @@ for _name, _made in (
     ("pods", pods.pods),
     ("transitions", pods.transitions),
     ("calls", calls.calls),
+    ("watches", calls.watches),
     ("audit", audit.audit),
     ("revisions", calls.revisions),
     ("events", events.events),

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from typing import NamedTuple
+
 import pandas as pd
 
+from kubelab.apiserver.informers import all_calls
 from kubelab.frames.typed import category, count, instants, seconds, text
-from kubelab.store.log import Log
+from kubelab.store.log import Log, ObjectKey
 
 
 def calls(log: Log, start_ns: int) -> pd.DataFrame:
-    """A row per call to the API server, refused ones too, in the order of the answers.
+    """A row per call to the API server, refused ones too, in the order of the answers. A watch stands where it began (``watches()`` has its end).
 
     Columns: ``time`` (of the answer), ``elapsed`` (seconds since the cluster's start), ``user``, ``user_agent``, ``verb``, ``resource``,
     ``subresource``, ``namespace``, ``name``, ``code``, ``reason``, ``message``; ``waiting`` (seconds in the client's own queue), ``executing``
     (seconds from sending to the answer); ``component`` ("" for users), ``key`` (what it was working on), ``because``, ``cause`` (the revision
-    that made it call, missing: none), ``wake``, ``revision`` (that it wrote, missing: none).
+    that made it call, missing: none), ``wake``, ``revision`` (that it wrote, missing: none). Lists and watches of informers have no key, and
+    as component the process: controllers share those of ``kube-controller-manager``.
     """
-    found = log.calls
+    numbered = list(all_calls(log))
+    found = [call for _, call in numbered]
+    agents = [call.user_agent if number >= 0 else call.user_agent.partition("/")[0] for number, call in numbered]
     return pd.DataFrame(
         {
             "time": instants([call.time_ns for call in found]),
             "elapsed": seconds([call.time_ns for call in found], start_ns),
             "user": category([call.user for call in found]),
-            "user_agent": category([call.user_agent for call in found]),
+            "user_agent": category(agents),
             "verb": category([call.verb for call in found]),
             "resource": category([call.resource for call in found]),
             "subresource": category([call.subresource for call in found]),
@@ -43,27 +50,67 @@ def calls(log: Log, start_ns: int) -> pd.DataFrame:
     )
 
 
+class Written(NamedTuple):
+    """What a row says of a commit: the commits of a long log are not all held at once."""
+
+    revision: int
+    time_ns: int
+    type: str
+    key: ObjectKey
+    uid: str | None
+    manager: str
+    call: int
+
+
 def revisions(log: Log, start_ns: int) -> pd.DataFrame:
     """A row per change of an object, in order.
 
     Columns: ``revision``, ``time``, ``elapsed``, ``type`` (ADDED, MODIFIED, DELETED), ``resource``, ``namespace``, ``name``, ``uid``, ``manager``
     (who wrote, as managedFields name it), ``component`` ("" for users), ``because``, ``call`` (row in ``calls()``).
     """
-    found = log.commits
-    made = [log.calls[commit.call] for commit in found]
+    found = [Written(*commit[:4], commit.object["metadata"].get("uid"), commit.manager.name, commit.call) for commit in log.commits]
+    made = [log.calls.like(row.call) for row in found]
+    before = [moment.calls for moment in map(log.informers.moment, range(log.informers.moments)) if not moment.ended]
     return pd.DataFrame(
         {
-            "revision": count([commit.revision for commit in found]),
-            "time": instants([commit.time_ns for commit in found]),
-            "elapsed": seconds([commit.time_ns for commit in found], start_ns),
-            "type": category([commit.type for commit in found], ("ADDED", "MODIFIED", "DELETED")),
-            "resource": category([commit.key[0] for commit in found]),
-            "namespace": category([commit.key[1] for commit in found]),
-            "name": text([commit.key[2] for commit in found]),
-            "uid": text([commit.object["metadata"].get("uid") for commit in found]),
-            "manager": category([commit.manager.name for commit in found]),
+            "revision": count([row.revision for row in found]),
+            "time": instants([row.time_ns for row in found]),
+            "elapsed": seconds([row.time_ns for row in found], start_ns),
+            "type": category([row.type for row in found], ("ADDED", "MODIFIED", "DELETED")),
+            "resource": category([row.key[0] for row in found]),
+            "namespace": category([row.key[1] for row in found]),
+            "name": text([row.key[2] for row in found]),
+            "uid": text([row.uid for row in found]),
+            "manager": category([row.manager for row in found]),
             "component": category([call.component for call in made]),
             "because": text([call.because for call in made]),
-            "call": count([commit.call for commit in found]),
+            "call": count([row.call + bisect_right(before, row.call) for row in found]),
+        }
+    )
+
+
+def watches(log: Log, start_ns: int) -> pd.DataFrame:
+    """A row per watch of an informer, in the order in which they began.
+
+    Columns: ``component`` (the process that is told), ``user``, ``resource``, ``namespace`` ("" all), ``selector`` (of fields), ``began`` and
+    ``ended`` (seconds since the cluster's start; NaN: still open), ``lasted`` (seconds), ``timeout`` (seconds after which the server ends it),
+    ``revision`` (from which it goes on), ``code``, ``agent`` (the whole user agent).
+    """
+    rows = [row for row in log.informers.rows() if row.timeout_s]
+    ended = [row.ended_ns or None for row in rows]
+    return pd.DataFrame(
+        {
+            "component": category([row.reflector.component for row in rows]),
+            "user": category([row.reflector.user.name for row in rows]),
+            "resource": category([row.reflector.resource for row in rows]),
+            "namespace": category([row.reflector.namespace for row in rows]),
+            "selector": category([row.reflector.selector for row in rows]),
+            "began": seconds([row.answered_ns for row in rows], start_ns),
+            "ended": seconds(ended, start_ns),
+            "lasted": seconds(ended, [row.answered_ns for row in rows]),
+            "timeout": count([row.timeout_s for row in rows]),
+            "revision": count([row.version for row in rows]),
+            "code": count([row.outcome.code for row in rows]),
+            "agent": category([row.reflector.agent for row in rows]),
         }
     )

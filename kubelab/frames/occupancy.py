@@ -76,13 +76,14 @@ def occupancy(log: Log, start_ns: int, grid: Sequence[int]) -> pd.DataFrame:
     ``share`` (requested of allocatable, 0 to 1); ``running`` and ``pending``: pods that have a node, and that wait for one.
     """
     resources, nodes = _names(log)
-    tally, at = Tally(resources, nodes), 0
+    tally, coming = Tally(resources, nodes), iter(log.commits)
+    commit = next(coming, None)
     tasks, often = _kinds_of_tasks(log, resources)
     rows: list[tuple[int, str, float, float, float, int, int]] = []
     for time_ns in grid:
-        while at < len(log.commits) and log.commits[at].time_ns <= time_ns:
-            tally.add(log.commits[at])
-            at += 1
+        while commit is not None and commit.time_ns <= time_ns:
+            tally.add(commit)
+            commit = next(coming, None)
         lost = stranded(tally.have - tally.used, tasks, often)
         have, used = tally.have.sum(axis=0), tally.used.sum(axis=0)
         for column, name in enumerate(resources):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from kubelab.store.entries import Entries
+from kubelab.store.informer_calls import InformerCalls
 from kubelab.store.note import AuditNote
 from kubelab.world.codec import value
 
@@ -78,17 +80,20 @@ value(CallRecord)
 
 
 class Log:
-    """Commits and calls. Commit with revision r stands at ``commits[r - first]``."""
+    """Commits and calls. Commit with revision r stands at ``commits[r - first]``. ``informers``: the lists and watches of informers."""
 
-    __slots__ = ("calls", "commits", "first")
+    __slots__ = ("calls", "commits", "first", "informers")
 
-    def __init__(self, commits: list[Commit] | None = None, calls: list[CallRecord] | None = None, first: int = 1) -> None:
-        self.commits: list[Commit] = [] if commits is None else commits
-        self.calls: list[CallRecord] = [] if calls is None else calls
+    def __init__(self, commits: Entries[Commit] | None = None, calls: Entries[CallRecord] | None = None, first: int = 1) -> None:
+        self.commits: Entries[Commit] = Entries() if commits is None else commits
+        self.calls: Entries[CallRecord] = Entries() if calls is None else calls
         self.first = first
+        self.informers = InformerCalls()
 
     def fork(self) -> Log:
-        return Log(self.commits[:], self.calls[:], self.first)
+        new = Log(self.commits.fork(), self.calls.fork(), self.first)
+        new.informers = self.informers.fork()
+        return new
 
     @property
     def revision(self) -> int:
@@ -96,7 +101,19 @@ class Log:
         return self.first + len(self.commits) - 1
 
     def at(self, revision: int) -> Commit:
-        return self.commits[revision - self.first]
+        commits, number = self.commits, revision - self.first
+        place = number - commits.base
+        return commits.tail[place] if place >= 0 else commits[number]
+
+    def key(self, revision: int) -> ObjectKey:
+        """Of which object a commit is."""
+        key: ObjectKey = self.commits.like(revision - self.first).key
+        return key
+
+    def caller(self, commit: Commit) -> str:
+        """The component whose call made a commit."""
+        caller: str = self.calls.like(commit.call).component
+        return caller
 
     def since(self, revision: int) -> list[Commit]:
         """The commits after ``revision``."""

@@ -78,7 +78,8 @@ class State:
             table[place] = new
             if old is None:
                 self.by_namespace.setdefault((resource, namespace), {})[name] = None
-        self._index_owners(key, old, new)
+        if old is None or new is None or old["metadata"].get("ownerReferences") is not new["metadata"].get("ownerReferences"):
+            self._index_owners(key, old, new)
         if resource == "pods":
             self._index_pod(place, old, new)
 

@@ -20,13 +20,14 @@ _NONE: dict[Any, Any] = {}
 class View:
     """Reads of a component. Objects are shared: never change one.
 
-    ``own`` maps object keys to (revision, object or None if this component deleted it).
+    ``own`` maps object keys to (revision, object or None if this component deleted it). ``release``: by whose groups a reference is read.
     """
 
-    __slots__ = ("now_ns", "own", "state")
+    __slots__ = ("now_ns", "own", "release", "state")
 
-    def __init__(self, state: State, own: dict[ObjectKey, tuple[int, Object | None]], now_ns: int) -> None:
+    def __init__(self, state: State, own: dict[ObjectKey, tuple[int, Object | None]], now_ns: int, release: str = "1.28") -> None:
         self.state = state
+        self.release = release
         self.own = own
         self.now_ns = now_ns
 

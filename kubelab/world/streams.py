@@ -52,7 +52,13 @@ class Streams:
 
     def uniform(self, name: str) -> float:
         """A number in [0, 1)."""
-        return (self.next(name) >> 11) / (1 << 53)
+        state = self.state.get(name)
+        if state is None:
+            return (self.next(name) >> 11) / (1 << 53)
+        self.state[name] = z = (state + _GOLDEN) & _MASK  # as ``next``, without a call: each call of a component draws its latency
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+        return ((z ^ (z >> 31)) >> 11) / (1 << 53)
 
     def suffix(self, name: str, length: int = 5) -> str:
         """Letters as upstream puts behind a generateName."""

@@ -16,6 +16,7 @@ from kubelab.apiserver.copying import private
 from kubelab.apiserver.request import Request
 from kubelab.kinds import decode, registry, schema
 from kubelab.kinds.events import conversion as events
+from kubelab.kinds.older import without_unknown
 from kubelab.store.log import CallRecord, Object
 from kubelab.store.note import AuditNote
 
@@ -35,13 +36,13 @@ def request(server: ApiServer, call: CallRecord, note: AuditNote) -> Object:
     if call.verb == "patch":
         return {"requestObject": _patch(body)}
     if call.verb in ("delete", "deletecollection"):
-        return {"requestObject": _delete_options(body, call, note)}
+        return {"requestObject": _delete_options(body, call, note, server.release)}
     obj: Object = private(body)
     if call.component:
         _complete(server, obj, call)
         if call.verb == "update" and not call.subresource.startswith("scale"):
             obj = server.present(obj)
-    obj = _in_version(obj, call, note)
+    obj = _in_version(obj, call, note) if server.release == "1.28" else _in_older_version(obj, call, note, server.release)
     return {"requestObject": without_managed_fields(obj) if note.treatment.omit_managed_fields else obj}
 
 
@@ -64,11 +65,11 @@ def _finite(text: str) -> float:
     return found
 
 
-def _delete_options(body: Object, call: CallRecord, note: AuditNote) -> Object:
+def _delete_options(body: Object, call: CallRecord, note: AuditNote, release: str) -> Object:
     """A client library always sends the kind, in the version of the group it deletes from."""
     version = note.door.version if note.door is not None else ""
     if not version:
-        _, group, own = uri.place(call, note)
+        _, group, own = uri.place(call, note, release)
         version = f"{group}/{own}" if group else own
     return {"kind": "DeleteOptions", "apiVersion": version, **{name: body[name] for name in _OPTIONS if name in body}}
 
@@ -97,6 +98,21 @@ def _in_version(obj: Object, call: CallRecord, note: AuditNote) -> Object:
     return _headed(obj)
 
 
+def _in_older_version(obj: Object, call: CallRecord, note: AuditNote, release: str) -> Object:
+    """As a client of an older release sent it: in the group and version of its path, if it is an object of the call's kind."""
+    try:
+        kind = registry.by_resource(call.resource, release)
+    except KeyError:
+        return _headed(obj)
+    _, group, version = uri.place(call, note, release)
+    if call.uri:
+        version = http.parse_path(call.uri).version or version
+    if obj.get("kind") != kind.kind:
+        return _headed(obj)
+    api_version = f"{group}/{version}" if group else version
+    return _headed(without_unknown(conversion.shown(kind, {**obj, "apiVersion": kind.api_version}, api_version), schema.of(kind, version)))
+
+
 def _of_version(obj: Object, resource: str, api_version: str) -> Object:
     try:
         kind = registry.by_resource(resource)
@@ -121,12 +137,12 @@ def response(server: ApiServer, call: CallRecord, note: AuditNote) -> Object:
         answer = server.store.log.at(answer).object
     shown: Object = private(server.present(answer))
     if call.resource and call.code < 400 and shown.get("kind") != "Status":
-        version = http.parse_path(call.uri).version if call.uri else uri.place(call, note)[2]
+        version = http.parse_path(call.uri).version if call.uri else uri.place(call, note, server.release)[2]
         asked = Request("get", call.resource, version=version)
         accept = note.door.accept if note.door is not None else ""
         if call.user == _COLLECTOR and call.verb in ("get", "patch"):
             accept = _METADATA
-        shown = raw.shown(asked, shown, accept, call.time_ns, uri.request_uri(call, note))
+        shown = raw.shown(asked, shown, accept, call.time_ns, uri.request_uri(call, note, server.release), server.release)
     shown = _headed(shown)
     return {"responseObject": without_managed_fields(shown) if note.treatment.omit_managed_fields else shown}
 

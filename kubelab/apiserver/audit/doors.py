@@ -22,7 +22,7 @@ def audit_id(headers: Mapping[str, Any], seed: int, call: int) -> str:
     return (_header(headers, "audit-id") if headers else "") or made_id(seed, call)
 
 
-def made_id(seed: int, call: int) -> str:
+def made_id(seed: int, call: int | str) -> str:
     """A version 4 UUID of its own for each call; it draws from no stream of the world.
 
     >>> made_id(0, 7) == made_id(0, 7) != made_id(0, 8)

@@ -5,15 +5,18 @@ upstream: staging/src/k8s.io/apiserver/pkg/apis/audit/v1/types.go, pkg/audit/req
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubelab.apiserver import http
-from kubelab.apiserver.audit import agents, bodies, uri
+from kubelab.apiserver.audit import agents, bodies, told, uri
 from kubelab.apiserver.audit.doors import PEER, made_id
 from kubelab.apiserver.audit.policy import COMPLETE, GROUP, PANIC, RECEIVED
 from kubelab.apiserver.authorization.check import selected_name
+from kubelab.apiserver.informers import record
 from kubelab.apiserver.request import User
+from kubelab.store.informer_calls import Moment
 from kubelab.store.log import CallRecord, Object
 from kubelab.store.note import AuditDoor, AuditNote
 from kubelab.world.clock import MILLISECOND, format_duration, rfc3339_micro
@@ -24,38 +27,95 @@ if TYPE_CHECKING:
 
 API_VERSION = f"{GROUP}/v1"
 NODE = "system:node:"
+SERVER = "system:apiserver"
 SLOW_NS = 500 * MILLISECOND
 _NO_DOOR = AuditDoor()
 _UPGRADES = ("exec", "attach", "portforward")
 
 
+class Place(NamedTuple):
+    """How far somebody has read: calls of the log, and moments of its informers."""
+
+    calls: int = 0
+    moments: int = 0
+
+
+class Made(NamedTuple):
+    """An event, the instant of its stage, the number of its call (of an informer's: of the call that came next), and whether it is one of an
+    informer's."""
+
+    at_ns: int
+    call: int
+    event: Object
+    told: bool
+
+
 class Events:
-    """Makes events of one server's calls; it remembers the nodes' addresses and nothing else."""
+    """Makes events of one server's calls; it remembers the nodes' addresses, and what it has made on the way."""
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
         self._addresses: dict[str, str] = {}
         self._uids: dict[str, str] = {}
+        self._lists = told.Lists(server)
 
     def since(self, call: int = 0) -> Iterator[tuple[int, Object]]:
-        """The events of the calls from a number on, with that number, in the order of the answers."""
+        """The events of the calls from a number on, with that number, in the order of the answers; those of informers with the number of the call
+        that came next."""
+        moments = bisect_left(self._server.store.log.informers.moment_calls, call) if call else 0
+        for made in self.between(Place(call, moments), self.end()):
+            yield made.call, made.event
+
+    def end(self) -> Place:
+        """The place behind all that has happened so far."""
+        log = self._server.store.log
+        return Place(len(log.calls), log.informers.moments)
+
+    def between(self, start: Place, end: Place) -> Iterator[Made]:
+        """The events from one place to another, in the order of the answers."""
+        log = self._server.store.log
+        index = start.calls
+        for number in range(start.moments, end.moments):
+            moment = log.informers.moment(number)
+            yield from self._of_calls(index, min(moment.calls, end.calls))
+            index = max(index, moment.calls)
+            yield from self._of_moment(moment)
+        yield from self._of_calls(index, end.calls)
+
+    def _of_calls(self, start: int, end: int) -> Iterator[Made]:
         calls = self._server.store.log.calls
-        for index in range(call, len(calls)):
-            if calls[index].audit is not None:
-                for event in self.of(index):
-                    yield index, event
+        for index, call in enumerate(calls.between(start, end), start):
+            if call.audit is not None:
+                for event in self._made(index, call, call.audit, call.audit.treatment.stages):
+                    yield Made(call.time_ns - call.latency_ns if event["stage"] == RECEIVED else call.time_ns, index, event, False)
+
+    def _of_moment(self, moment: Moment) -> Iterator[Made]:
+        """The events of an informer's list, of the beginning of its watch, or of the end of that."""
+        row = self._server.store.log.informers.row(moment.row)
+        note = told.note(row, self._server.release)
+        if note is None:
+            return
+        call, stages = record(row), note.treatment.stages
+        if row.verb == "watch":
+            stages = tuple(stage for stage in stages if (stage == COMPLETE) == moment.ended)
+        elif note.treatment.level == "RequestResponse" and call.code < 400 and COMPLETE in stages:
+            note = note._replace(response=self._lists.answer(row, moment.calls))
+        ended_ns = row.ended_ns if moment.ended else row.answered_ns
+        for event in self._made(f"informer/{row.number}", call, note, stages, ended_ns):
+            yield Made(row.received_ns if event["stage"] == RECEIVED else ended_ns, moment.calls, event, True)
 
     def of(self, index: int) -> list[Object]:
         """The events of one call, one per stage; none if it is not recorded."""
         call = self._server.store.log.calls[index]
-        return [] if call.audit is None else self._made(index, call, call.audit)
+        return [] if call.audit is None else self._made(index, call, call.audit, call.audit.treatment.stages)
 
-    def _made(self, index: int, call: CallRecord, note: AuditNote) -> list[Object]:
+    def _made(self, index: int | str, call: CallRecord, note: AuditNote, stages: Sequence[str], answered_ns: int = 0) -> list[Object]:
+        """The events of some stages. ``answered_ns``: when the later ones were, if not with the answer."""
         received = rfc3339_micro(call.time_ns - call.latency_ns)
-        answered = rfc3339_micro(call.time_ns)
+        answered = rfc3339_micro(answered_ns or call.time_ns)
         head, reference = self._head(index, call, note), self._reference(call, note)
         made: list[Object] = []
-        for stage in note.treatment.stages:
+        for stage in stages:
             first = stage == RECEIVED
             event: Object = {**head, "stage": stage}
             if reference is not None:
@@ -79,9 +139,9 @@ class Events:
     def received(self, index: int, call: CallRecord) -> Object:
         """The event RequestReceived of a call that is about to be served as number ``index``; its policy must not leave that stage out."""
         assert call.audit is not None
-        return self._made(index, call, call.audit)[0]
+        return self._made(index, call, call.audit, (RECEIVED,))[0]
 
-    def _head(self, index: int, call: CallRecord, note: AuditNote) -> Object:
+    def _head(self, index: int | str, call: CallRecord, note: AuditNote) -> Object:
         door = note.door or _NO_DOOR
         user = note.user
         return {
@@ -89,17 +149,19 @@ class Events:
             "apiVersion": API_VERSION,
             "level": note.treatment.level,
             "auditID": door.audit_id or made_id(self._server.streams.seed, index),
-            "requestURI": uri.request_uri(call, note),
+            "requestURI": uri.request_uri(call, note, self._server.release),
             "verb": call.verb,
             "user": {} if user is None else self._caller(user, call),
             "sourceIPs": list(door.source_ips) or [self._address(call.user)],
-            "userAgent": agents.cut(_agent(call)),
+            "userAgent": agents.cut(_agent(call, self._server.release)),
         }
 
     def _caller(self, user: User, call: CallRecord) -> Object:
-        """A component's service account has a uid as its token would say; others say what they were authenticated with."""
+        """A component's service account, and the API server itself, have a uid as their tokens would say; others say what they were authenticated
+        with."""
         shown = _user(user)
-        if call.component and not user.uid and user.name.startswith("system:serviceaccount:"):
+        mine = call.component and user.name.startswith("system:serviceaccount:") or user.name == SERVER
+        if mine and not user.uid:
             uid = self._uids.get(user.name)
             if uid is None:
                 uid = self._uids[user.name] = Streams(self._server.streams.seed).uuid(f"user/{user.name}")
@@ -134,7 +196,7 @@ class Events:
             group, version, plural, namespace = path.group, path.version, path.plural, path.namespace
             name = path.name or (_selected(path.query) if call.verb in ("list", "watch") else "")
         else:
-            plural, group, version = uri.place(call, note)
+            plural, group, version = uri.place(call, note, self._server.release)
             name = call.name if uri.is_named(call) else _selected(_query(note)) if call.verb in ("list", "watch") else ""
             namespace = name if plural == "namespaces" else call.namespace
         found = {
@@ -171,10 +233,10 @@ _ORDER = (
 _REFERENCE_ORDER = ("resource", "namespace", "name", "uid", "apiGroup", "apiVersion", "resourceVersion", "subresource")
 
 
-def _agent(call: CallRecord) -> str:
+def _agent(call: CallRecord, release: str) -> str:
     if call.uri and not call.component:
         return call.user_agent
-    return agents.full(call.user_agent, call.user, electing=uri.is_election(call))
+    return agents.full(call.user_agent, call.user, electing=uri.is_election(call), release=release)
 
 
 def _at_first(reference: Object) -> Object:

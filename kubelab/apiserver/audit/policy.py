@@ -101,6 +101,8 @@ def from_file(path: str) -> Loaded:
     except OSError as error:
         what = f"read {path}: is a directory" if isinstance(error, IsADirectoryError) else f"open {path}: {_go_words(error)}"
         raise PolicyError(f"loading audit policy file: failed to read file path {go_quote(path)}: {what}") from None
+    except ValueError:  # a NUL in the name, which no system takes
+        raise PolicyError(f"loading audit policy file: failed to read file path {go_quote(path)}: open {path}: invalid argument") from None
     try:
         return from_text(reading.text_of(data))
     except PolicyError as error:

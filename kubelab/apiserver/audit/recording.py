@@ -70,7 +70,7 @@ class Audit:
             name = request.uri
         elif sees.names or resource == "namespaces":
             name = asked_name(request)
-        if resource == "events" and uri.is_new_event(request.uri, request.origin.component):
+        if resource == "events" and uri.is_new_event(request.uri, request.origin.component, self.release):
             resource = f"events.{events.GROUP}"
         key = (
             request.verb,

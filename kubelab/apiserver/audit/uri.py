@@ -24,9 +24,9 @@ _NODE_CONTROLLER = "system:serviceaccount:kube-system:node-controller"
 SCHEDULER = "scheduler"  # the component whose events go to events.k8s.io
 
 
-def is_new_event(request_uri: str, component: str) -> bool:
+def is_new_event(request_uri: str, component: str, release: str = "1.28") -> bool:
     """Whether events are asked for as events.k8s.io has them: that is how the scheduler reports, and what the path may say."""
-    return component == SCHEDULER if not request_uri else request_uri.startswith(f"/apis/{events.GROUP}/")
+    return component == SCHEDULER and release != "1.7" if not request_uri else request_uri.startswith(f"/apis/{events.GROUP}/")
 
 
 def is_named(call: CallRecord) -> bool:
@@ -34,24 +34,24 @@ def is_named(call: CallRecord) -> bool:
     return call.verb not in ("list", "watch", "deletecollection") and (call.verb != "create" or bool(call.subresource))
 
 
-def place(call: CallRecord, note: AuditNote) -> tuple[str, str, str]:
+def place(call: CallRecord, note: AuditNote, release: str = "1.28") -> tuple[str, str, str]:
     """Plural, group and version of a call without a path: those that the client would have used."""
-    if call.resource == "events" and is_new_event(call.uri, call.component):
+    if call.resource == "events" and is_new_event(call.uri, call.component, release):
         return "events", events.GROUP, events.VERSION
     plural, _, group = call.resource.partition(".")
     if note.door is not None and note.door.version:
         return plural, group, note.door.version
     try:
-        return plural, group, registry.by_resource(call.resource).versions[0]
+        return plural, group, registry.by_resource(call.resource, release).versions[0]
     except KeyError:
         return plural, group, "v1"
 
 
-def request_uri(call: CallRecord, note: AuditNote) -> str:
+def request_uri(call: CallRecord, note: AuditNote, release: str = "1.28") -> str:
     """The URI as it came, or as client-go would have sent it."""
     if call.uri:
         return call.uri
-    plural, group, version = place(call, note)
+    plural, group, version = place(call, note, release)
     path = path_of(group, version, plural, call.namespace, call.name if is_named(call) else "", call.subresource)
     query = note.door.query if note.door is not None else ""
     if not query and call.component:
