@@ -10,6 +10,7 @@ from kubelab.apiserver.apply.ownership import Convert
 from kubelab.apiserver.request import Request
 from kubelab.kinds import schema
 from kubelab.kinds.kind import Conversion, Kind
+from kubelab.kinds.older import without_unknown
 from kubelab.kinds.schema import Struct
 from kubelab.store.log import Object
 
@@ -23,8 +24,10 @@ def asked(kind: Kind, request: Request) -> Conversion | None:
 
 def stored_shape(kind: Kind, request: Request) -> Struct | None:
     """The schema of what becomes of a request's body."""
-    version = kind.versions[0] if asked(kind, request) is not None else request.version or kind.versions[0]
-    return schema.for_kind(kind.group, version, kind.kind)
+    if asked(kind, request) is None:
+        return schema.of(kind, request.version)
+    group, _, version = kind.api_version.rpartition("/")
+    return schema.for_kind(group, version, kind.kind, kind.release)
 
 
 def shown(kind: Kind, obj: Object, api_version: str) -> Object:
@@ -33,6 +36,16 @@ def shown(kind: Kind, obj: Object, api_version: str) -> Object:
     if conversion is not None:
         return conversion.from_stored(obj)
     return obj if obj.get("apiVersion") == api_version else {**obj, "apiVersion": api_version}
+
+
+def answered(kind: Kind, answer: Object) -> Object:
+    """An object, or a list of them, of an older release in the form of the group and version by which its kind was asked for."""
+    wanted = f"{kind.group}/{kind.versions[0]}" if kind.group else kind.versions[0]
+    if "items" in answer:
+        return {**answer, "items": [answered(kind, item) for item in answer["items"]]}
+    if answer.get("kind") != kind.kind or answer.get("apiVersion") != kind.api_version:
+        return answer
+    return without_unknown(answer if wanted == kind.api_version else shown(kind, answer, wanted), schema.of(kind))
 
 
 def between(kind: Kind) -> Convert | None:
@@ -44,6 +57,6 @@ def between(kind: Kind) -> Convert | None:
         conversion = kind.conversions.get(obj["apiVersion"])
         stored = obj if conversion is None else conversion.to_stored(obj)
         group, _, version = api_version.rpartition("/")
-        return shown(kind, stored, api_version), schema.for_kind(group, version, kind.kind)
+        return shown(kind, stored, api_version), schema.for_kind(group, version, kind.kind, kind.release)
 
     return convert

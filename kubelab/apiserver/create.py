@@ -116,7 +116,7 @@ def commit(work: Work) -> Response:
     obj, kind = work.object, work.kind
     meta = obj["metadata"]
     name = meta["name"]
-    key: ObjectKey = (work.request.resource, meta.get("namespace", ""), name)
+    key: ObjectKey = (work.kind.resource, meta.get("namespace", ""), name)
     existing = work.server.store.head.get(*key)
     if existing is not None:
         if work.generated:

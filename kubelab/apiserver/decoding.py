@@ -177,8 +177,8 @@ def match_version(work: Work, obj: Object) -> None:
         return
     if given_version.count("/") > 1:
         raise unrecognized(kind, f"unexpected GroupVersion string: {given_version}", json.dumps(obj, separators=(",", ":")))
-    if not is_registered(given_version, given_kind):
-        raise cannot_be_handled(given_kind, given_version, kind.kind, not_registered(given_version, given_kind))
+    if not is_registered(given_version, given_kind, kind.release):
+        raise cannot_be_handled(given_kind, given_version, kind.kind, not_registered(given_version, given_kind, kind.release))
     if given_kind != kind.kind:
         raise cannot_be_handled(given_kind, given_version, kind.kind, unconvertible(given_version, given_kind, kind))
     raise status.bad_request(f"the API version in the data ({given_version}) does not match the expected API version ({expected})")
@@ -188,12 +188,14 @@ def _json_kind(value: Any) -> str:
     return "object" if isinstance(value, dict) else json_type(value)
 
 
-def is_registered(api_version: str, kind: str) -> bool:
+def is_registered(api_version: str, kind: str, release: str = "1.28") -> bool:
     group, _, version = api_version.rpartition("/")
-    return schema.for_kind(group, version, kind) is not None or versions.is_known(api_version, kind)
+    return schema.for_kind(group, version, kind, release) is not None or versions.is_known(api_version, kind, release)
 
 
-def not_registered(api_version: str, kind: str) -> str:
+def not_registered(api_version: str, kind: str, release: str = "1.28") -> str:
+    if release == "1.7":
+        return f'no kind "{kind}" is registered for version "{api_version}"'
     return f'no kind "{kind}" is registered for version "{api_version}" in scheme "{SCHEME}"'
 
 
@@ -213,8 +215,7 @@ def cannot_be_handled(kind: str, api_version: str, wanted: str, cause: str) -> s
 def typed(work: Work, obj: Object) -> None:
     """Check types, drop unknown fields (400 under Strict, a warning under Warn)."""
     kind, request = work.kind, work.request
-    version = request.version or kind.versions[0]
-    shape = schema.for_kind(kind.group, version, kind.kind)
+    shape = schema.of(kind, request.version)
     if shape is None:
         return
     found = decode.check(obj, shape)

@@ -31,6 +31,14 @@ VERSION = {
     "compiler": "gc",
     "platform": "linux/amd64",
 }
+VERSION_1_7 = {
+    **VERSION,
+    "minor": "7",
+    "gitVersion": "v1.7.0",
+    "gitCommit": "d3ada0119e776222f11ec7945e6d860061339aad",
+    "buildDate": "2017-06-29T22:55:19Z",
+    "goVersion": "go1.8.3",
+}
 HEALTH = ("/healthz", "/livez", "/readyz")
 UNSERVED = {("policy", "v1beta1")}  # taken apart where a body still says it, but not announced: 1.28 does not serve it
 SERVER_ADDRESS = [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:6443"}]
@@ -39,56 +47,69 @@ SERVER_ADDRESS = [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1:6443"}
 def serve(server: ApiServer, request: Request) -> Response:
     """A path that is no resource; 404 where nothing is."""
     path = urlsplit(request.uri).path.rstrip("/") or "/"
+    release = server.release
+    groups, health = _groups(release), HEALTH if release == "1.28" else HEALTH[:1]
     if path == "/version":
-        return Response(200, dict(VERSION))
+        return Response(200, dict(VERSION if release == "1.28" else VERSION_1_7))
     if path == "/metrics":
         return Response(200, metrics.text(server))
-    if path in HEALTH or path.startswith(tuple(f"{name}/" for name in HEALTH)):
+    if path in health or path.startswith(tuple(f"{name}/" for name in health)):
         return Response(200, "ok")
     if path == "/":
-        return Response(200, {"paths": ["/api", "/api/v1", "/apis", *_group_paths(), *HEALTH, "/metrics", "/version"]})
+        return Response(200, {"paths": ["/api", "/api/v1", "/apis", *_group_paths(groups), *health, "/metrics", "/version"]})
     if path == "/api":
         return Response(200, {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": SERVER_ADDRESS})
     if path == "/apis":
-        return Response(200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in _groups()]})
+        return Response(200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name, release) for name in groups]})
     parts = path.strip("/").split("/")
-    if parts[0] == "apis" and len(parts) == 2 and parts[1] in _groups():
-        return Response(200, {"kind": "APIGroup", "apiVersion": "v1", **_group(parts[1])})
+    if parts[0] == "apis" and len(parts) == 2 and parts[1] in groups:
+        return Response(200, {"kind": "APIGroup", "apiVersion": "v1", **_group(parts[1], release)})
     if parts == ["api", "v1"]:
-        return Response(200, _resources("", "v1"))
-    if parts[0] == "apis" and len(parts) == 3 and parts[2] in _groups().get(parts[1], ()):
-        return Response(200, _resources(parts[1], parts[2]))
+        return Response(200, _resources("", "v1", release))
+    if parts[0] == "apis" and len(parts) == 3 and parts[2] in groups.get(parts[1], ()):
+        return Response(200, _resources(parts[1], parts[2], release))
     raise status.no_such_resource()
 
 
 @cache
-def _groups() -> dict[str, tuple[str, ...]]:
+def _groups(release: str) -> dict[str, tuple[str, ...]]:
     """Group → its announced versions, preferred first."""
     found: dict[str, tuple[str, ...]] = {}
-    for kind in registry.all_kinds():
+    for kind in registry.all_kinds(release):
         if kind.group and kind.verbs:
             known = found.get(kind.group, ())
-            more = tuple(version for version in kind.versions if version not in known and (kind.group, version) not in UNSERVED)
+            more = tuple(
+                version
+                for version in kind.versions
+                if version not in known and (release != "1.28" or (kind.group, version) not in UNSERVED)
+            )
             found[kind.group] = known + more
-    return {**found, "events.k8s.io": ("v1",)}
+    if release == "1.28":
+        return {**found, "events.k8s.io": ("v1",)}
+    from kubelab.kinds.release import GROUP_ORDER_1_7
+
+    return {name: found[name] for name in (*(name for name in GROUP_ORDER_1_7 if name in found), *found)}
 
 
-def _group_paths() -> list[str]:
-    return [path for name, versions in _groups().items() for path in (f"/apis/{name}", *(f"/apis/{name}/{each}" for each in versions))]
+def _group_paths(groups: dict[str, tuple[str, ...]]) -> list[str]:
+    return [path for name, versions in groups.items() for path in (f"/apis/{name}", *(f"/apis/{name}/{each}" for each in versions))]
 
 
-def _group(name: str) -> Object:
-    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in _groups()[name]]
-    return {"name": name, "versions": versions, "preferredVersion": versions[0]}
+def _group(name: str, release: str) -> Object:
+    versions = [{"groupVersion": f"{name}/{version}", "version": version} for version in _groups(release)[name]]
+    group: Object = {"name": name, "versions": versions, "preferredVersion": versions[0]}
+    return group if release == "1.28" else {**group, "serverAddressByClientCIDRs": None}
 
 
-def _resources(group: str, version: str) -> Object:
+def _resources(group: str, version: str, release: str) -> Object:
     rows: list[Object] = []
-    for kind in registry.all_kinds():
+    for kind in registry.all_kinds(release):
         if group == "events.k8s.io" and kind.resource == "events":
             rows += [row for row in _rows(kind) if "/" not in row["name"]]
         elif kind.group == group and version in kind.versions and kind.verbs:
-            rows += _rows(kind)
+            rows += _rows(kind) if release == "1.28" else _rows_1_7(kind)
+    if (group, release) == ("extensions", "1.7"):
+        rows += _RC_FOR_ITS_SCALE
     rows.sort(key=lambda row: row["name"])
     return {"kind": "APIResourceList", "groupVersion": f"{group}/{version}" if group else version, "resources": rows, **_api_version(group)}
 
@@ -96,6 +117,41 @@ def _resources(group: str, version: str) -> Object:
 def _api_version(group: str) -> Object:
     """The core list carries no apiVersion (recorded)."""
     return {"apiVersion": "v1"} if group else {}
+
+
+def _rows_1_7(kind: Kind) -> list[Object]:
+    """Neither singular names nor the group of what a subresource takes; what is only connected to has no verbs."""
+    verbs = sorted((*kind.verbs, "proxy")) if kind.resource in _REDIRECTING else list(kind.verbs)
+    head: Object = {"name": kind.plural, "singularName": "", "namespaced": kind.namespaced, "kind": kind.kind, "verbs": verbs}
+    if kind.short_names:
+        head["shortNames"] = list(kind.short_names)
+    if kind.categories:
+        head["categories"] = list(kind.categories)
+    rows = [head]
+    for name in kind.subresources:
+        other, verbs = _SUBRESOURCES_1_7.get(name, (kind.kind, ["get", "patch", "update"]))
+        row: Object = {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced, "kind": other or kind.kind}
+        rows.append({**row, "verbs": verbs})
+    return rows
+
+
+_REDIRECTING = ("nodes", "pods", "services")
+_SUBRESOURCES_1_7: dict[str, tuple[str, list[str]]] = {
+    "attach": ("", []),
+    "binding": ("Binding", ["create"]),
+    "eviction": ("Eviction", ["create"]),
+    "exec": ("", []),
+    "finalize": ("", ["update"]),
+    "log": ("", ["get"]),
+    "portforward": ("", []),
+    "proxy": ("", []),
+    "rollback": ("DeploymentRollback", ["create"]),
+    "scale": ("Scale", ["get", "patch", "update"]),
+}
+_RC_FOR_ITS_SCALE: list[Object] = [
+    {"name": "replicationcontrollers", "singularName": "", "namespaced": True, "kind": "ReplicationControllerDummy", "verbs": []},
+    {"name": "replicationcontrollers/scale", "singularName": "", "namespaced": True, "kind": "Scale", "verbs": ["get", "patch", "update"]},
+]
 
 
 def _rows(kind: Kind) -> list[Object]:

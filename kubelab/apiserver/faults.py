@@ -52,8 +52,9 @@ class ApiFault:
         )
 
 
-def strike(server: ApiServer, request: Request) -> None:
-    """Refuse the call if an active fault hits it, or if it has taken longer than the server gives any call."""
+def strike(server: ApiServer, request: Request, stream: str = "") -> None:
+    """Refuse the call if an active fault hits it, or if it has taken longer than the server gives any call. ``stream``: of its chance, "" the
+    fault's own."""
     origin = request.origin
     for name, fault in server.faults.items():
         if not fault.hits(request.verb, request.resource, request.user.name, origin.component):
@@ -62,7 +63,7 @@ def strike(server: ApiServer, request: Request) -> None:
             late_ns = origin.latency_ns if origin.component else fault.delay_ns
             if late_ns >= REQUEST_TIMEOUT_NS:
                 raise _refusal(504, request.verb)
-        elif fault.share >= 1 or server.streams.uniform(f"fault/{name}") < fault.share:
+        elif fault.share >= 1 or server.streams.uniform(stream or f"fault/{name}") < fault.share:
             raise _refusal(fault.code, request.verb)
 
 
@@ -77,11 +78,11 @@ def _refusal(code: int, verb: str) -> status.ApiFailure:
     return status.failure(code, reason, message, {"retryAfterSeconds": 1} if code == 429 else {})
 
 
-def delay(server: ApiServer, verb: str, resource: str, user: str, component: str) -> int:
+def delay(server: ApiServer, verb: str, resource: str, user: str, component: str, stream: str = "") -> int:
     """By how much active faults make the answer to a component's call later, at most to the server's own limit."""
     total_ns = 0
     for name, fault in server.faults.items():
         if fault.delay_ns and fault.hits(verb, resource, user, component):
-            if fault.share >= 1 or server.streams.uniform(f"fault/{name}") < fault.share:
+            if fault.share >= 1 or server.streams.uniform(stream or f"fault/{name}") < fault.share:
                 total_ns += fault.delay_ns
     return min(total_ns, REQUEST_TIMEOUT_NS)

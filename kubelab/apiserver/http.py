@@ -77,7 +77,9 @@ def parse_path(url: str) -> Path:
     return Path(group, version, namespace, plural, name, subresource, query, split.path)
 
 
-def request_of(method: str, url: str, body: Any, content_type: str, user: User, headers: Mapping[str, str]) -> Request:
+def request_of(
+    method: str, url: str, body: Any, content_type: str, user: User, headers: Mapping[str, str], release: str = "1.28"
+) -> Request:
     """A ``Request`` from its HTTP form; raises ``ApiFailure`` where upstream refuses before its handlers."""
     path = parse_path(url)
     agent = headers.get("User-Agent", "kubelab")
@@ -85,14 +87,14 @@ def request_of(method: str, url: str, body: Any, content_type: str, user: User, 
         return Request(method.lower(), "", user=user, user_agent=agent, uri=url)
     query = path.query
     verb = _verb(method, path, query)
-    kind = registry.by_gvr(path.group, path.version, path.plural)
+    kind = registry.by_gvr(path.group, path.version, path.plural, release)
     namespaced_root = kind is not None and not kind.namespaced
     if kind is not None:
         _check_place(path, kind, verb)
     patch_type = ""
     repeats: tuple[str, ...] = ()
     if verb == "patch":
-        patch_type = _patch_type(content_type)
+        patch_type = _patch_type(content_type, release)
         _check_size(body)
     elif verb in ("create", "update"):
         body, repeats = _readable(body, content_type, kind)
@@ -174,10 +176,10 @@ def _truth(query: Mapping[str, list[str]], name: str) -> bool:
     return name in query and query[name][0].lower() not in ("0", "false")
 
 
-def _patch_type(content_type: str) -> str:
+def _patch_type(content_type: str, release: str) -> str:
     media = content_type.partition(";")[0].strip()
     found = PATCH_TYPES.get(media)
-    if found is None:
+    if found is None or (release == "1.7" and found == "apply"):
         raise status.failure(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
     return found
 

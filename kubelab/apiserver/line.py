@@ -31,7 +31,15 @@ SENT = ("patch", "delete", "deletecollection")  # verbs whose body is not the ob
 WRITES = {"create": create, "update": update, "patch": update, "delete": delete}
 
 CHANGED, CREATED = ("get", "update", "patch"), ("create",)
-VERBS_OF = {"status": CHANGED, "scale": CHANGED, "finalize": ("update",), "binding": CREATED, "eviction": CREATED, "token": CREATED}
+VERBS_OF = {
+    "status": CHANGED,
+    "scale": CHANGED,
+    "finalize": ("update",),
+    "binding": CREATED,
+    "eviction": CREATED,
+    "rollback": CREATED,
+    "token": CREATED,
+}
 
 
 def serve(server: ApiServer, request: Request, context: Context) -> Response:
@@ -50,7 +58,7 @@ def serve(server: ApiServer, request: Request, context: Context) -> Response:
     work = resolve(server, request, context)
     if recording is not None and request.verb in SENT:
         recording.sent(request)
-    if special := special_handler(request):
+    if special := special_handler(work):
         return special(work)
     if request.verb in READS:
         return READS[request.verb](work)
@@ -72,7 +80,7 @@ def serve(server: ApiServer, request: Request, context: Context) -> Response:
 def resolve(server: ApiServer, request: Request, context: Context) -> Work:
     """Kind and version of a request; 404 or 405 where there is none."""
     try:
-        kind = registry.by_resource(request.resource)
+        kind = registry.by_resource(request.resource, server.release)
     except KeyError:
         raise status.no_such_resource() from None
     if request.version and request.version not in kind.versions:
@@ -89,10 +97,11 @@ def resolve(server: ApiServer, request: Request, context: Context) -> Work:
 _EVENTS_PATH = f"/apis/{events.GROUP}/"
 
 
-def special_handler(request: Request) -> Callable[[Work], Response] | None:
+def special_handler(work: Work) -> Callable[[Work], Response] | None:
     """Subresources other than status, and kinds that are asked and not stored (reviews, metrics), have their own handlers."""
+    request, resource = work.request, work.kind.resource
     if request.subresource:
-        return SUBRESOURCES.get((request.resource, request.subresource)) or SUBRESOURCES.get(("*", request.subresource))
+        return SUBRESOURCES.get((resource, request.subresource)) or SUBRESOURCES.get(("*", request.subresource))
     if request.verb != "create":
-        return COMPUTED.get(request.resource)
-    return REVIEWS.get(request.resource) or SUBRESOURCES.get((request.resource, ""))
+        return COMPUTED.get(resource)
+    return REVIEWS.get(resource) or SUBRESOURCES.get((resource, ""))

@@ -43,22 +43,23 @@ def _updater(name: str, group: str, version: str, subresource: str) -> Manager:
 def of_question(work: Work, kind: Kind, asked: Object) -> list[Object]:
     """The entries of an object that is created and answered, but never stored: a review, a TokenRequest."""
     manager, version = manager_of(work), asked["apiVersion"]
-    shape = schema.for_kind(kind.group, version.rpartition("/")[2], kind.kind)
+    shape = schema.of(kind, version.rpartition("/")[2])
     blank = private({**asked, "status": {}})
     return managed.fields_of_update([], None, blank, manager.name, version, work.context.now, manager.subresource, shape)
 
 
 class ManagedFields:
-    """Entries by revision of the commit after which they hold."""
+    """Entries by revision of the commit after which they hold. ``kept``: whether there are any at all, which a release before 1.18 had not."""
 
-    __slots__ = ("known", "store")
+    __slots__ = ("kept", "known", "store")
 
-    def __init__(self, store: Store, known: dict[int, list[Object]] | None = None) -> None:
+    def __init__(self, store: Store, known: dict[int, list[Object]] | None = None, *, kept: bool = True) -> None:
         self.store = store
+        self.kept = kept
         self.known: dict[int, list[Object]] = {} if known is None else known
 
     def fork(self, store: Store) -> ManagedFields:
-        return ManagedFields(store, dict(self.known))
+        return ManagedFields(store, dict(self.known), kept=self.kept)
 
     def of(self, key: ObjectKey) -> list[Object]:
         """The entries of a stored object now."""
@@ -67,6 +68,8 @@ class ManagedFields:
 
     def at(self, commit: Commit) -> list[Object]:
         """The entries of an object as a commit left it."""
+        if not self.kept:
+            return []
         pending: list[Commit] = []
         entries: list[Object] = []
         at: Commit | None = commit

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from functools import cache
-from itertools import islice
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from kubelab.apiserver.audit import metrics as audit
 from kubelab.apiserver.exposition import Family, Sample, histogram, page
+from kubelab.apiserver.informers import record
 from kubelab.kinds import registry
-from kubelab.store.log import CallRecord
+from kubelab.store.log import CallRecord, Log
 
 if TYPE_CHECKING:
     from kubelab.apiserver.server import ApiServer
@@ -25,6 +25,10 @@ SLI_BUCKETS = BUCKETS[2:]
 _BOUNDS_NS = [round(bound * 1e9) for bound in BUCKETS]
 CONNECTS = ("log", "exec", "portforward", "attach", "proxy")
 HELP_TOTAL = "Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code."
+HELP_OPEN = (
+    "Gauge of all active long-running apiserver requests broken out by verb, group, version, resource, scope and component. "
+    "Not all requests are tracked this way."
+)
 HELP_DURATION = (
     "Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component."
 )
@@ -40,39 +44,54 @@ Route = tuple[str, str, str, str, str, str, str]  # verb, dry run, group, versio
 class Counters:
     """What has been counted of a log so far, so that a page counts only what is new. It follows from the log and is never truth."""
 
-    __slots__ = ("durations", "seen", "sums_ns", "totals")
+    __slots__ = ("durations", "open", "seen", "sums_ns", "told", "totals")
 
     def __init__(self) -> None:
         self.seen = 0
+        self.told = 0  # moments of informers
+        self.open: dict[Route, int] = {}  # watches
         self.totals: dict[tuple[Route, int], int] = {}
         self.durations: dict[Route, list[int]] = {}
         self.sums_ns: dict[Route, int] = {}
 
-    def catch_up(self, calls: list[CallRecord]) -> None:
-        """Count the calls that have come since."""
-        for call in islice(calls, self.seen, None):
-            if not call.resource or refused_at_the_gate(call):
+    def catch_up(self, log: Log) -> None:
+        """Count the calls that have come since; a watch when it ends."""
+        for call in log.calls[self.seen :]:
+            if call.resource and not refused_at_the_gate(call):
+                self._count(route_of(call), call.code, call.latency_ns)
+        self.seen = len(log.calls)
+        for number in range(self.told, log.informers.moments):
+            moment = log.informers.moment(number)
+            row = log.informers.row(moment.row)
+            call = record(row)
+            if refused_at_the_gate(call):
                 continue
             route = route_of(call)
-            key = (route, call.code)
-            self.totals[key] = self.totals.get(key, 0) + 1
-            if route not in self.durations:
-                self.durations[route] = [0] * (len(BUCKETS) + 1)
-                self.sums_ns[route] = 0
-            self.durations[route][bisect_left(_BOUNDS_NS, call.latency_ns)] += 1
-            self.sums_ns[route] += call.latency_ns
-        self.seen = len(calls)
+            if row.verb == "watch":
+                self.open[route] = self.open.get(route, 0) + (-1 if moment.ended else 1)
+            if row.verb == "list" or moment.ended:
+                self._count(route, call.code, row.ended_ns - row.received_ns if moment.ended else call.latency_ns)
+        self.told = log.informers.moments
+
+    def _count(self, route: Route, code: int, took_ns: int) -> None:
+        self.totals[route, code] = self.totals.get((route, code), 0) + 1
+        if route not in self.durations:
+            self.durations[route] = [0] * (len(BUCKETS) + 1)
+            self.sums_ns[route] = 0
+        self.durations[route][bisect_left(_BOUNDS_NS, took_ns)] += 1
+        self.sums_ns[route] += took_ns
 
 
 def text(server: ApiServer) -> str:
     """The page, as of now."""
     counters = server.counters
-    counters.catch_up(server.store.log.calls)
+    counters.catch_up(server.store.log)
     lost, rejected = server.audit_trouble() if server.audit_trouble else ({}, 0)
     objects = {kind.resource: len(server.store.head.all(kind.resource)) for kind in registry.all_kinds()}
     return page(
         (
             Family("apiserver_request_total", "counter", "STABLE", HELP_TOTAL, _totals(counters.totals)),
+            Family("apiserver_longrunning_requests", "gauge", "STABLE", HELP_OPEN, _open(counters.open)),
             Family("apiserver_request_duration_seconds", "histogram", "STABLE", HELP_DURATION, _durations(counters, BUCKETS)),
             Family("apiserver_request_sli_duration_seconds", "histogram", "ALPHA", HELP_SLI, _durations(counters, SLI_BUCKETS)),
             Family(
@@ -123,6 +142,10 @@ def _labels(route: Route, *, dry_run: bool) -> dict[str, str]:
 
 def _totals(totals: dict[tuple[Route, int], int]) -> tuple[Sample, ...]:
     return tuple(Sample({**_labels(route, dry_run=True), "code": str(code)}, count) for (route, code), count in sorted(totals.items()))
+
+
+def _open(found: dict[Route, int]) -> tuple[Sample, ...]:
+    return tuple(Sample(_labels(route, dry_run=False), count) for route, count in sorted(found.items()) if count)
 
 
 def _durations(counters: Counters, bounds: tuple[float, ...]) -> tuple[Sample, ...]:

@@ -35,7 +35,7 @@ def draft(work: Work) -> None:
         _draft_typed(work, old)
         return
     patch, strict = parsed(work)
-    shape = schema.for_kind(work.kind.group, request.version or work.kind.versions[0], work.kind.kind)
+    shape = schema.of(work.kind, request.version)
     base = work.server.present(old)
     other = versions.asked(work.kind, request)
     if other is not None:
@@ -57,17 +57,27 @@ def draft(work: Work) -> None:
 def _draft_typed(work: Work, old: Object) -> None:
     """A component's patch: it fits its kind."""
     request = work.request
-    shape = schema.for_kind(work.kind.group, request.version or work.kind.versions[0], work.kind.kind)
+    shape = schema.of(work.kind, request.version)
     result = patched(work, request.patch_type, old, request.body, shape)
     if request.subresource == "status":
         work.object = {**result, "metadata": {**result["metadata"]}}
-        if not (old.get("status") or {}).get("conditions"):  # a patch's new list loses its nulls, which Go writes again
+        if _loses_nulls(old, request.body):
             work.object = decoding.completed(work, private(work.object))
         return
     obj = work.object = private(result)
     obj["metadata"].pop("managedFields", None)
     if not request.subresource:
         work.kind.default(obj, work.context)
+
+
+def _loses_nulls(old: Object, body: Any) -> bool:
+    """Whether conditions lose a null that Go writes again: those of a patch's new list, and those of old ones that the patch repeats."""
+    before = (old.get("status") or {}).get("conditions")
+    if not before:
+        return True
+    sent = (body.get("status") or {}).get("conditions") or () if isinstance(body, dict) else ()
+    known = [each.get("type") for each in before]
+    return any(each.get("lastProbeTime", "") is None and each.get("type") in known for each in sent)
 
 
 def parsed(work: Work) -> tuple[Any, list[str]]:
@@ -172,8 +182,12 @@ def _decoded_again(work: Work, obj: Object, shape: schema.Struct) -> list[str]:
     kind = work.kind
     version = f"{kind.group}/{work.request.version}" if kind.group and work.request.version else work.request.version or kind.api_version
     given_kind, given_version = obj.get("kind") or kind.kind, obj.get("apiVersion") or version
-    if not isinstance(given_kind, str) or not isinstance(given_version, str) or not decoding.is_registered(given_version, given_kind):
-        raise conversion.ConversionError(decoding.not_registered(str(given_version), str(given_kind)))
+    if (
+        not isinstance(given_kind, str)
+        or not isinstance(given_version, str)
+        or not decoding.is_registered(given_version, given_kind, kind.release)
+    ):
+        raise conversion.ConversionError(decoding.not_registered(str(given_version), str(given_kind), kind.release))
     if given_kind != kind.kind:
         raise conversion.ConversionError(decoding.unconvertible(given_version, given_kind, kind))
     ordered = reading.sorted_keys(obj)
@@ -210,7 +224,7 @@ def _apply(work: Work) -> None:
     request, kind, server = work.request, work.kind, work.server
     applied, repeats = apply_body(work)
     version = request.version or kind.versions[0]
-    shape = schema.for_kind(kind.group, version, kind.kind)
+    shape = schema.of(kind, version)
     expected = f"{kind.group}/{version}" if kind.group else version
     live = work.old = server.store.head.get(*work.key)
     other = versions.asked(kind, request)

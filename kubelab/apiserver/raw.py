@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
-from kubelab.apiserver import conversion, discovery, http, reading, status
+from kubelab.apiserver import conversion, discovery, http, older, reading, status
 from kubelab.apiserver.audit import doors
 from kubelab.apiserver.authorization import impersonation
 from kubelab.apiserver.copying import private
@@ -54,15 +54,20 @@ def ask(
     accept = headers.get("Accept", "")
     if body is not None and not isinstance(body, (str, bytes)):
         body = reading.json_copy(body)
-    as_event = http.parse_path(url).group == events.GROUP
+    as_event = http.parse_path(url).group == events.GROUP and server.release != "1.7"
     caller = user
     try:
         if not user.name:
             raise status.unauthorized()
         user = impersonation.impersonated(server, user, headers)
+        if server.release == "1.7":
+            headers = older.accepted(headers)
+            accept = headers.get("Accept", "")
         _check_accept(accept, url)
-        at, sent = _as_core(url, body) if as_event else (url, body)
-        request = http.request_of(method, at, sent, content_type, user, headers)._replace(uri=url)
+        at, sent = _as_core(url, body) if as_event else (older.known(url) if server.release == "1.7" else url, body)
+        request = http.request_of(method, at, sent, content_type, user, headers, server.release)._replace(uri=url)
+        if server.release == "1.7":
+            request = older.request(request)
     except status.ApiFailure as refusal:
         request = http.refused(method, url, user, headers, refusal)
     audit_id = doors.audit_id(headers, server.streams.seed, len(server.store.log.calls))
@@ -71,16 +76,18 @@ def ask(
     response = handle(request)
     answer = private(server.present(response.object))
     if response.code < 400 and isinstance(answer, dict) and request.resource:
-        answer = shown(request, answer, accept, now_ns, url)
+        answer = shown(request, answer, accept, now_ns, url, server.release)
     elif request.verb == "watch" and isinstance(answer, list):
         watched = [_watched(server, event) for event in answer]
-        answer = private([_shaped_event(request, event, accept, now_ns, url, first=number == 0) for number, event in enumerate(watched)])
+        answer = private(
+            [_shaped_event(request, event, accept, now_ns, url, server.release, first=number == 0) for number, event in enumerate(watched)]
+        )
     return Answer(response.code, answer, tuple(response.warnings), audit_id)
 
 
-def shown(request: Request, answer: Object, accept: str, now_ns: int, url: str) -> Object:
+def shown(request: Request, answer: Object, accept: str, now_ns: int, url: str, release: str = "1.28") -> Object:
     """An object that has its managedFields, in the version, the group and the form in which the client wants it."""
-    return _shaped(request, answer, accept, now_ns, url)
+    return _shaped(request, answer, accept, now_ns, url, release)
 
 
 def _watched(server: ApiServer, event: Object) -> Object:
@@ -88,24 +95,24 @@ def _watched(server: ApiServer, event: Object) -> Object:
     return event if event["type"] == "ERROR" else {**event, "object": server.present(event["object"])}
 
 
-def _shaped_event(request: Request, event: Object, accept: str, now_ns: int, url: str, *, first: bool) -> Object:
+def _shaped_event(request: Request, event: Object, accept: str, now_ns: int, url: str, release: str, *, first: bool) -> Object:
     """A watch event's object in the form that the client would rather have; only the first Table defines its columns."""
     if event["type"] == "ERROR":
         return event
-    obj = _shaped(request, event["object"], accept, now_ns, url)
+    obj = _shaped(request, event["object"], accept, now_ns, url, release)
     return {**event, "object": obj if first or obj["kind"] != "Table" else {**obj, "columnDefinitions": None}}
 
 
-def _shaped(request: Request, answer: Object, accept: str, now_ns: int, url: str) -> Object:
+def _shaped(request: Request, answer: Object, accept: str, now_ns: int, url: str, release: str) -> Object:
     """The answer in the version and group that was asked for; as a Table, or its metadata alone, if the client would rather have that."""
     if "metadata" not in answer or answer.get("kind") == "Status":
         return answer
     if discovery.is_table(accept):
-        kind = registry.by_resource(request.resource)
+        kind = registry.by_resource(request.resource, release)
         if answer.get("kind") not in (kind.kind, f"{kind.kind}List"):
             return answer
         return _tabled(request, kind, answer, now_ns, url)
-    answer = _versioned(request, answer, url)
+    answer = _versioned(request, answer, url, release)
     wanted = accept.partition(",")[0]
     if "as=PartialObjectMetadata" not in wanted or "g=meta.k8s.io" not in wanted:
         return answer
@@ -151,12 +158,17 @@ def _asked_version(request: Request, kind: Kind, url: str) -> str:
     return f"{kind.group}/{version}" if kind.group else version
 
 
-def _versioned(request: Request, answer: Object, url: str) -> Object:
+def _versioned(request: Request, answer: Object, url: str, release: str) -> Object:
     """An object or a list of the request's kind in the version that was asked for; any other answer as it is."""
     try:
-        kind = registry.by_resource(request.resource)
+        kind = registry.by_resource(request.resource, release)
     except KeyError:
         return answer
+    answer = _in_version(request, kind, answer, url)
+    return older.linked(answer, kind, request, url) if release == "1.7" else answer
+
+
+def _in_version(request: Request, kind: Kind, answer: Object, url: str) -> Object:
     api_version = _asked_version(request, kind, url)
     if answer.get("apiVersion") != kind.api_version and "items" not in answer:
         return answer

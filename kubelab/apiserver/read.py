@@ -47,7 +47,6 @@ def list_(work: Work) -> Response:
     state = _state(work, options, revision)
     limit = options.limit if options.resource_version != "0" else 0
     items, more, remaining = _page(work, state, matches, start, limit)
-    kind = work.kind
     meta: Object = {
         "resourceVersion": str(revision or (state.revision if state is not work.server.store.head else work.server.store.revision))
     }
@@ -55,14 +54,22 @@ def list_(work: Work) -> Response:
         meta["continue"] = _make_token(meta["resourceVersion"], more)
         if not options.label_selector and not options.field_selector:
             meta["remainingItemCount"] = remaining
-    return work.answer(
-        {
-            "kind": f"{kind.kind}List",
-            "apiVersion": _version(work),
-            "metadata": meta,
-            "items": [_as_read(work, item) for item in items] if work.kind.as_read else items,
-        }
-    )
+    return work.answer(_listed(work, meta, items))
+
+
+def _listed(work: Work, meta: Object, items: list[Object]) -> Object:
+    return {
+        "kind": f"{work.kind.kind}List",
+        "apiVersion": _version(work),
+        "metadata": meta,
+        "items": [_as_read(work, item) for item in items] if work.kind.as_read else items,
+    }
+
+
+def list_in(work: Work, state: State) -> Object:
+    """A whole list as it was in a state."""
+    items, _, _ = _page(work, state, matcher(work), "", 0)
+    return _listed(work, {"resourceVersion": str(state.revision)}, items)
 
 
 def _version(work: Work) -> str:

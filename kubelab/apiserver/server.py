@@ -19,10 +19,12 @@ from kubelab.apiserver.metrics_api import MetricsDoor
 from kubelab.apiserver.request import Request, Response
 from kubelab.apiserver.subresources.kubelet import KubeletDoor
 from kubelab.kinds.kind import Context
+from kubelab.kinds.registry import asked_as
 from kubelab.store.log import CallRecord, Object
 from kubelab.store.store import Store
 from kubelab.world.clock import rfc3339
 from kubelab.world.streams import Streams
+from kubelab.world.tuples import new_tuple
 
 Gate = Callable[["ApiServer", Request, Recording, int], status.ApiFailure | None]
 
@@ -48,7 +50,8 @@ class ApiServer:
         self.streams = streams
         self.release = release
         self.gates = gates
-        self.managed = ManagedFields(store)
+        self.managed = ManagedFields(store, kept=release != "1.7")
+        self.renamed = asked_as(release)
         self.decisions = Decisions()
         self.allocations = Allocations()
         self.faults: dict[str, ApiFault] = {}
@@ -79,6 +82,10 @@ class ApiServer:
 
     def handle(self, request: Request, now_ns: int) -> Response:
         """One call: its answer, and its record. A refused call leaves the world as it was."""
+        if self.renamed:
+            from kubelab.apiserver import older_clients as older
+
+            request = older.of_component(self.store.head, request, self.renamed)
         reason = message = ""
         name = request.name
         recording = None
@@ -111,31 +118,30 @@ class ApiServer:
     ) -> None:
         """Put a call on record."""
         commits, origin = response.commits, request.origin
-        self.store.log.calls.append(
-            CallRecord(
-                now_ns,
-                request.user.name,
-                request.user_agent,
-                request.verb,
-                request.resource,
-                request.subresource,
-                request.namespace,
-                name,
-                response.code,
-                reason,
-                message,
-                origin.wait_ns,
-                origin.latency_ns,
-                origin.component,
-                origin.key,
-                origin.wake,
-                origin.cause,
-                origin.because,
-                commits[-1].revision if commits else 0,
-                request.uri,
-                None if recording is None else recording.note(request, response),
-            )
+        fields = (
+            now_ns,
+            request.user.name,
+            request.user_agent,
+            request.verb,
+            request.resource,
+            request.subresource,
+            request.namespace,
+            name,
+            response.code,
+            reason,
+            message,
+            origin.wait_ns,
+            origin.latency_ns,
+            origin.component,
+            origin.key,
+            origin.wake,
+            origin.cause,
+            origin.because,
+            commits[-1].revision if commits else 0,
+            request.uri,
+            None if recording is None else recording.note(request, response),
         )
+        self.store.log.calls.append(new_tuple(CallRecord, fields))
 
     def present(self, obj: Any) -> Any:
         """An object, or a list of them (whose items carry neither kind nor version), as it leaves by the raw door: with managedFields."""

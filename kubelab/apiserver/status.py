@@ -63,7 +63,7 @@ def details_of(kind: Kind, name: str) -> Object:
 
 
 def not_found(kind: Kind, name: str) -> ApiFailure:
-    return failure(404, "NotFound", f'{kind.resource} "{name}" not found', details_of(kind, name))
+    return failure(404, "NotFound", f'{kind.asked} "{name}" not found', details_of(kind, name))
 
 
 def no_such_resource() -> ApiFailure:
@@ -72,15 +72,15 @@ def no_such_resource() -> ApiFailure:
 
 
 def already_exists(kind: Kind, name: str) -> ApiFailure:
-    return failure(409, "AlreadyExists", f'{kind.resource} "{name}" already exists', details_of(kind, name))
+    return failure(409, "AlreadyExists", f'{kind.asked} "{name}" already exists', details_of(kind, name))
 
 
 def being_deleted(kind: Kind, name: str) -> ApiFailure:
-    return failure(409, "AlreadyExists", f'object is being deleted: {kind.resource} "{name}" already exists', details_of(kind, name))
+    return failure(409, "AlreadyExists", f'object is being deleted: {kind.asked} "{name}" already exists', details_of(kind, name))
 
 
 def no_unique_name(kind: Kind, name: str) -> ApiFailure:
-    message = f'{kind.resource} "{name}" already exists, the server was not able to generate a unique name for the object'
+    message = f'{kind.asked} "{name}" already exists, the server was not able to generate a unique name for the object'
     return failure(409, "AlreadyExists", message, {**details_of(kind, name), "retryAfterSeconds": 1})
 
 
@@ -119,6 +119,10 @@ def invalid(kind: Kind, name: str, errors: Sequence[FieldError], *, kind_name: s
     """422 Invalid: one error bare, more in brackets; equal texts stand once in the message, all in the causes."""
     group = kind.group if group is None else group
     shown = kind.kind if kind_name is None else kind_name
+    if kind.release == "1.7":
+        from kubelab.kinds.older_words import reworded
+
+        errors = reworded(kind, errors)
     texts = list(dict.fromkeys(error.text() for error in errors))
     text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     details: Object = {}
@@ -134,7 +138,7 @@ def invalid(kind: Kind, name: str, errors: Sequence[FieldError], *, kind_name: s
 
 
 def forbidden(kind: Kind, name: str, why: str) -> ApiFailure:
-    head = f'{kind.resource} "{name}" is forbidden' if name else f"{kind.resource} is forbidden"
+    head = f'{kind.asked} "{name}" is forbidden' if name else f"{kind.asked} is forbidden"
     return failure(403, "Forbidden", f"{head}: {why}", details_of(kind, name))
 
 

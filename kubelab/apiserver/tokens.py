@@ -29,7 +29,7 @@ _HEADER = {"alg": "HS256", "kid": "kubelab"}
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The object that a token lives as long as: a Pod or a Secret."""
+    """The object that a token lives as long as: a Pod or a Secret; without a uid any Secret of that name."""
 
     kind: str
     name: str
@@ -97,7 +97,7 @@ def authenticate(state: State, token: str, audiences: list[str], now_ns: int) ->
     for resource, kind in (("pods", "pod"), ("secrets", "secret")):
         if kind in inside:
             bound = state.get(resource, namespace, inside[kind]["name"])
-            if bound is None or bound["metadata"]["uid"] != inside[kind]["uid"]:
+            if bound is None or inside[kind]["uid"] not in ("", bound["metadata"]["uid"]):
                 raise TokenRefused("service account token has been invalidated")
     return _user(claims["sub"], namespace, account["uid"], inside.get("pod")), shared
 

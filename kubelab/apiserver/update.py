@@ -44,8 +44,7 @@ def draft(work: Work) -> None:
             _create_on_update(work)
             return
         if sent is not None:
-            group, version = kind.group, request.version or kind.versions[0]
-            patching.own_entries(work, body, sent, schema.for_kind(group, version, kind.kind))
+            patching.own_entries(work, body, sent, schema.of(kind, request.version))
     if request.subresource == "status" and kind.prepare_status is None:
         raise status.no_such_resource()
     if not request.origin.typed:

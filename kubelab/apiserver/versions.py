@@ -1,6 +1,6 @@
 """Group versions that upstream's scheme knows beside those that are served: a body of one of them is of the wrong version, not unknown.
 
-upstream: pkg/apis/*/install/install.go, staging/src/k8s.io/api/*/*/register.go, 1.28.
+upstream: pkg/apis/*/install/install.go, staging/src/k8s.io/api/*/*/register.go, 1.28; pkg/apis/*/*/register.go, 1.7.
 """
 
 from __future__ import annotations
@@ -35,5 +35,13 @@ KNOWN: dict[str, tuple[str, ...]] = {
 }
 
 
-def is_known(api_version: str, kind: str) -> bool:
-    return kind in KNOWN.get(api_version, ())
+KNOWN_1_7: dict[str, tuple[str, ...]] = {
+    "batch/v2alpha1": ("Job", "CronJob", "ScheduledJob"),
+    "extensions/v1beta1": ("ReplicationControllerDummy", "ThirdPartyResourceData"),
+    "federation/v1beta1": ("Cluster",),
+    "imagepolicy.k8s.io/v1alpha1": ("ImageReview",),
+}
+
+
+def is_known(api_version: str, kind: str, release: str = "1.28") -> bool:
+    return kind in (KNOWN if release == "1.28" else KNOWN_1_7).get(api_version, ())

@@ -41,12 +41,12 @@ class Work:
 
     @property
     def key(self) -> ObjectKey:
-        return (self.request.resource, self.request.namespace if self.kind.namespaced else "", self.request.name)
+        return (self.kind.resource, self.request.namespace if self.kind.namespaced else "", self.request.name)
 
     def stored(self) -> Object:
         """The object that the request names; 404 if it is not there."""
         request = self.request
-        found = self.server.store.head.get(request.resource, request.namespace if self.kind.namespaced else "", request.name)
+        found = self.server.store.head.get(self.kind.resource, request.namespace if self.kind.namespaced else "", request.name)
         if found is None:
             raise status.not_found(self.kind, request.name)
         return found
@@ -57,7 +57,7 @@ class Work:
     def commit(self, type_: str, key: ObjectKey, obj: Object, manager: Manager) -> Commit:
         """Write one change; ``obj`` and its metadata belong to this request and get their resourceVersion here."""
         store = self.server.store
-        obj["metadata"]["resourceVersion"] = str(store.log.revision + 1)
+        obj["metadata"]["resourceVersion"] = str(store.head.revision + 1)
         commit = store.commit(self.context.now_ns, type_, key, obj, manager, len(store.log.calls))
         self.commits.append(commit)
         return commit

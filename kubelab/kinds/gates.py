@@ -1,6 +1,6 @@
 """Feature gates that strategies and defaults ask for, with what a release says where a cluster says nothing.
 
-upstream: pkg/features/kube_features.go, 1.28.
+upstream: pkg/features/kube_features.go, 1.28 and 1.7.
 """
 
 from __future__ import annotations
@@ -31,6 +31,26 @@ DEFAULTS_1_28 = {
 }
 
 
+DEFAULTS_1_7 = {
+    "Accelerators": False,
+    "AdvancedAuditing": False,
+    "AffinityInAnnotations": False,
+    "AppArmor": True,
+    "DynamicKubeletConfig": False,
+    "DynamicVolumeProvisioning": True,
+    "ExperimentalCriticalPodAnnotation": False,
+    "ExperimentalHostUserNamespaceDefaulting": False,
+    "ExternalTrafficLocalOnly": True,
+    "LocalStorageCapacityIsolation": False,
+    "PersistentLocalVolumes": False,
+    "RotateKubeletClientCertificate": False,
+    "RotateKubeletServerCertificate": False,
+    "StreamingProxyRedirects": True,
+    "TaintBasedEvictions": False,
+}
+DECIDING_1_7 = ("AdvancedAuditing",)
+
+
 @cache
 def upstream_defaults() -> dict[str, bool]:
     """All gates of 1.28 with their defaults, also those that decide nothing here (data/gates-1.28.json)."""
@@ -38,16 +58,17 @@ def upstream_defaults() -> dict[str, bool]:
     return {**dict.fromkeys(table["on"], True), **dict.fromkeys(table["off"], False)}
 
 
-def refuse(gates: Mapping[str, bool]) -> str:
+def refuse(gates: Mapping[str, bool], release: str = "1.28") -> str:
     """Why gates cannot be set so; "" if they can: what decides nothing here may be named at its default."""
+    deciders, defaults = (DEFAULTS_1_28, upstream_defaults()) if release == "1.28" else (DECIDING_1_7, DEFAULTS_1_7)
     for name, on in gates.items():
-        if name in DEFAULTS_1_28:
+        if name in deciders:
             continue
-        default = upstream_defaults().get(name)
+        default = defaults.get(name)
         if default is None:
             return f"unrecognized feature gate: {name}"
         if default != on:
-            deciding = ", ".join(sorted(DEFAULTS_1_28))
+            deciding = ", ".join(sorted(deciders))
             return f"{name}={str(on).lower()} decides nothing here: the gates that do are {deciding}"
     return ""
 

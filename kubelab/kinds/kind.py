@@ -100,7 +100,9 @@ class Kind:
     second group (Event).
     ``as_read``: what a read shows where that is not what is stored (a clock's time); it only reads.
     ``warnings``: the strategy's warnings for create and update.
-    ``resource``: the storage name, ``pods`` or ``deployments.apps``.
+    ``resource``: the storage name, ``pods`` or ``deployments.apps``; ``asked``: the name under which it is served, which is another one where
+    an older release serves a kind in another group (``deployments.extensions``). ``release`` is the one whose table has it; ``stored_in``
+    and ``stored_version`` are set where storage differs from what is served (``kinds/release.py``).
     """
 
     kind: str
@@ -136,14 +138,22 @@ class Kind:
     create_on_update: bool = False
     update_needs_resource_version: bool = False
     defaults_replace: bool = False
+    release: str = "1.28"
+    stored_in: str = ""
+    stored_version: str = ""
     resource: str = field(init=False)
+    asked: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "resource", f"{self.plural}.{self.group}" if self.group else self.plural)
+        asked = f"{self.plural}.{self.group}" if self.group else self.plural
+        object.__setattr__(self, "asked", asked)
+        object.__setattr__(self, "resource", self.stored_in or asked)
 
     @property
     def api_version(self) -> str:
         """The storage version as objects carry it: ``v1``, ``apps/v1``."""
+        if self.stored_version:
+            return self.stored_version
         return f"{self.group}/{self.versions[0]}" if self.group else self.versions[0]
 
     @property

@@ -44,6 +44,14 @@ PLUGINS: tuple[Plugin, ...] = (
     DefaultIngressClass(),
     ResourceQuota(),
 )
+PLUGINS_1_7 = tuple(
+    plugin
+    for plugin in PLUGINS
+    if isinstance(
+        plugin,
+        (NamespaceLifecycle, LimitRanger, ServiceAccount, NodeRestriction, DefaultTolerationSeconds, DefaultStorageClass, ResourceQuota),
+    )
+)
 ONLY_REFUSING = (NamespaceLifecycle, NodeRestriction)
 
 Step = tuple[str, Callable[[Attributes, Cluster], None]]
@@ -51,19 +59,19 @@ Step = tuple[str, Callable[[Attributes, Cluster], None]]
 
 def changes(work: Work) -> bool:
     """Whether some plug-in may change this draft, or the strategy may that comes after them."""
-    return _may_change(work.operation, _resource(work), work.kind.stored_as_sent)
+    return _may_change(work.operation, _resource(work), work.kind.stored_as_sent, work.kind.release)
 
 
 @cache
-def _may_change(operation: str, resource: str, stored_as_sent: bool) -> bool:
+def _may_change(operation: str, resource: str, stored_as_sent: bool, release: str = "1.28") -> bool:
     """Plug-ins that only refuse count where a strategy would: not for what is stored as it was sent."""
-    admitting = (plugin for plugin in _handling(operation, resource) if type(plugin).admit is not nothing)
+    admitting = (plugin for plugin in _handling(operation, resource, release) if type(plugin).admit is not nothing)
     return any(not stored_as_sent or type(plugin) not in ONLY_REFUSING for plugin in admitting)
 
 
 def mutate(work: Work) -> None:
     """Let every plug-in change the draft, or refuse; then see that no role or binding gives more than its writer holds."""
-    _run(work, _steps(work.operation, _resource(work))[0])
+    _run(work, _steps(work.operation, _resource(work), work.kind.release)[0])
     if work.kind.group == rbac.GROUP and work.operation != "DELETE":
         escalation.confirm(work)
 
@@ -72,26 +80,26 @@ def review(work: Work) -> None:
     """Let every plug-in refuse the final object."""
     if work.created and work.request.verb != "create":
         check.authorize_creation(work.server, work.request)
-    _run(work, _steps(work.operation, _resource(work))[1])
+    _run(work, _steps(work.operation, _resource(work), work.kind.release)[1])
 
 
 def _resource(work: Work) -> str:
     subresource = work.request.subresource
-    return f"{work.request.resource}/{subresource}" if subresource else work.request.resource
+    return f"{work.kind.resource}/{subresource}" if subresource else work.kind.resource
 
 
 @cache
-def _steps(operation: str, resource: str) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+def _steps(operation: str, resource: str, release: str) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
     """Who mutates and who validates this kind of write."""
-    plugins = _handling(operation, resource)
+    plugins = _handling(operation, resource, release)
     admits = tuple((plugin.needs, plugin.admit) for plugin in plugins if type(plugin).admit is not nothing)
     validates = tuple((plugin.needs, plugin.validate) for plugin in plugins if type(plugin).validate is not nothing)
     return admits, validates
 
 
-def _handling(operation: str, resource: str) -> list[Plugin]:
+def _handling(operation: str, resource: str, release: str) -> list[Plugin]:
     wanted = ((operation, resource), (operation, "*"))
-    return [plugin for plugin in PLUGINS if any(each in wanted for each in plugin.handles)]
+    return [plugin for plugin in (PLUGINS_1_7 if release == "1.7" else PLUGINS) if any(each in wanted for each in plugin.handles)]
 
 
 def _run(work: Work, steps: tuple[Step, ...]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kubelab.apiserver.admission.api import Attributes, Cluster, nothing
 
+TAINTS_1_7 = ("node.alpha.kubernetes.io/notReady", "node.alpha.kubernetes.io/unreachable")
 TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 SECONDS = 300
 
@@ -27,7 +28,8 @@ class DefaultTolerationSeconds:
         spec = attributes.object["spec"]
         have = spec.get("tolerations") or []
         covering = [each for each in have if each.get("effect", "") in ("", "NoExecute")]
-        missing = [taint for taint in TAINTS if not any(each.get("key", "") in ("", taint) for each in covering)]
+        taints = TAINTS_1_7 if attributes.context.release == "1.7" else TAINTS
+        missing = [taint for taint in taints if not any(each.get("key", "") in ("", taint) for each in covering)]
         if missing:
             added = [{"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS} for taint in missing]
             spec["tolerations"] = [*have, *added]

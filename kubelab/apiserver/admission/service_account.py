@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kubelab.apiserver import status
 from kubelab.apiserver.admission.api import Attributes, Cluster, forbidden
 from kubelab.apiserver.authorization.node import MIRROR
 from kubelab.apiserver.authorization.references import secrets_of_pod
@@ -19,6 +20,7 @@ MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME = "kube-api-access"
 EXPIRATION_SECONDS = 3607
 _ENFORCE_MOUNTABLE = "kubernetes.io/enforce-mountable-secrets"
+_TOKEN = "kubernetes.io/service-account-token"
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 
 
@@ -43,7 +45,9 @@ class ServiceAccount:
         wanted = spec.get("automountServiceAccountToken")
         if wanted is None:
             wanted = account.get("automountServiceAccountToken")
-        if wanted is not False:
+        if wanted is not False and attributes.context.release == "1.7":
+            _mount_secret(spec, account, cluster)
+        elif wanted is not False:
             _mount_token(spec, cluster.streams)
         if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
             spec["imagePullSecrets"] = [{"name": each.get("name", "")} for each in account["imagePullSecrets"]]
@@ -90,6 +94,39 @@ def _account(attributes: Attributes, cluster: Cluster, name: str) -> Object:
     return account
 
 
+def _mount_secret(spec: Object, account: Object, cluster: Cluster) -> None:
+    """1.7: the Secret that holds the account's token is the volume; a server error as long as there is none."""
+    namespace, names = account["metadata"]["namespace"], [each.get("name", "") for each in account.get("secrets") or ()]
+    found = (cluster.state.get("secrets", namespace, name) for name in names)
+    secret = next((each["metadata"]["name"] for each in found if each is not None and each.get("type") == _TOKEN), "")
+    if not secret:
+        why = f"No API token found for service account {go_quote(account['metadata']['name'])}, "
+        why += "retry after the token is automatically created and added to the service account"
+        raise status.failure(500, "ServerTimeout", why, {"name": "create pod", "kind": "serviceaccounts", "retryAfterSeconds": 1})
+    for volume in spec.get("volumes") or ():
+        if (volume.get("secret") or {}).get("secretName") == secret:
+            _mounted_everywhere(spec, volume["name"])
+            return
+    name = secret
+    if any(volume["name"] == secret for volume in spec.get("volumes") or ()):
+        name = f"{secret}-{cluster.streams.suffix('token-volume')}"
+    if _mounted_everywhere(spec, name):
+        volume = {"name": name, "secret": {"secretName": secret, "defaultMode": 420}}
+        spec["volumes"] = [*(spec.get("volumes") or ()), volume]
+
+
+def _mounted_everywhere(spec: Object, name: str) -> bool:
+    """Mount a volume where nothing is mounted yet; whether that was anywhere."""
+    needed = False
+    for field in ("initContainers", "containers"):
+        for container in spec.get(field) or ():
+            mounts = container.get("volumeMounts") or []
+            if not any(mount.get("mountPath") == MOUNT_PATH for mount in mounts):
+                container["volumeMounts"] = [*mounts, {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}]
+                needed = True
+    return needed
+
+
 def _mount_token(spec: Object, streams: Streams) -> None:
     """Mount the token in every container that has nothing at its path, and add its volume if any does."""
     name, present = "", False
@@ -99,14 +136,7 @@ def _mount_token(spec: Object, streams: Streams) -> None:
             break
     if not present:
         name = f"{VOLUME}-{streams.suffix('kube-api-access')}"
-    needed = False
-    for field in ("initContainers", "containers"):
-        for container in spec.get(field) or ():
-            mounts = container.get("volumeMounts") or []
-            if not any(mount.get("mountPath") == MOUNT_PATH for mount in mounts):
-                container["volumeMounts"] = [*mounts, {"name": name, "readOnly": True, "mountPath": MOUNT_PATH}]
-                needed = True
-    if needed and not present:
+    if _mounted_everywhere(spec, name) and not present:
         spec["volumes"] = [*(spec.get("volumes") or ()), {"name": name, "projected": token_source()}]
 
 

@@ -36,18 +36,21 @@ class Decision(NamedTuple):
 
 
 class Decisions:
-    """Remembered decisions. They follow from the RBAC objects and are forgotten when one changes."""
+    """Remembered decisions. They follow from the RBAC objects and are forgotten when one changes; ``beats``, what nodes may do with their own
+    leases and Node objects, from the request alone."""
 
-    __slots__ = ("candidates", "grants", "stamp")
+    __slots__ = ("beats", "candidates", "grants", "stamp")
 
     def __init__(self) -> None:
         self.stamp: tuple[int | None, ...] = ()
+        self.beats: dict[tuple[object, ...], None] = {}
         self.candidates: dict[tuple[object, ...], tuple[Candidate, ...]] = {}
         self.grants: dict[tuple[str, tuple[str, ...], str], rbac.Grants] = {}
 
     def fork(self) -> Decisions:
         new = Decisions()
         new.stamp = self.stamp
+        new.beats = dict(self.beats)
         new.candidates = dict(self.candidates)
         new.grants = dict(self.grants)
         return new
@@ -100,8 +103,11 @@ def authorize(server: ApiServer, request: Request) -> str:
             _put_on_record(server, decision)
             raise _refused(f"cannot {request.verb} path {go_quote(path)}", user, "", "", decision.reason)
         return decision.reason
-    namespace = request.namespace if resource != "namespaces" else request.name
     decisions = server.decisions
+    beat = (user, request.verb, resource, request.subresource, request.namespace, request.name) if resource in node.HEARTBEATS else None
+    if beat in decisions.beats:
+        return ""
+    namespace = request.namespace if resource != "namespaces" else request.name
     decisions.refresh(server.store.head)
     known = decisions.candidates.get((user.name, user.groups, request.verb, resource, request.subresource, namespace))
     if known and known[0][0] is None:
@@ -111,6 +117,8 @@ def authorize(server: ApiServer, request: Request) -> str:
     if not decision.allowed:
         _put_on_record(server, decision)
         raise refusal(user, request.verb, resource, request.subresource, namespace, name, decision.reason)
+    if beat is not None and len(decisions.beats) < _KEEP and node.allows_always(user, *beat[1:]):
+        decisions.beats[beat] = None
     return decision.reason
 
 

@@ -23,6 +23,7 @@ NODES_GROUP = "system:nodes"
 LEASES, CSI_NODES = "leases.coordination.k8s.io", "csinodes.storage.k8s.io"
 LEASE_NAMESPACE = "kube-node-lease"
 MIRROR = "kubernetes.io/config.mirror"
+HEARTBEATS = (LEASES, "nodes")
 _OWN_VERBS = ("get", "create", "update", "patch", "delete")
 
 
@@ -62,6 +63,18 @@ def decide(state: State, user: User, node: str, verb: str, resource: str, subres
     if related(state, node, resource, namespace, name):
         return None
     return f"no relationship found between node '{node}' and this object"
+
+
+def allows_always(user: User, verb: str, resource: str, subresource: str, namespace: str, name: str) -> bool:
+    """Whether a node's request is allowed whatever the state: to renew its own lease, to change its own Node object."""
+    machine = identity(user)
+    if not machine or name != machine or verb not in ("update", "patch"):
+        return False
+    return (
+        _lease(machine, verb, namespace, name) is None
+        if resource == LEASES
+        else resource == "nodes" and _by_rules(verb, resource, subresource)
+    )
 
 
 def decide_path(user: User, node: str) -> str | None:

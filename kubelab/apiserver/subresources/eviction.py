@@ -18,6 +18,7 @@ from kubelab.store.log import Manager, Object
 
 BUDGETS = "poddisruptionbudgets.policy"
 MAX_DISRUPTED_PODS = 2000
+_VERSIONS = ("policy/v1", "policy/v1beta1")
 _TWO_BUDGETS = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
 _REFUSED = "Cannot evict pod as it would violate the pod's disruption budget."
 _SINGULAR = Kind(kind="PodDisruptionBudget", plural="poddisruptionbudget", group="policy")
@@ -53,7 +54,7 @@ def _body(work: Work) -> Object:
     assert kind is not None
     body = decoding.parse(work.request.body or {}, kind)
     given = body.get("apiVersion") or ""
-    version = given.partition("/")[2] if given.startswith("policy/") else kind.versions[0]
+    version = given.partition("/")[2] if given in _VERSIONS else kind.versions[0]
     inner = Work(work.server, work.request._replace(version=version, subresource="", body=body), kind, work.context)
     body = decoding.body(inner)
     work.warnings.extend(inner.warnings)

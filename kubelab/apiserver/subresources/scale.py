@@ -5,6 +5,8 @@ upstream: pkg/registry/apps/{deployment,replicaset,statefulset}/storage/storage.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kubelab.apiserver import decoding, patching, status, update
 from kubelab.apiserver.admission import chain
 from kubelab.apiserver.copying import private
@@ -25,8 +27,11 @@ def scale(work: Work) -> Response:
     old = work.server.store.head.get(*work.key)
     if old is None:
         raise _not_found(work)
+    group = work.kind.group if work.kind.release == "1.7" and not work.request.origin.typed else ""
     if work.request.verb == "get":
-        return work.answer(scale_of(old, work.kind))
+        return work.answer(_shown(old, work, group))
+    if group and work.request.verb == "update":
+        work.request = work.request._replace(body=_as_hub(work, group))
     work.operation = "UPDATE"
     if work.request.patch_type == "apply":
         _draft_apply(work)
@@ -37,7 +42,34 @@ def scale(work: Work) -> Response:
     update.validate(work)
     chain.review(work)
     written = update.commit(work).object
-    return work.answer(scale_of(written, work.kind))
+    return work.answer(_shown(written, work, group))
+
+
+def _shown(obj: Object, work: Work, group: str) -> Object:
+    """``group``: of a Scale of the first betas (extensions/v1beta1, apps/v1beta1), whose selector is a map beside its text.
+
+    upstream: pkg/apis/extensions/v1beta1/conversion.go Convert_extensions_ScaleStatus_To_v1beta1_ScaleStatus, 1.7.
+    """
+    scale = scale_of(obj, work.kind)
+    if not group:
+        return scale
+    selector = obj["spec"].get("selector") or {}
+    status = {"replicas": scale["status"]["replicas"]}
+    if selector.get("matchLabels") and not selector.get("matchExpressions"):
+        status["selector"] = selector["matchLabels"]
+    if scale["status"].get("selector"):
+        status["targetSelector"] = scale["status"]["selector"]
+    return {**scale, "apiVersion": f"{group}/v1beta1", "status": status}
+
+
+def _as_hub(work: Work, group: str) -> Object:
+    """The Scale that was sent, as autoscaling/v1; of another version it is refused."""
+    hub = registry.by_kind("Scale", "autoscaling")
+    assert hub is not None
+    kind = replace(hub, group=group, versions=("v1beta1",), release="1.7")
+    body = decoding.parse(work.request.body, kind)
+    decoding.match_version(Work(work.server, work.request._replace(subresource=""), kind, work.context), body)
+    return {**{name: part for name, part in body.items() if name != "status"}, "apiVersion": "autoscaling/v1"}
 
 
 def _not_found(work: Work) -> status.ApiFailure:
@@ -55,7 +87,8 @@ def _draft(work: Work, old: Object) -> None:
     if errors := validate_scale(wanted):
         kind = registry.by_kind("Scale", "autoscaling")
         assert kind is not None
-        raise status.invalid(kind, meta.get("name", ""), errors)
+        older = work.kind.release == "1.7" and work.kind.group
+        raise status.invalid(kind, meta.get("name", ""), errors, group="extensions" if older else None)
     if meta.get("uid") and meta["uid"] != old["metadata"]["uid"]:
         raise status.other_uid(work.kind, work.key[1], work.request.name, meta["uid"], old["metadata"]["uid"])
     work.old = old

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kubelab.kinds.field import go_quote
-from kubelab.world.clock import parse_duration
+from kubelab.world.clock import SECOND, parse_duration
 
 _MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 _DAYS = {name: number for number, name in enumerate("sun mon tue wed thu fri sat".split())}
@@ -77,7 +77,8 @@ def _descriptor(spec: str, zone: str) -> Schedule:
     if spec.startswith("@every "):
         duration = spec.removeprefix("@every ")
         try:
-            return Schedule(every_ns=parse_duration(duration), zone=zone)
+            every_ns = max(SECOND, parse_duration(duration))  # Every: less than a second is a second, fractions are cut off
+            return Schedule(every_ns=every_ns - every_ns % SECOND, zone=zone)
         except ValueError:
             raise CronError(f"failed to parse duration {spec}: time: invalid duration {go_quote(duration)}") from None
     raise CronError(f"unrecognized descriptor: {spec}")

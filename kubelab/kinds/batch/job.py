@@ -81,6 +81,11 @@ def validate(obj: Object, ctx: Context) -> list[FieldError]:
     return _validate(obj, ctx, prefixed=True)
 
 
+def validate_unprefixed(obj: Object, ctx: Context) -> list[FieldError]:
+    """Of a release whose Jobs have the two short labels alone."""
+    return _validate(obj, ctx, prefixed=False)
+
+
 def _validate(obj: Object, ctx: Context, *, prefixed: bool) -> list[FieldError]:
     errors = _validate_generated_selector(obj, prefixed=prefixed)
     errors += _validate_spec(obj["spec"], ctx)

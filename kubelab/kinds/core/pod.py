@@ -107,6 +107,9 @@ def prepare_status(obj: Object, old: Object, ctx: Context) -> None:
         if field in old["metadata"]:
             meta[field] = old["metadata"][field]
     obj["metadata"] = meta
+    status = obj.get("status")
+    if status and status.get("podIP") != _first_address(status):  # a component's patch, whose result is not decoded
+        obj["status"] = _with_address(status)
 
 
 def warnings(obj: Object, old: Object | None, ctx: Context) -> Sequence[str]:

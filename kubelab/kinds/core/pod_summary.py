@@ -128,7 +128,8 @@ def _restarts(pod: Object, now_ns: int) -> str:
 
 
 def _ip(pod: Object, now_ns: int) -> str:
-    addresses = (pod.get("status") or {}).get("podIPs") or [{}]
+    status = pod.get("status") or {}
+    addresses = status.get("podIPs") or [{"ip": status.get("podIP")}]
     return addresses[0].get("ip") or "<none>"
 
 

@@ -1,7 +1,8 @@
 """The roles and bindings that an API server makes for itself at its start.
 
 upstream: plugin/pkg/auth/authorizer/rbac/bootstrappolicy/{policy,controller_policy,namespace_policy}.go,
-pkg/controller/clusterroleaggregation/clusterroleaggregation_controller.go, 1.28. Facts: kinds/data/rbac-1.28.json (tools/make_rbac.py).
+pkg/controller/clusterroleaggregation/clusterroleaggregation_controller.go, 1.28. Facts: kinds/data/rbac-{1.28,1.7}.json
+(tools/make_rbac.py).
 """
 
 from __future__ import annotations
@@ -15,26 +16,27 @@ from kubelab.kinds.kind import Object
 _GROUP = "rbac.authorization.k8s.io"
 _LABELS = {"kubernetes.io/bootstrapping": "rbac-defaults"}
 _ANNOTATIONS = {"rbac.authorization.kubernetes.io/autoupdate": "true"}
+_VERSIONS = {"1.28": "v1", "1.7": "v1beta1"}
 _ORDER = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 
 
-def objects() -> list[Object]:
+def objects(release: str = "1.28") -> list[Object]:
     """All bootstrap objects, in the order in which a server makes them; admin, edit and view with their aggregated rules.
 
     Upstream writes the aggregated roles empty and its clusterrole-aggregation-controller fills them within the first second.
     """
-    text = files("kubelab.kinds").joinpath("data/rbac-1.28.json").read_text(encoding="utf-8")
+    text = files("kubelab.kinds").joinpath(f"data/rbac-{release}.json").read_text(encoding="utf-8")
     facts: dict[str, list[Object]] = json.loads(text)
-    made = {kind: [_expand(kind, fact) for fact in facts[kind]] for kind in _ORDER}
+    made = {kind: [_expand(kind, fact, _VERSIONS[release]) for fact in facts[kind]] for kind in _ORDER}
     made["ClusterRole"] = aggregated(made["ClusterRole"])
     return [obj for kind in _ORDER for obj in made[kind]]
 
 
-def _expand(kind: str, fact: Object) -> Object:
+def _expand(kind: str, fact: Object, version: str) -> Object:
     metadata: Object = {"name": fact["name"], "annotations": dict(_ANNOTATIONS), "labels": {**_LABELS, **fact.get("labels", {})}}
     if "namespace" in fact:
         metadata["namespace"] = fact["namespace"]
-    obj: Object = {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": metadata}
+    obj: Object = {"apiVersion": f"{_GROUP}/{version}", "kind": kind, "metadata": metadata}
     for key in ("aggregationRule", "roleRef", "subjects"):
         if key in fact:
             obj[key] = fact[key]
