@@ -27,13 +27,28 @@ from kubelab.controllers import (
     serviceaccount,
     statefulset,
     tainteviction,
+    ttl,
     ttlafterfinished,
 )
 from kubelab.engine.component import Component
 
+LATER_THAN_1_7 = (
+    endpointslice.CONTROLLER,
+    endpointslicemirroring.CONTROLLER,
+    rootca.CONTROLLER,
+    cronjob.CONTROLLER,
+    ttlafterfinished.CONTROLLER,
+    clusterroleaggregation.CONTROLLER,
+)
+"""Controllers that 1.7 has not; its CronJobs are alpha, and so not served."""
 
-def components() -> tuple[Component, ...]:
-    """All of them, in the order in which they start."""
+
+def components(release: str = "1.28") -> tuple[Component, ...]:
+    """All of a release, in the order in which they start."""
+    if release == "1.7":
+        known = (component for component in components() if component not in LATER_THAN_1_7)
+        firsts = {job.FIRST.name: job.FIRST, podautoscaler.FIRST.name: podautoscaler.FIRST}
+        return tuple(firsts.get(component.name, component) for component in known)
     return (
         deployment.CONTROLLER,
         replicaset.CONTROLLER,
@@ -58,4 +73,5 @@ def components() -> tuple[Component, ...]:
         podautoscaler.CONTROLLER,
         resourcequota.CONTROLLER,
         clusterroleaggregation.CONTROLLER,
+        ttl.CONTROLLER,
     )

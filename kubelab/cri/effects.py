@@ -66,12 +66,15 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ExecResult:
-    """ExecSyncResponse; `duration_ns` is the virtual time that the command takes, None if it never ends."""
+    """ExecSyncResponse: `output` is stdout; `duration_ns` the virtual time that the command takes, None if it never ends. `terminal`: both
+    streams in the order in which they were written, as a terminal shows them.
+    """
 
     exit_code: int
     output: str = ""
     duration_ns: int | None = 0
     stderr: str = ""
+    terminal: str = ""
 
 
 @dataclass(frozen=True, slots=True)

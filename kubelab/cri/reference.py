@@ -67,7 +67,7 @@ def invalid_image_name(image: str) -> str | None:
     try:
         parse(image)
     except InvalidReference as error:
-        return f"Failed to apply default image tag {_quote(image)}: couldn't parse image reference {_quote(image)}: {error}"
+        return f"Failed to apply default image tag {_quote(image)}: couldn't parse image name {_quote(image)}: {error}"
     return None
 
 

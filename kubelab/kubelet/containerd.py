@@ -14,8 +14,10 @@ from kubelab.cri.api import Container
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Client, Identity, Later, Scope, Watch
 from kubelab.engine.plan import Act, Batch, Key, Nudge, Plan
+from kubelab.kubelet.durations import took
 from kubelab.kubelet.network_world import Around
 from kubelab.kubelet.pod.seen import relist_in_ns
+from kubelab.kubelet.records import Stop
 from kubelab.world.clock import SECOND
 from kubelab.world.timing import Timing
 
@@ -73,8 +75,10 @@ class Containerd:
     def _tell(self, scope: Scope, container: Container) -> Nudge:
         """Who stops a container waits for it; any other end is seen at the PLEG's next look."""
         spec = container.spec
-        stopping = container.id in scope.local.get("stops", _NONE)
-        after_ns = scope.timing.container_stop_ns if stopping else relist_in_ns(scope.local, scope.timing, scope.now_ns)
+        stop: Stop | None = scope.local.get("stops", _NONE).get(container.id)
+        after_ns = relist_in_ns(scope.local, scope.timing, scope.now_ns) if stop is None else scope.timing.container_stop_ns
+        if stop is not None and 0 < stop.asked_ns < container.finished_ns:
+            took(scope.local, "stop_container", container.finished_ns - stop.asked_ns + after_ns)
         return Nudge(f"kubelet/{self.machine}", ("pod", spec.pod_uid, spec.namespace, spec.pod_name), after_ns)
 
     def _next(self, scope: Scope) -> list[Nudge]:

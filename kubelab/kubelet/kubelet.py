@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 from kubelab.engine.component import Change, Client, Identity, Later, Scope, Watch
 from kubelab.engine.plan import NOTHING, Act, Key, Nudge, Plan, step
-from kubelab.kubelet import hanging, node, shutdown, static_pods, usages
+from kubelab.kubelet import clients, durations, hanging, node, shutdown, static_pods, usages
 from kubelab.kubelet.eviction import manager as eviction
 from kubelab.kubelet.eviction.watching import EVICT
 from kubelab.kubelet.network_world import local
-from kubelab.kubelet.pod import admission, ending, hooks, probing, pulling, starting, stopping, sync
+from kubelab.kubelet.pod import admission, ending, hooks, preemption, probing, pulling, starting, stopping, sync
 from kubelab.kubelet.pod.seen import PodSeen, observe, orphan_keys, pod_event, pod_key
 from kubelab.kubelet.pod.status import digest
 from kubelab.kubelet.records import Worker
@@ -65,6 +65,9 @@ def _concerns(scope: Scope, old: Object, new: Object) -> bool:
     return worker is None or worker.reported != digest(new.get("status") or _NONE)
 
 
+_LANES = {"pull": "pull", "lease": "node", "node-status": "node", "evict": "node", "usage": "node"}
+
+
 @dataclass(frozen=True, slots=True)
 class Kubelet:
     """The kubelet of the node ``machine``; see ``of`` for how one is made."""
@@ -77,6 +80,7 @@ class Kubelet:
     max_retries: ClassVar[int | None] = None
     backoff: ClassVar[tuple[int, int]] = (10 * SECOND, 10 * SECOND)
     background: ClassVar[frozenset[str]] = frozenset(("lease", "node-status", "evict", "probe", "refresh"))
+    through: ClassVar[dict[str, str]] = clients.THROUGH
     timeouts: ClassVar[dict[str, int]] = {"lease": 10, "node-status": 10}  # upstream: the heartbeat client, cmd/kubelet/app/server.go
     told_again: ClassVar[tuple[tuple[str, str], ...]] = (("pods", "status"),)  # by the status manager
     waits_for_runtime: ClassVar[tuple[str, ...]] = ("pod", "pull")
@@ -88,10 +92,13 @@ class Kubelet:
         return Kubelet(f"kubelet/{node_name}", node_name, identity)
 
     def client(self, timing: Timing) -> Client:
-        return Client(timing.kubelet_qps, timing.kubelet_burst)
+        return clients.own(timing)
+
+    def clients(self, timing: Timing, release: str) -> dict[str, Client]:
+        return clients.further(timing, release)
 
     def lane(self, key: Key) -> str:
-        return "pull" if key[0] == "pull" else "node" if key[0] in ("lease", "node-status", "evict", "usage") else "pod"
+        return _LANES.get(key[0], "pod")
 
     def start(self, scope: Scope) -> Iterable[Key | Later]:
         """Heartbeats, each node at its own phase, and the pods whose containers are here though their object is gone."""
@@ -145,6 +152,9 @@ class Kubelet:
             return shutdown.observe(scope, self.machine)
         return Due(kind, key)
 
+    def steady(self, scope: Scope, key: Key) -> int | None:
+        return node.steady(scope, self.machine) if key[0] == "node-status" else None
+
     def plan(self, seen: Any) -> Plan:
         return _PLANS[type(seen)](seen)
 
@@ -172,7 +182,9 @@ def plan_pod(seen: PodSeen) -> Plan:
 
 
 def _plan_pod(seen: PodSeen) -> Plan:
-    """End it, bring it up, or keep it as it shall be."""
+    """End it, bring it up, or keep it as it shall be; or end others first."""
+    if seen.turn is not None:
+        return preemption.plan(seen, seen.turn)
     if seen.verdict is not None:
         reason, message = seen.verdict
         worker = seen.worker._replace(verdict=(reason, f"Pod was rejected: {message}"), rejected=True)
@@ -224,6 +236,7 @@ def _forget(scope: Scope, pod: Object) -> Plan:
     admission.release(scope, pod["metadata"]["uid"])
     if "evicted" in scope.memory:
         scope.memory["evicted"].pop(pod["metadata"]["uid"], None)
+    durations.gone(scope.table(durations.STARTS), pod["metadata"]["uid"])
     place = (pod["metadata"]["namespace"], pod["metadata"]["name"])
     successor = scope.local[static_pods.TABLE].get(place) if scope.local.get(static_pods.TABLE) else None
     keys = (static_pods.key_of(successor), static_pods.mirror_key(successor)) if successor is not None else ()
@@ -231,9 +244,12 @@ def _forget(scope: Scope, pod: Object) -> Plan:
 
 
 def _heard_by_others(scope: Scope, plan: Plan, keys: tuple[Key, ...]) -> Plan:
-    """The end of a pod is waited for by the shutdown manager, and by a static pod that takes its place."""
+    """The end of a pod is waited for by the shutdown manager, by a static pod that takes its place, and by one that preempts."""
     if scope.local.get(shutdown.TABLE):
         keys = (*keys, shutdown.KEY)
+    if scope.memory.get(preemption.TABLE):
+        waiting = preemption.awaiting(scope)
+        plan = plan._replace(nudge=(*plan.nudge, *(Nudge(scope.name, key) for key in waiting)))
     nudges = (Nudge(scope.name, key, static_pods.HOUSEKEEPING_NS if key != shutdown.KEY else 0) for key in keys)
     return plan._replace(nudge=(*plan.nudge, *nudges)) if keys else plan
 

@@ -25,6 +25,7 @@ STATUS_NS = 10 * SECOND
 REPORT_NS = 300 * SECOND
 ZONES = ("zone-a", "zone-b", "zone-c")
 MOST_IMAGES = 50  # upstream: nodeStatusMaxImages
+MOST_NAMES = 5  # of an image; upstream: pkg/kubelet/nodestatus/setters.go MaxNamesPerImageInNodeStatus
 CAPACITY = {"cpu": "4", "ephemeral-storage": "100Gi", "hugepages-1Gi": "0", "hugepages-2Mi": "0", "memory": "16Gi", "pods": "110"}
 SHUTDOWN, SHUTTING_DOWN = "shutdown", "node is shutting down"
 _NONE: dict[str, Any] = {}
@@ -37,6 +38,11 @@ HEALTHY = (
     ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+)
+HEALTHY_1_7 = (
+    ("OutOfDisk", "False", "KubeletHasSufficientDisk", "kubelet has sufficient disk space available"),
+    *HEALTHY[:2],
+    HEALTHY[3],
 )
 NODE_READY = {"True": "NodeReady", "False": "NodeNotReady"}
 UNDER_PRESSURE = {
@@ -57,8 +63,11 @@ def node_object(
     labels: Mapping[str, str] | None = None,
     capacity: Mapping[str, str] | None = None,
     version: str = "v1.28.0",
+    release: str = "1.28",
 ) -> Object:
     """The Node as a kubelet registers it: number ``index`` decides zone, InternalIP and podCIDR. ``capacity`` overrides single resources."""
+    if release == "1.7":
+        version = "v1.7.0"
     zone = ZONES[index % len(ZONES)]
     resources = {**CAPACITY, **(capacity or {})}
     now = rfc3339(now_ns)
@@ -68,23 +77,14 @@ def node_object(
         "kind": "Node",
         "metadata": {
             "name": name,
-            "labels": {
-                "beta.kubernetes.io/arch": "amd64",
-                "beta.kubernetes.io/os": "linux",
-                "kubernetes.io/arch": "amd64",
-                "kubernetes.io/hostname": name,
-                "kubernetes.io/os": "linux",
-                "topology.kubernetes.io/region": "region-1",
-                "topology.kubernetes.io/zone": zone,
-                **(labels or {}),
-            },
+            "labels": {**_labels(name, zone, release), **(labels or {})},
             "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
         },
         "spec": {"podCIDR": cidr, "podCIDRs": [cidr], "providerID": f"kubelab://{name}"},
         "status": {
             "capacity": resources,
             "allocatable": dict(resources),
-            "conditions": [_condition(*row, now, now) for row in HEALTHY],
+            "conditions": [_condition(*row, now, now) for row in (HEALTHY_1_7 if release == "1.7" else HEALTHY)],
             "addresses": [{"type": "InternalIP", "address": node_address(index)}, {"type": "Hostname", "address": name}],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
             "nodeInfo": {
@@ -104,6 +104,22 @@ def node_object(
     }
 
 
+def _labels(name: str, zone: str, release: str) -> dict[str, str]:
+    """The stable names of a node's labels came after 1.7."""
+    older = {"beta.kubernetes.io/arch": "amd64", "beta.kubernetes.io/os": "linux"}
+    if release == "1.7":
+        place = "failure-domain.beta.kubernetes.io"
+        return {**older, f"{place}/region": "region-1", f"{place}/zone": zone, "kubernetes.io/hostname": name}
+    return {
+        **older,
+        "kubernetes.io/arch": "amd64",
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "topology.kubernetes.io/region": "region-1",
+        "topology.kubernetes.io/zone": zone,
+    }
+
+
 def _condition(kind: str, status: str, reason: str, message: str, transition: str, heartbeat: str) -> Object:
     return {
         "type": kind,
@@ -117,7 +133,7 @@ def _condition(kind: str, status: str, reason: str, message: str, transition: st
 
 # -- the lease ----------------------------------------------------------------------------------------------------------------
 class LeaseSeen(NamedTuple):
-    """The node's lease (None: not there yet) and the node's uid ("" : no Node object)."""
+    """The node's lease, and if it is not there yet (None) the node's uid ("": no Node object)."""
 
     node: str
     uid: str
@@ -126,10 +142,10 @@ class LeaseSeen(NamedTuple):
 
 
 def observe_lease(scope: Scope, node_name: str) -> LeaseSeen | None:
-    if not scope.timing.heartbeats:
+    if not scope.timing.heartbeats or scope.release == "1.7":
         return None
-    node = scope.view.get("nodes", "", node_name)
     lease = scope.view.get(LEASE_RESOURCE, LEASE_NAMESPACE, node_name)
+    node = scope.view.get("nodes", "", node_name) if lease is None else None
     return LeaseSeen(node_name, node["metadata"]["uid"] if node else "", lease, scope.now_ns)
 
 
@@ -176,6 +192,8 @@ class StatusSeen(NamedTuple):
     pressures: tuple[str, ...] = ()
     watchful: bool = False
     runtime_error: str = ""
+    report_ns: int = REPORT_NS
+    healthy: tuple[tuple[str, str, str, str], ...] = HEALTHY
 
 
 _NOTHING_NEW = StatusSeen(None, [], 0, None, False, 0)
@@ -197,7 +215,23 @@ def observe_status(scope: Scope, node_name: str) -> StatusSeen | None:
     if stamp is not None and stamp == known and scope.now_ns < until_ns and not error:
         return _NOTHING_NEW_BUT_LOOK if look else _NOTHING_NEW
     starting, pressures = "started" not in memory, under_pressure(scope)
-    return StatusSeen(node, _images(scope), boots, memory.get("unschedulable"), starting, scope.now_ns, stamp, pressures, look, error)
+    seen = StatusSeen(node, _images(scope), boots, memory.get("unschedulable"), starting, scope.now_ns, stamp, pressures, look, error)
+    return seen._replace(report_ns=0, healthy=HEALTHY_1_7) if scope.release == "1.7" else seen
+
+
+def steady(scope: Scope, node_name: str) -> int | None:
+    """When to look again at a status of which nothing can have changed; None: it has to be looked at as a whole."""
+    memory, local = scope.memory.get("node"), scope.local
+    if memory is None or local.get(hanging.TABLE) or local.get(SHUTDOWN) or not scope.timing.heartbeats:
+        return None
+    node = scope.view.get("nodes", "", node_name)
+    known, until_ns = memory.get("steady", _UNKNOWN)
+    if node is None or known is None or scope.now_ns >= until_ns:
+        return None
+    boot = local.get("boot")
+    if _stamp(scope, node, int(boot.get("count", 0)) if boot else 0) != known or watchful(scope, node, known):
+        return None
+    return STATUS_NS
 
 
 def _stamp(scope: Scope, node: Object, boots: int) -> Stamp:
@@ -232,10 +266,10 @@ def _report(seen: StatusSeen, node: Object) -> Plan:
     if boot_id:
         body["nodeInfo"] = {"bootID": boot_id}
     note, events = _remembered(seen, node)
-    now = now_conditions(seen.pressures, seen.runtime_error)
+    now = now_conditions(seen.pressures, seen.runtime_error, seen.healthy)
     changed = body or any(old.get(kind, _NONE).get("status") != status for kind, status, _, _ in now)
     changed = changed or bool(seen.runtime_error) and old["Ready"]["message"] != seen.runtime_error
-    until_ns = _reported_ns(old) + REPORT_NS
+    until_ns = _reported_ns(old) + seen.report_ns
     if not changed and seen.now_ns < until_ns:
         note = {"node": {**note.get("node", _NONE), "steady": (seen.stamp, until_ns)}}
         return Plan(again_ns=STATUS_NS, events=tuple(events), note=note)
@@ -276,9 +310,11 @@ def _reported_ns(conditions: Mapping[str, Object]) -> int:
     return parse_rfc3339(heartbeat) if heartbeat else 0
 
 
-def now_conditions(pressures: tuple[str, ...], runtime_error: str = "") -> tuple[tuple[str, str, str, str], ...]:
+def now_conditions(
+    pressures: tuple[str, ...], runtime_error: str = "", healthy: tuple[tuple[str, str, str, str], ...] = HEALTHY
+) -> tuple[tuple[str, str, str, str], ...]:
     """The conditions of a node under these pressures: type, status, reason, message."""
-    rows = tuple(UNDER_PRESSURE[row[0]] if row[0] in pressures else row for row in HEALTHY) if pressures else HEALTHY
+    rows = tuple(UNDER_PRESSURE[row[0]] if row[0] in pressures else row for row in healthy) if pressures else healthy
     return (*rows[:-1], ("Ready", "False", "KubeletNotReady", runtime_error)) if runtime_error else rows
 
 
@@ -305,7 +341,7 @@ def node_event(node: Object, kind: str, reason: str, text: str = "") -> EventDra
 def _images(scope: Scope) -> list[Object]:
     """The largest images on the node, as status.images lists them."""
     records = sorted(scope.local.get("images", _NONE).values(), key=lambda record: (-record.size_bytes, record.id))
-    return [{"names": [*record.digests, *record.tags], "sizeBytes": record.size_bytes} for record in records[:MOST_IMAGES]]
+    return [{"names": [*record.digests, *record.tags][:MOST_NAMES], "sizeBytes": record.size_bytes} for record in records[:MOST_IMAGES]]
 
 
 def note_boot(scope: Scope) -> None:

@@ -44,11 +44,15 @@ class PodRecord:
 @value
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A container being stopped: its preStop hook runs until ``hook_until_ns`` (0: no hook left), then TERM, and KILL at ``kill_ns``."""
+    """A container being stopped: its preStop hook runs until ``hook_until_ns`` (0: no hook left), then TERM, and KILL at ``kill_ns``.
+
+    ``asked_ns``: when the runtime was asked, where it has not stopped at once.
+    """
 
     hook_until_ns: int
     kill_ns: int
     hook_error: str = ""
+    asked_ns: int = 0
 
 
 @value

@@ -157,6 +157,7 @@ class Cluster:
         info = self._info(node)
         info.add(entry)
         self.placed[entry.uid] = node
+        self.counters.carry(entry, 1)
         self._note(entry, info, 1)
 
     def remove(self, uid: str) -> Entry | None:
@@ -167,6 +168,7 @@ class Cluster:
         info = self.nodes[node]
         entry = info.pods[uid]
         info.remove(uid)
+        self.counters.carry(entry, -1)
         self._note(entry, info, -1)
         if info.node is None and not info.pods:
             del self.nodes[node]

@@ -34,9 +34,10 @@ class Counter:
 
     __slots__ = ("by_node", "by_value", "question", "total")
 
-    def __init__(self, question: Question, nodes: list[NodeInfo], anchor: Anchor | None) -> None:
+    def __init__(self, question: Question, nodes: list[NodeInfo], anchor: Anchor | None, *, nobody: bool = False) -> None:
+        """``nobody``: it is known that no pod carries the anchor."""
         self.question = question
-        self.by_node = [_matching(question, node, anchor) if node.pods else 0 for node in nodes]
+        self.by_node = [0] * len(nodes) if nobody else [_matching(question, node, anchor) if node.pods else 0 for node in nodes]
         self.total = sum(self.by_node)
         self.by_value: dict[str, dict[str, int]] = {}
 
@@ -45,6 +46,8 @@ class Counter:
         found = self.by_value.get(key)
         if found is None:
             found = self.by_value[key] = {}
+            if not self.total:
+                return found
             for node, count in zip(nodes, self.by_node, strict=True):
                 value = node.labels.get(key)
                 if count and value is not None:
@@ -73,12 +76,14 @@ def _matching(question: Question, node: NodeInfo, anchor: Anchor | None) -> int:
 
 
 class CounterBook:
-    """The counters in use, found by a pair of labels that a pod must have to count at all."""
+    """The counters in use, found by a pair of labels that a pod must have to count at all. ``carriers``: how many of the pods that stand
+    somewhere carry a label: a new workload's first pod asks about a label that nobody carries yet."""
 
-    __slots__ = ("by_label", "counters", "loose")
+    __slots__ = ("by_label", "carriers", "counters", "loose")
     LIMIT = 512
 
     def __init__(self) -> None:
+        self.carriers: dict[Anchor, int] = {}
         self.clear()
 
     def clear(self) -> None:
@@ -91,14 +96,35 @@ class CounterBook:
         if found is not None:
             return found
         if len(self.counters) >= self.LIMIT:
-            self.clear()
+            self._forget(next(iter(self.counters)))
         anchor = _anchor(question)
-        counter = self.counters[question] = Counter(question, nodes, anchor)
+        nobody = anchor is not None and anchor not in self.carriers
+        counter = self.counters[question] = Counter(question, nodes, anchor, nobody=nobody)
         if anchor is None:
             self.loose.append(counter)
         else:
             self.by_label.setdefault(anchor, []).append(counter)
         return counter
+
+    def _forget(self, question: Question) -> None:
+        counter, anchor = self.counters.pop(question), _anchor(question)
+        if anchor is None:
+            self.loose.remove(counter)
+            return
+        self.by_label[anchor].remove(counter)
+        if not self.by_label[anchor]:
+            del self.by_label[anchor]
+
+    def carry(self, entry: Entry, sign: int) -> None:
+        """A pod stands somewhere from now on (+1), or no longer (-1), be it on a node that is known or not."""
+        namespace, carriers = entry.namespace, self.carriers
+        for key, text in entry.labels.items():
+            anchor = (namespace, key, text)
+            count = carriers.get(anchor, 0) + sign
+            if count:
+                carriers[anchor] = count
+            else:
+                del carriers[anchor]
 
     def note(self, entry: Entry, node: NodeInfo, sign: int) -> None:
         """A pod came to a node (+1) or left it (-1)."""

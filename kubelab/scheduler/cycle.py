@@ -323,7 +323,10 @@ def _failed(run: Run, start: int, statuses: dict[str, Status], pre_filter: Statu
             pod, cluster, statuses, check, run.draw, run.nominated, alone=alone, candidates=run.profile.candidates, amend=amend
         )
     words = ", ".join(pre_filter.reasons) if pre_filter else ""
-    message = fit_message(len(cluster.order), statuses.values(), words, after.message)
+    if run.profile.first:
+        message = _first_message(run, pre_filter)
+    else:
+        message = fit_message(len(cluster.order), statuses.values(), words, after.message)
     plugins = tuple(sorted(dict.fromkeys(status.plugin for status in statuses.values() if status.plugin)))
     return Decision(
         "",
@@ -336,6 +339,13 @@ def _failed(run: Run, start: int, statuses: dict[str, Status], pre_filter: Statu
         nominated=after.nominated,
         victims=after.victims,
     )
+
+
+def _first_message(run: Run, refusal: Status | None) -> str:
+    from kubelab.scheduler import first
+
+    rows = () if refusal is not None else prepare(run.cluster, run.pod, run.profile).rows
+    return first.fit_message(run.profile, run.pod, run.cluster.order, rows, refusal)
 
 
 def _check_now(run: Run, node: NodeInfo, *, alone: bool) -> Status | None:

@@ -255,7 +255,7 @@ def owner_of(meta: Object) -> Owner:
     return NO_OWNER
 
 
-_DISKS = ("gcePersistentDisk", "awsElasticBlockStore", "iscsi", "rbd")
+_DISKS = ("gcePersistentDisk", "awsElasticBlockStore", "iscsi", "rbd", "azureDisk", "cinder")
 
 
 def volumes_of(pod: Object) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Object, ...]]:

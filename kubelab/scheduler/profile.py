@@ -27,6 +27,7 @@ from kubelab.scheduler.plugins import (
     node_resources_balanced_allocation,
     node_resources_fit,
     node_unschedulable,
+    node_volume_limits,
     pod_topology_spread,
     scheduling_gates,
     scoring_strategies,
@@ -60,9 +61,14 @@ OWN = tuple(
     Own(plugin.NAME, plugin.filter)
     for plugin in (node_unschedulable, node_name, taint_toleration, node_affinity, node_ports, node_resources_fit)
 )
-WIDE = tuple(
-    Wide(plugin.NAME, plugin.pre_filter, plugin.filter)
-    for plugin in (volume_restrictions, volume_binding, volume_zone, pod_topology_spread, inter_pod_affinity)
+LIMITS = tuple(Wide(*each) for each in node_volume_limits.FILTERS)
+WIDE = (
+    Wide(volume_restrictions.NAME, volume_restrictions.pre_filter, volume_restrictions.filter),
+    *(each for each in LIMITS if each.name != node_volume_limits.CINDER),
+    *(
+        Wide(plugin.NAME, plugin.pre_filter, plugin.filter)
+        for plugin in (volume_binding, volume_zone, pod_topology_spread, inter_pod_affinity)
+    ),
 )
 WEIGHTS = {
     plugin.NAME: plugin.WEIGHT
@@ -83,7 +89,7 @@ class Profile:
     """``own`` filters come before ``wide`` ones. ``confines``: NodeAffinity may name the only nodes to look at.
 
     ``added``: terms that NodeAffinity prefers besides the pod's. ``candidates``: least share (in percent) and number of nodes that a search
-    for victims tries; None: no preemption. ``percentage`` of nodes to score; 0: by the number of nodes.
+    for victims tries; None: no preemption. ``percentage`` of nodes to score; 0: by the number of nodes. ``first``: failures are told in the words of 1.7.
     """
 
     name: str = SCHEDULER_NAME
@@ -102,6 +108,7 @@ class Profile:
     candidates: tuple[int, int] | None = (10, 100)
     percentage: int = 0
     bind_timeout_ns: int = 600 * SECOND
+    first: bool = False
 
     def weight(self, plugin: str) -> int:
         """How much a plug-in's score weighs; 0 if the profile does not have it."""
@@ -175,7 +182,7 @@ def _filters(
     ignored, groups = tuple(fit.get("ignoredResources") or ()), tuple(fit.get("ignoredResourceGroups") or ())
     if ignored or groups:
         alone[node_resources_fit.NAME] = Own(node_resources_fit.NAME, partial(node_resources_fit.filter_ignoring, ignored, groups))
-    beyond = {each.name: each for each in WIDE}
+    beyond = {each.name: each for each in (*WIDE, *LIMITS)}
     if spread.hard:
         ask = partial(pod_topology_spread.pre_filter, defaults=spread)
         beyond[pod_topology_spread.NAME] = beyond[pod_topology_spread.NAME]._replace(pre_filter=ask)

@@ -16,6 +16,7 @@ from kubelab.scheduler.plugins import (
     node_ports,
     node_resources_fit,
     node_unschedulable,
+    node_volume_limits,
     pod_topology_spread,
     scheduling_gates,
     taint_toleration,
@@ -54,7 +55,7 @@ WAKES_ON: dict[str, tuple[ClusterEvent, ...]] = {
         inter_pod_affinity,
         scheduling_gates,
     )
-}
+} | node_volume_limits.WAKES_ON
 
 
 @value
@@ -87,7 +88,7 @@ def backoff_ns(attempts: int, first_ns: int = BACKOFF_NS[0], longest_ns: int = B
     >>> [backoff_ns(attempts) // SECOND for attempts in (1, 2, 3, 4, 5)]
     [1, 2, 4, 8, 10]
     """
-    return min(first_ns << min(max(attempts - 1, 0), 40), longest_ns)
+    return min(first_ns << min(max(attempts - 1, 0), 63), longest_ns)
 
 
 def next_tick_ns(born_ns: int, period_ns: int, not_before_ns: int) -> int:

@@ -9,11 +9,12 @@ upstream: pkg/scheduler/scheduler.go, 1.28; spec/scheduler-kubelet.md sections 1
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from kubelab.engine.component import Client, Identity, Later, Scope, Tables, Watch
+from kubelab.engine.component import EVENTS, Client, Identity, Later, Scope, Tables, Watch
 from kubelab.engine.plan import NOTHING, Act, Key, Nudge, Plan, Reason
-from kubelab.scheduler import binding, cycles
+from kubelab.scheduler import binding, cycles, first
 from kubelab.scheduler.extender import Extender
 from kubelab.scheduler.memory import CYCLE, CYCLE_KEY, FLUSH_KEY, flush_after_ns, note_moves
 from kubelab.scheduler.queue import BACKOFF, LEFTOVER_NS, LONGEST_UNSCHEDULABLE_NS, UNSCHEDULABLE, Moves, moved, next_tick_ns, requeued
@@ -57,6 +58,14 @@ class Scheduler:
 
     def client(self, timing: Timing) -> Client:
         return Client(*(self.setup.client or (timing.scheduler_qps, timing.scheduler_burst)))
+
+    def clients(self, timing: Timing, release: str) -> dict[str, Client]:
+        """Events go through a second client with the same limits; in 1.7 there was one for everything.
+
+        upstream: createClients in cmd/kube-scheduler/app/options/options.go, 1.20 and 1.28; createRecorder in
+        plugin/cmd/kube-scheduler/app/configurator.go, 1.7.
+        """
+        return {} if release == "1.7" else {EVENTS: self.client(timing)}
 
     def lane(self, key: Key) -> str:
         return "cycle" if key == CYCLE_KEY else "bind" if key[0] == "bind" else "queue"
@@ -117,9 +126,12 @@ def _flush(seen: Flush) -> Plan:
     )
 
 
-def scheduler_of(machine: Tables, servers: Iterable[Extender] = ()) -> Scheduler:
-    """The scheduler by the configuration that its machine has; the usual one if it has none."""
+def scheduler_of(machine: Tables, servers: Iterable[Extender] = (), release: str = "1.28") -> Scheduler:
+    """The scheduler by the configuration that its machine has; the usual one of the release if it has none."""
     configuration = saved_configuration(machine)
+    if release == "1.7":
+        setup = DEFAULT_SETUP if configuration is None else setup_of(configuration, servers)
+        return Scheduler(replace(setup, profiles={first.PROFILE.name: first.PROFILE}))
     return SCHEDULER if configuration is None else Scheduler(setup_of(configuration, servers))
 
 

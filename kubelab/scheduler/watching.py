@@ -233,5 +233,7 @@ WATCHES = (
     Watch("persistentvolumeclaims", storage_changed),
     Watch("persistentvolumes", storage_changed),
     Watch("storageclasses.storage.k8s.io", class_changed),
+    Watch("csinodes.storage.k8s.io", storage_changed),
+    Watch("csidrivers.storage.k8s.io", storage_changed),
     Watch("services", service_changed),
 )

@@ -55,6 +55,7 @@ class ToProvision:
     node: str
     node_is_gone: bool
     duration_ns: int
+    flex: bool = False  # 1.7 knows no CSI: a driver outside of the tree is a flexVolume
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def observe(scope: Scope, key: Key) -> ToProvision | ToDelete | None:
         return None
     exists = view.get(VOLUMES, "", volume_name(claim)) is not None
     gone = bool(node) and view.get("nodes", "", node) is None
-    return ToProvision(claim, class_, exists, node, gone, scope.timing.provision_ns)
+    return ToProvision(claim, class_, exists, node, gone, scope.timing.provision_ns, scope.release == "1.7")
 
 
 def plan(seen: ToProvision | ToDelete) -> Plan:
@@ -112,11 +113,11 @@ def _provision(seen: ToProvision) -> Plan:
     done = EventDraft(reference(claim), "Normal", "ProvisioningSucceeded", f"Successfully provisioned volume {name}")
     because = PROVISION(subject, storage_class=class_of(claim))
     make = Act("provision", (name,), seen.duration_ns, because)
-    write = create(VOLUMES, new_volume(claim, seen.class_), accept=(409,), on_success=(done,), because=because)
+    write = create(VOLUMES, new_volume(claim, seen.class_, flex=seen.flex), accept=(409,), on_success=(done,), because=because)
     return Plan((Batch((make,)), Batch((write,))), events=(starting,))
 
 
-def new_volume(claim: Object, class_: Object) -> Object:
+def new_volume(claim: Object, class_: Object, *, flex: bool = False) -> Object:
     """The volume for a claim: reachable from every node, as network storage is."""
     spec, name = claim["spec"], volume_name(claim)
     source: Object = {"driver": DRIVER, "volumeHandle": name}
@@ -128,7 +129,7 @@ def new_volume(claim: Object, class_: Object) -> Object:
         "claimRef": reference(claim),
         "persistentVolumeReclaimPolicy": class_.get("reclaimPolicy") or "Delete",
         "storageClassName": class_["metadata"]["name"],
-        "csi": source,
+        **({"flexVolume": {"driver": PROVISIONER, "fsType": "ext4"}} if flex else {"csi": source}),
     }
     if class_.get("mountOptions"):
         made["mountOptions"] = class_["mountOptions"]

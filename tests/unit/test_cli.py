@@ -1,7 +1,9 @@
 """The command line: each answer is a subcommand, and what goes wrong is a line on stderr."""
 
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -55,9 +57,23 @@ def test_sql_and_the_report(capsys, tmp_path):
         (["requests", LOG, "--columns", "colour"], "--columns: there is no 'colour'; there are user"),
         (["what-if", LOG, "--policy", "{kind: Policy}"], "failed decoding"),
         (["report", LOG, "-o", "."], "is a folder"),
+        (["sql", LOG, "-q", "SELECT colour FROM calls"], '--query: Binder Error: Referenced column "colour" not found'),
     ],
 )
 def test_what_goes_wrong_is_said_in_a_line(capsys, arguments, words):
     assert cli.main(["audit", *arguments]) == 1
     error = capsys.readouterr().err
     assert error.startswith("kubelab: ") and words in error and "Traceback" not in error
+
+
+def test_a_reader_that_has_enough_is_no_error(monkeypatch):
+    """``kubelab audit … | head``"""
+
+    def closed(frame, options):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    said = io.StringIO()
+    monkeypatch.setattr(cli, "_show", closed)
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(write=said.write, flush=said.flush, close=lambda: None))
+    assert cli.main(["audit", "clients", LOG]) == 0
+    assert said.getvalue() == ""

@@ -57,7 +57,7 @@ def this_environment(lab: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[l
 def test_conda_and_pip_declare_the_same_packages():
     listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     conda = [line for line in listed if isinstance(line, str) and line != "pip"]
-    extras = [requirement for extra in ("notebook", "analysis") for requirement in PROJECT["optional-dependencies"][extra]]
+    extras = [requirement for extra in ("notebook", "analysis", "cri") for requirement in PROJECT["optional-dependencies"][extra]]
     pip = [re.sub(r"^duckdb", "python-duckdb", requirement) for requirement in extras]  # conda-forge's name of it
     assert conda == [f"python{PROJECT['requires-python']}", *PROJECT["dependencies"], *pip]
     assert {"pip": ["--editable ."]} in listed

@@ -28,6 +28,13 @@ def pods_to_delete(
     return [entry.pod for entry in ranked[:count]]
 
 
+def youngest_first(pods: Sequence[Object]) -> list[Object]:
+    """Those to delete first, first: without costs and ranks, and by exact times (upstream: ActivePods)."""
+    ranked = [_Ranked(pod, 0, "1.7") for pod in pods]
+    ranked.sort(key=cmp_to_key(lambda one, other: one.compare(other, 0)))
+    return [entry.pod for entry in ranked]
+
+
 def deletion_cost(pod: Object) -> int:
     """The annotated cost; 0 if absent or invalid (a plus sign, leading zeros, more than 32 bits)."""
     text = (pod["metadata"].get("annotations") or {}).get(DELETION_COST)

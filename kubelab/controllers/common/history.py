@@ -13,7 +13,7 @@ from typing import Any
 
 from kubelab.controllers.common.owners import controller_reference
 from kubelab.controllers.common.pod_facts import created_ns
-from kubelab.controllers.common.template_hash import fnv32, safe_encode
+from kubelab.controllers.common.template_hash import encodes, fnv32, safe_encode
 from kubelab.engine.plan import Call, Reason, create, update
 from kubelab.store.log import Object
 
@@ -56,7 +56,9 @@ def resolve_revision(
         draft = new_revision(owner, data, number, collision_count)
         present = named(draft["metadata"]["name"])
         if present is None:
-            return Resolved(draft, (create(REVISIONS, draft, because=NEW_TEMPLATE(subject)),), collision_count)
+            meta = {key: part for key, part in draft["metadata"].items() if key != "namespace"}
+            call = create(REVISIONS, {**draft, "metadata": meta}, owner["metadata"]["namespace"], because=NEW_TEMPLATE(subject))
+            return Resolved(draft, (call,), collision_count)
         if present.get("data") == data:
             return Resolved(present, (), collision_count)
         collision_count += 1
@@ -64,6 +66,8 @@ def resolve_revision(
 
 def new_revision(owner: Object, data: Object, number: int, collision_count: int) -> Object:
     """A ControllerRevision of ``owner``: labels of its template and the hash, annotations of the owner itself."""
+    if not encodes(owner):
+        return _first_beta_revision(owner, data, number, collision_count)
     hash_ = revision_hash(data, collision_count)
     labels = (owner["spec"]["template"].get("metadata") or {}).get("labels") or {}
     meta: Object = {
@@ -75,6 +79,23 @@ def new_revision(owner: Object, data: Object, number: int, collision_count: int)
     if owner["metadata"].get("annotations"):
         meta["annotations"] = owner["metadata"]["annotations"]
     return {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": meta, "data": data, "revision": number}
+
+
+def _first_beta_revision(owner: Object, data: Object, number: int, collision_count: int) -> Object:
+    """As 1.7 had it: the hash in digits, the collision count in it only after a collision, the selector's labels, no annotations.
+
+    upstream: NewControllerRevision, CreateControllerRevision in pkg/controller/history/controller_history.go, 1.7. The label keeps the hash
+    without collisions.
+    """
+    text = canonical_json(data)
+    bare, hash_ = (str(fnv32(f"{text}{probe}".encode())) for probe in ("", collision_count or ""))
+    meta: Object = {
+        "name": revision_name(owner["metadata"]["name"], hash_),
+        "namespace": owner["metadata"]["namespace"],
+        "labels": {**((owner["spec"].get("selector") or {}).get("matchLabels") or {}), HASH_LABEL: bare},
+        "ownerReferences": [controller_reference(owner)],
+    }
+    return {"apiVersion": owner["apiVersion"], "kind": "ControllerRevision", "metadata": meta, "data": data, "revision": number}
 
 
 def revision_name(prefix: str, hash_: str) -> str:

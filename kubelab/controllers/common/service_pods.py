@@ -113,8 +113,11 @@ def has_ip(service: Object) -> bool:
 
 
 def families_of(service: Object) -> Sequence[str]:
+    """Those of the service, else that of its address; a headless one that says nothing has both."""
     families: Sequence[str] = service["spec"].get("ipFamilies") or ()
-    return families or ("IPv6" if is_v6(service["spec"].get("clusterIP") or "") else "IPv4",)
+    if families:
+        return families
+    return ("IPv6" if is_v6(service["spec"]["clusterIP"]) else "IPv4",) if has_ip(service) else ("IPv4", "IPv6")
 
 
 def pods_of(scope: Scope, service: Object) -> list[Object]:

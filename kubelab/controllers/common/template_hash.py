@@ -46,15 +46,21 @@ def safe_encode(number: int) -> str:
     return "".join(SUFFIX_ALPHABET[ord(digit) % len(SUFFIX_ALPHABET)] for digit in str(number))
 
 
-def template_hash(template: Object, collision_count: int | None) -> str:
-    """The hash of a pod template; ``collision_count`` counts in where it is set, also as 0."""
-    return _hash(json.dumps(template, sort_keys=True, separators=(",", ":")), collision_count)
+def template_hash(template: Object, collision_count: int | None, *, encoded: bool = True) -> str:
+    """The hash of a pod template; ``collision_count`` counts in where it is set, also as 0. Not ``encoded``: its decimal digits."""
+    number = _hash(json.dumps(template, sort_keys=True, separators=(",", ":")), collision_count)
+    return safe_encode(number) if encoded else str(number)
 
 
 @lru_cache(maxsize=256)
-def _hash(printed: str, collision_count: int | None) -> str:
+def _hash(printed: str, collision_count: int | None) -> int:
     more = b"" if collision_count is None else (collision_count & 0xFFFFFFFF).to_bytes(8, "little")
-    return safe_encode(fnv32a(printed.encode() + more))
+    return fnv32a(printed.encode() + more)
+
+
+def encodes(owner: Object) -> bool:
+    """Whether an owner's controller writes hashes in letters; that of the first betas (1.7) writes their digits."""
+    return not owner["apiVersion"].endswith("/v1beta1")
 
 
 def equal_templates(one: Object, other: Object) -> bool:

@@ -15,7 +15,7 @@ from kubelab.controllers.common.owners import controller_reference
 from kubelab.controllers.cronjob.schedule import in_zone
 from kubelab.engine.plan import Call, EventDraft, Reason, create, delete, reference
 from kubelab.store.log import Object
-from kubelab.world.clock import MINUTE, parse_rfc3339
+from kubelab.world.clock import MINUTE, parse_rfc3339, rfc3339
 
 JOBS = "jobs.batch"
 CRON_JOBS = "cronjobs.batch"
@@ -106,7 +106,7 @@ def start_call(cron_job: Object, scheduled_ns: int, *, taken: bool) -> Call:
         "kind": "Job",
         "metadata": {
             "name": job_name(cron_job, scheduled_ns),
-            "namespace": cron_job["metadata"]["namespace"],
+            "creationTimestamp": rfc3339(scheduled_ns),
             "labels": of_template.get("labels") or {},
             "annotations": {**(of_template.get("annotations") or _NONE), SCHEDULED: at},
             "ownerReferences": [controller_reference(cron_job)],
@@ -116,6 +116,7 @@ def start_call(cron_job: Object, scheduled_ns: int, *, taken: bool) -> Call:
     return create(
         JOBS,
         body,
+        cron_job["metadata"]["namespace"],
         on_success=(normal(cron_job, "SuccessfulCreate", "Created job {name}"),),
         on_refusal=() if taken else (warning(cron_job, "FailedCreate", "Error creating job: {error}"),),
         because=DUE(f"cronjob/{cron_job['metadata']['name']}", at=at),

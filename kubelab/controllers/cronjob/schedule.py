@@ -44,8 +44,7 @@ def next_ns(schedule: Schedule, after_ns: int) -> int | None:
     (True, None)
     """
     if schedule.every_ns:
-        delay = max(SECOND, schedule.every_ns - schedule.every_ns % SECOND)
-        return after_ns - after_ns % SECOND + delay
+        return after_ns - after_ns % SECOND + schedule.every_ns
     second = _next_second(schedule, after_ns // SECOND)
     return None if second is None else second * SECOND
 

@@ -17,7 +17,7 @@ from kubelab.controllers.common.history import REVISIONS
 from kubelab.controllers.common.refusal import after_refusal
 from kubelab.controllers.daemonset import index
 from kubelab.controllers.daemonset.backoff import BACKOFFS
-from kubelab.controllers.daemonset.eligibility import Fit, daemon_tolerations, fits
+from kubelab.controllers.daemonset.eligibility import Fit, daemon_tolerations, fits, older
 from kubelab.controllers.daemonset.history import clean_up, note_revision
 from kubelab.controllers.daemonset.index import ACTED, RESOURCE
 from kubelab.controllers.daemonset.manage import Work, manage, sync_nodes
@@ -126,7 +126,7 @@ def node_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
 def _is_other_place(daemon_set: Object, old: Object | None, node: Object) -> bool:
     """Whether a changed node fits otherwise than before, or a new one fits at all."""
     spec = daemon_set["spec"]["template"]["spec"]
-    tolerations = daemon_tolerations(spec)
+    tolerations = daemon_tolerations(spec, older=older(daemon_set))
     fit: Fit = fits(spec, tolerations, node)
     return fit.run if old is None else fit != fits(spec, tolerations, old)
 

@@ -23,6 +23,7 @@ _TOLERATED = (
     ("node.kubernetes.io/pid-pressure", "NoSchedule"),
     ("node.kubernetes.io/unschedulable", "NoSchedule"),
 )
+_TOLERATED_IN_1_7 = (("node.alpha.kubernetes.io/notReady", "NoExecute"), ("node.alpha.kubernetes.io/unreachable", "NoExecute"))
 _ON_HOST_NETWORK = ("node.kubernetes.io/network-unavailable", "NoSchedule")
 
 
@@ -33,10 +34,16 @@ class Fit(NamedTuple):
     stay: bool
 
 
-def daemon_tolerations(spec: Object) -> list[Object]:
+def older(daemon_set: Object) -> bool:
+    """Whether it is one of extensions/v1beta1, whose controller looks after its pods in 1.7's manner."""
+    return bool(daemon_set["apiVersion"] == "extensions/v1beta1")
+
+
+def daemon_tolerations(spec: Object, *, older: bool = False) -> list[Object]:
     """The template's tolerations and those that every daemon pod has; one that is there already stands for its like."""
     tolerations = list(spec.get("tolerations") or ())
-    for key, effect in (*_TOLERATED, _ON_HOST_NETWORK) if spec.get("hostNetwork") else _TOLERATED:
+    tolerated = _TOLERATED_IN_1_7 if older else (*_TOLERATED, _ON_HOST_NETWORK) if spec.get("hostNetwork") else _TOLERATED
+    for key, effect in tolerated:
         added = {"key": key, "operator": "Exists", "effect": effect}
         if added in tolerations:
             continue

@@ -16,7 +16,7 @@ from kubelab.controllers.common.claiming import claim
 from kubelab.controllers.common.dependents import orphans
 from kubelab.controllers.common.history import HISTORY_LIMIT, NEW_TEMPLATE, OLD_TEMPLATE, REVISIONS, template_data
 from kubelab.controllers.common.owners import controller_of, controller_reference
-from kubelab.controllers.common.template_hash import template_hash
+from kubelab.controllers.common.template_hash import encodes, template_hash
 from kubelab.controllers.daemonset.index import RESOURCE
 from kubelab.controllers.daemonset.pods import HASH_LABEL
 from kubelab.engine.component import Change, Scope
@@ -137,7 +137,7 @@ def _without_doubles(kept: Object, current: Sequence[Object], pods: Sequence[Obj
 def _new(daemon_set: Object, data: Object, number: int, old: Sequence[Object], named: Any) -> History:
     """A new revision; where another one has its name, the collision count goes up first."""
     status = daemon_set.get("status") or _NONE
-    hash_ = template_hash(daemon_set["spec"]["template"], status.get("collisionCount"))
+    hash_ = template_hash(daemon_set["spec"]["template"], status.get("collisionCount"), encoded=encodes(daemon_set))
     draft = _draft(daemon_set, data, number, hash_)
     present = named(draft["metadata"]["name"])
     if present is None:

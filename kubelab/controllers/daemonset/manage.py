@@ -54,7 +54,11 @@ def manage(seen: Seen) -> Work:
                 (pod, NODE_GONE(_subject(pod), node=f"node/{place.name}")) for pod in place.live if not pod["spec"].get("nodeName")
             ]
         elif place.fit.run and not place.pods:
-            work.create.append((place.name, _no_pod(seen, place)))
+            if place.name in seen.crowded:
+                words = (f'failed to place pod on "{place.name}": {lack}' for lack in seen.crowded[place.name])
+                work.events += [warning(seen.set, "FailedPlacement", text) for text in words]
+            else:
+                work.create.append((place.name, _no_pod(seen, place)))
         elif place.fit.stay:
             _tend(seen, place, work)
         else:
@@ -123,8 +127,9 @@ def sync_nodes(seen: Seen, work: Work) -> Plan:
     if work.create:
         mould = Mould(seen.set, seen.history.hash, seen.release)
         done, refused = (pod_created(seen.set),), (pod_not_created(seen.set),)
+        namespace = seen.set["metadata"]["namespace"]
         creations = [
-            create("pods", mould.pod_for(node), on_success=done, on_refusal=refused, ignore_terminating=True, because=because)
+            create("pods", mould.pod_for(node), namespace, on_success=done, on_refusal=refused, ignore_terminating=True, because=because)
             for node, because in work.create[:BURST_REPLICAS]
         ]
         batches += [Batch(tuple(batch)) for batch in slow_start(creations)]

@@ -15,6 +15,7 @@ from kubelab.controllers.daemonset import index
 from kubelab.controllers.daemonset.backoff import BACKOFFS, DaemonBackoff
 from kubelab.controllers.daemonset.history import History, resolve
 from kubelab.controllers.daemonset.index import ACTED, RESOURCE
+from kubelab.controllers.daemonset.room import shortages
 from kubelab.controllers.daemonset.shares import (
     CANDIDATE,
     NO_SHARE,
@@ -57,6 +58,7 @@ class Seen:
     release: str = "1.28"
     read_as: str = ""  # the set's resourceVersion when this sync began, where its status is written on that
     work_ns: int = 0
+    crowded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # 1.7: nodes that have no room, and what they lack
 
 
 def observe(scope: Scope, key: Key) -> Seen | None:
@@ -91,6 +93,15 @@ def _claiming(scope: Scope, daemon_set: Object) -> tuple[Call, ...]:
     return claim(daemon_set, RESOURCE, "pods", owned, free).calls
 
 
+_NO_NODES: dict[str, tuple[str, ...]] = {}
+
+
+def _crowded(scope: Scope, daemon_set: Object, care: Sequence[Place]) -> dict[str, tuple[str, ...]]:
+    empty = [place.name for place in care if place.exists and place.fit.run and not place.pods]
+    lacking = {name: shortages(scope.view, daemon_set, name) for name in empty}
+    return {name: found for name, found in lacking.items() if found}
+
+
 def _seen(scope: Scope, daemon_set: Object, history: History, basis: Basis, *, acted: bool) -> Seen:
     memory, uid = scope.memory, daemon_set["metadata"]["uid"]
     counts: DaemonCounts = memory[index.TOTALS].get(uid, DaemonCounts())
@@ -111,19 +122,21 @@ def _seen(scope: Scope, daemon_set: Object, history: History, basis: Basis, *, a
 
     limit = max_surge(daemon_set, counts.desired) if basis.surging else max_unavailable(daemon_set, counts.desired)
     room = max(0, limit - counts.limited) if basis.rolling and not acted else 0
+    care = tuple(asking(index.CARE, lambda share: share.care))
     return Seen(
         daemon_set,
         history,
         scope.now_ns,
         counts,
         basis,
-        care=tuple(asking(index.CARE, lambda share: share.care)),
+        care=care,
         replace=tuple(asking(REPLACE, lambda share: share.role == REPLACE)) if basis.rolling and not acted else (),
         candidates=tuple(islice(asking(CANDIDATE, lambda share: share.role == CANDIDATE), room)) if room else (),
         acted=acted,
         backoffs=memory.get(BACKOFFS, {}),
         live_hashes=_live_hashes(scope.view, uid) if history.is_long(daemon_set) else (),
         release=scope.release,
+        crowded=_crowded(scope, daemon_set, care) if scope.release == "1.7" else _NO_NODES,
         read_as=_read_as(scope, daemon_set) if scope.timing.cores else "",
         work_ns=scope.timing.node_sync_ns * len(scope.view.state.all("nodes")) if scope.timing.node_sync_ns else 0,
     )

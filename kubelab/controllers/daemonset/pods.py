@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubelab.controllers.common.pod_facts import created_ns
-from kubelab.controllers.common.pod_template import pod_from_template
+from kubelab.controllers.common.pod_template import pod_from_template, with_creator
 from kubelab.controllers.daemonset.eligibility import daemon_tolerations
 from kubelab.kinds.apps.daemonset import TEMPLATE_GENERATION
 from kubelab.store.log import Object
@@ -21,7 +21,9 @@ _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def template_generation(daemon_set: Object) -> str:
-    """The generation of the template as its annotation says it, "" if it says none."""
+    """The generation of the template as its annotation (in 1.7 its spec) says it, "" if it says none."""
+    if "templateGeneration" in daemon_set["spec"]:
+        return str(daemon_set["spec"]["templateGeneration"])
     text = (daemon_set["metadata"].get("annotations") or _NONE).get(TEMPLATE_GENERATION) or ""
     digits = text[1:] if text[:1] in ("+", "-") else text
     return str(int(text)) if digits.isascii() and digits.isdigit() else ""
@@ -59,11 +61,13 @@ class Mould:
 
     def __init__(self, daemon_set: Object, hash_: str, release: str) -> None:
         self.pod = pod_from_template(daemon_set["spec"]["template"], daemon_set)
+        if release == "1.7":
+            self.pod = with_creator(self.pod, daemon_set)
         self.release = release
         generation = template_generation(daemon_set)
         added = {HASH_LABEL: hash_, **({GENERATION_LABEL: generation} if generation else {})}
         self.labels = {**self.pod["metadata"]["labels"], **added}
-        self.tolerations = daemon_tolerations(self.pod["spec"])
+        self.tolerations = daemon_tolerations(self.pod["spec"], older=release == "1.7")
         self.affinity = self.pod["spec"].get("affinity") or _NONE
 
     def pod_for(self, node: str) -> Object:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from kubelab.controllers.common.pod_facts import is_available, is_ready, is_terminating, phase
-from kubelab.controllers.daemonset.eligibility import Fit, daemon_tolerations, fits
+from kubelab.controllers.daemonset.eligibility import Fit, daemon_tolerations, fits, older
 from kubelab.controllers.daemonset.pods import by_age, is_updated, template_generation
 from kubelab.kinds.intstr import IntOrString, scaled
 from kubelab.store.log import Object
@@ -39,7 +39,7 @@ def basis_of(daemon_set: Object, hash_: str, tolerations: Sequence[Object] | Non
     pod_spec = spec["template"]["spec"]
     return Basis(
         pod_spec,
-        daemon_tolerations(pod_spec) if tolerations is None else tolerations,
+        daemon_tolerations(pod_spec, older=older(daemon_set)) if tolerations is None else tolerations,
         hash_,
         template_generation(daemon_set),
         spec.get("minReadySeconds") or 0,

@@ -31,6 +31,7 @@ from kubelab.controllers.deployment.status import (
     TIMED_OUT,
     condition,
     has_progress_deadline,
+    looks_on,
     progressing,
     with_progress,
 )
@@ -180,7 +181,7 @@ def replica_set_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
 
 
 def pod_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
-    """A Recreate deployment is looked at once the last of its pods is gone."""
+    """A Recreate deployment is looked at once the last of its pods is gone; while upstream looks on, the last that is not finished."""
     if change.type != "DELETED":
         return ()
     ref = controller_of(change.object)
@@ -194,7 +195,8 @@ def pod_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     deployment = scope.view.get(RESOURCE, namespace, owner["name"])
     if deployment is None or deployment["metadata"]["uid"] != owner["uid"] or is_rolling(deployment):
         return ()
-    if any(scope.view.owned("pods", each["metadata"]["uid"]) for each in scope.view.owned(REPLICA_SETS, owner["uid"])):
+    left = [pod for each in scope.view.owned(REPLICA_SETS, owner["uid"]) for pod in scope.view.owned("pods", each["metadata"]["uid"])]
+    if left and not (looks_on(deployment, scope.now_ns) and all(phase(pod) in ("Failed", "Succeeded") for pod in left)):
         return ()
     return ((namespace, owner["name"]),)
 

@@ -39,6 +39,7 @@ NEW_TEMPLATE = Reason("NewTemplate", "no ReplicaSet has the template of {subject
 COLLISION = Reason("HashCollision", "{subject} is somebody else's: another hash is needed")
 NEWEST = Reason("NewestRevision", "{subject} is the newest: it gets revision {revision} and the Deployment's annotations")
 REVISION_CHANGED = Reason("RevisionChanged", "{subject} is at revision {revision}")
+PASSED_OVER = (403, 404, 409, 422, 429, 500, 503, 504)
 SCALE = Reason("Scale", "{subject} goes from {before} to {size}")
 ANNOTATE = Reason("Annotate", "{subject} must know the Deployment's replicas")
 HISTORY_LIMIT = Reason("HistoryLimit", "{subject} is beyond the revisionHistoryLimit of {limit}")
@@ -65,6 +66,7 @@ class Draft:
     again_ns: int | None = None
     deadline_ns: int | None = None
     error: str = ""
+    waiting: bool = False  # for old pods to be gone
 
     @property
     def subject(self) -> str:
@@ -169,13 +171,16 @@ def _set_progress(draft: Draft, status: str, reason: str, message: str) -> None:
 
 
 # -- sizes ------------------------------------------------------------------------------------------------------------------
-def scale_to(draft: Draft, replica_set: Object, size: int) -> Object:
+def scale_to(draft: Draft, replica_set: Object, size: int, *, tolerant: bool = False) -> Object:
     """Scale one ReplicaSet if it has another size; the ReplicaSet as it is afterwards."""
-    return replica_set if replicas(replica_set) == size else resize(draft, replica_set, size)
+    return replica_set if replicas(replica_set) == size else resize(draft, replica_set, size, tolerant=tolerant)
 
 
-def resize(draft: Draft, replica_set: Object, size: int) -> Object:
-    """Write size and annotations where they differ. A later write in the same sync goes without resourceVersion: the answer has it."""
+def resize(draft: Draft, replica_set: Object, size: int, *, tolerant: bool = False) -> Object:
+    """Write size and annotations where they differ. A later write in the same sync goes without resourceVersion: the answer has it.
+
+    ``tolerant``: a refusal is passed over, and the sync goes on to the status (upstream: reconcileOldReplicaSets drops the error).
+    """
     before, meta = replicas(replica_set), replica_set["metadata"]
     annotations = {**(meta.get("annotations") or {}), **replicas_annotations(draft.deployment)}
     if before == size and annotations == meta.get("annotations"):
@@ -185,7 +190,8 @@ def resize(draft: Draft, replica_set: Object, size: int) -> Object:
         draft.send(update(REPLICA_SETS, written, because=ANNOTATE(_subject(replica_set))))
     else:
         because = SCALE(_subject(replica_set), before=before, size=size)
-        draft.send(update(REPLICA_SETS, written, on_success=(_scaled(draft, meta["name"], before, size),), because=because))
+        told = (_scaled(draft, meta["name"], before, size),)
+        draft.send(update(REPLICA_SETS, written, accept=PASSED_OVER if tolerant else (), on_success=told, because=because))
     return {**written, "metadata": {key: part for key, part in written["metadata"].items() if key != "resourceVersion"}}
 
 
@@ -222,7 +228,7 @@ def sync_rollout_status(draft: Draft) -> None:
     """The status of a rollout; if nothing changed, look again when the deadline is over."""
     status = statuses.rollout_status(draft.deployment, draft.new, draft.old, draft.now_ns)
     if not _write_if_changed(draft, status):
-        draft.deadline_ns = statuses.deadline_check_ns(draft.deployment, status, draft.now_ns)
+        draft.deadline_ns = statuses.deadline_check_ns(draft.deployment, status, draft.now_ns, waiting=draft.waiting)
 
 
 def _write_if_changed(draft: Draft, status: Object) -> bool:

@@ -31,6 +31,7 @@ def recreate(draft: Draft, running: Mapping[str, int]) -> None:
             clean_up(draft, draft.old)
     elif not old:
         draft.because.append(OLD_PODS(draft.subject))
+        draft.waiting = True
     sync_rollout_status(draft)
 
 

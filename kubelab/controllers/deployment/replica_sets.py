@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from kubelab.controllers.common.owners import controller_reference
 from kubelab.controllers.common.pod_facts import created_ns
-from kubelab.controllers.common.template_hash import TEMPLATE_HASH_LABEL, equal_templates, template_hash
+from kubelab.controllers.common.template_hash import TEMPLATE_HASH_LABEL, encodes, equal_templates, template_hash
 from kubelab.controllers.deployment.amounts import DESIRED_REPLICAS, MAX_REPLICAS, max_surge, replicas
 from kubelab.store.log import Object
 
@@ -176,4 +176,5 @@ def new_replica_set(deployment: Object, size: int, revision: int) -> Object:
 
 
 def _hash(deployment: Object) -> str:
-    return template_hash(deployment["spec"]["template"], (deployment.get("status") or {}).get("collisionCount"))
+    collisions = (deployment.get("status") or {}).get("collisionCount")
+    return template_hash(deployment["spec"]["template"], collisions, encoded=encodes(deployment))

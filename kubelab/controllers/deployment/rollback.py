@@ -23,7 +23,10 @@ ROLLBACK = Reason("Rollback", "{subject} was asked to go back to revision {revis
 
 
 def rollback_to(deployment: Object) -> int | None:
-    """The revision asked for, 0 for the last one; None if nothing is asked."""
+    """The revision asked for, 0 for the last one; None if nothing is asked. extensions/v1beta1 asks by a field, which the annotation stands for."""
+    asked = deployment["spec"].get("rollbackTo")
+    if asked is not None:
+        return int(asked.get("revision") or 0)
     text = (deployment["metadata"].get("annotations") or {}).get(ROLLBACK_TO)
     try:
         return int(text) if text else None
@@ -63,8 +66,9 @@ def _back_to(draft: Draft, replica_set: Object, revision: int) -> None:
 
 
 def _write(draft: Draft, deployment: Object, revision: int, *events: EventDraft) -> None:
-    annotations = {key: text for key, text in deployment["metadata"]["annotations"].items() if key != ROLLBACK_TO}
+    annotations = {key: text for key, text in (deployment["metadata"].get("annotations") or {}).items() if key != ROLLBACK_TO}
     body = with_annotations(deployment, annotations)
+    body["spec"] = {key: part for key, part in deployment["spec"].items() if key != "rollbackTo"}
     draft.send(update(RESOURCE, body, on_success=events, because=ROLLBACK(draft.subject, revision=revision)))
 
 

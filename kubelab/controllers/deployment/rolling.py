@@ -47,17 +47,23 @@ def shrink_old(draft: Draft, new: Object) -> None:
     most = total(draft.all) - kept - (replicas(new) - counted(new, "availableReplicas"))
     if most <= 0:
         return
-    old = clean_up_unhealthy(draft, old, most)
-    shrink_available(draft, old, total_counted([*old, new], "availableReplicas") - kept)
+    left = clean_up_unhealthy(draft, old, most)
+    if left is not None:
+        shrink_available(draft, left, total_counted([*left, new], "availableReplicas") - kept)
 
 
-def clean_up_unhealthy(draft: Draft, old: list[Object], most: int) -> list[Object]:
-    """Take from each old ReplicaSet, oldest first, the pods that are not available; what is left of them."""
+def clean_up_unhealthy(draft: Draft, old: list[Object], most: int) -> list[Object] | None:
+    """Take from each old ReplicaSet, oldest first, the pods that are not available; what is left of them.
+
+    None: the status of one still counts more available pods than it is to have. Nothing shrinks before it is told.
+    """
     left: list[Object] = []
     for replica_set in old:
         going = min(most, replicas(replica_set) - counted(replica_set, "availableReplicas"))
-        if most > 0 and going != 0:
-            replica_set = scale_to(draft, replica_set, replicas(replica_set) - going)
+        if most > 0 and going < 0:
+            return None
+        if most > 0 and going:
+            replica_set = scale_to(draft, replica_set, replicas(replica_set) - going, tolerant=True)
             most -= going
         left.append(replica_set)
     return left
@@ -70,7 +76,7 @@ def shrink_available(draft: Draft, old: list[Object], most: int) -> None:
             return
         going = min(most, replicas(replica_set))
         if going:
-            scale_to(draft, replica_set, replicas(replica_set) - going)
+            scale_to(draft, replica_set, replicas(replica_set) - going, tolerant=True)
             most -= going
 
 

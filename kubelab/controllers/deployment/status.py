@@ -139,18 +139,30 @@ def is_timed_out(deployment: Object, current: Object | None, now_ns: int) -> boo
     return current["reason"] == TIMED_OUT or _deadline_ns(deployment, current) < now_ns
 
 
-def deadline_check_ns(deployment: Object, status: Object, now_ns: int) -> int | None:
+def deadline_check_ns(deployment: Object, status: Object, now_ns: int, *, waiting: bool = False) -> int | None:
     """When to look whether the deadline passed, from now: a second after it (upstream: requeueStuckDeployment).
 
-    A rollout that was complete once cannot time out. Upstream looks at it again and again, every 5 ms, without ever writing.
+    A rollout that was complete once cannot time out. Upstream looks at it again and again, every 5 ms, without ever writing, unless it is
+    ``waiting`` for old pods to be gone: see ``looks_on``.
     """
     current = progressing(deployment)
     if not has_progress_deadline(deployment) or current is None or is_complete(deployment, status):
         return None
-    if current["reason"] in (TIMED_OUT, NEW_REPLICA_SET_AVAILABLE):
+    complete_once = current["reason"] == NEW_REPLICA_SET_AVAILABLE
+    if current["reason"] == TIMED_OUT or (complete_once and not waiting):
         return None
     rest_ns = _deadline_ns(deployment, current) - now_ns
-    return rest_ns + SECOND if rest_ns >= SECOND else max(rest_ns, 0) + 5 * MILLISECOND
+    if rest_ns >= SECOND:
+        return rest_ns + SECOND
+    return None if complete_once else max(rest_ns, 0) + 5 * MILLISECOND
+
+
+def looks_on(deployment: Object, now_ns: int) -> bool:
+    """Whether upstream looks at the Deployment again and again: the deadline of a rollout that was complete once is over."""
+    current = progressing(deployment)
+    if not has_progress_deadline(deployment) or current is None or current["reason"] != NEW_REPLICA_SET_AVAILABLE:
+        return False
+    return _deadline_ns(deployment, current) - now_ns < SECOND
 
 
 def _deadline_ns(deployment: Object, current: Object) -> int:

@@ -23,6 +23,7 @@ RESOURCE = "poddisruptionbudgets.policy"
 DELETION_TIMEOUT_NS = 120 * SECOND
 CONDITION = "DisruptionAllowed"
 TARGET = "DisruptionTarget"
+FIELD_MANAGER = "DisruptionController"
 STALE_POD, SEVERAL_BUDGETS = "stale pod", "pod of several budgets"  # no namespace can be called so
 _NONE: dict[str, Any] = {}
 
@@ -211,7 +212,9 @@ def _clear_stale(seen: Pod) -> Plan:
         "status": {"conditions": [cleared]},
     }
     because = STALE(f"pod/{meta['name']}")
-    return step(Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "apply", accept=(404,), because=because))
+    return step(
+        Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "apply", (404,), because=because, manager=FIELD_MANAGER)
+    )
 
 
 def _pending_disruption(pod: Object) -> Object | None:

@@ -63,7 +63,9 @@ def _scale(view: View, pods: Iterable[Object]) -> Expected:
 def _find(view: View, reference: Object, namespace: str) -> tuple[str, int] | str:
     """The uid and scale of a pod's controller; a ReplicaSet's Deployment stands for it. Text: an error, "" if nothing was found."""
     group, _, _ = reference["apiVersion"].rpartition("/")
-    kind = registry.by_kind(reference["kind"], group)
+    kind = registry.by_kind(reference["kind"], group, view.release)
+    if kind is None and group == "extensions":  # where ReplicaSets and Deployments were before apps
+        kind = registry.by_kind(reference["kind"], "apps", view.release)
     owner = view.get(kind.resource, namespace, reference["name"]) if kind is not None else None
     if kind is None or owner is None or owner["metadata"]["uid"] != reference["uid"]:
         return ""

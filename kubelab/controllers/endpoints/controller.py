@@ -63,7 +63,7 @@ def observe(scope: Scope, key: Key) -> Seen | None:
     pods = [facts_of(pod) for pod in pods_of(scope, service)]
     trigger = trigger_time(scope, service, pods)
     current = scope.view.get(RESOURCE, namespace, name)
-    return Seen(namespace, name, service, current, tuple(subsets_of(service, pods)), trigger.time_ns, trigger.note)
+    return Seen(namespace, name, service, current, tuple(subsets_of(service, pods, scope.release)), trigger.time_ns, trigger.note)
 
 
 def plan(seen: Seen) -> Plan:
@@ -77,12 +77,11 @@ def plan(seen: Seen) -> Plan:
     if seen.current is None:
         words = f"Failed to create endpoint for service {seen.namespace}/{seen.name}: {{error}}"
         event = EventDraft(_about(seen), "Warning", "FailedToCreateEndpoint", words)
-        call = create(RESOURCE, body, on_refusal=(event,), ignore_terminating=True, because=CHANGED(subject))
+        call = create(RESOURCE, body, seen.namespace, on_refusal=(event,), ignore_terminating=True, because=CHANGED(subject))
     else:
         words = f"Failed to update endpoint {seen.namespace}/{seen.name}: {{error}}"
-        call = update(
-            RESOURCE, body, on_refusal=(EventDraft(_about(seen), "Warning", "FailedToUpdateEndpoint", words),), because=CHANGED(subject)
-        )
+        event = EventDraft(_about(seen), "Warning", "FailedToUpdateEndpoint", words)
+        call = update(RESOURCE, body, on_refusal=(event,), because=CHANGED(subject), on_conflict="fail")
     return Plan(step(call).batches, note=note)
 
 
@@ -123,7 +122,7 @@ def _wanted(seen: Seen, service: Object) -> Object:
     current: Object = seen.current or {
         "apiVersion": "v1",
         "kind": "Endpoints",
-        "metadata": {"name": seen.name, "namespace": seen.namespace},
+        "metadata": {"name": seen.name},
     }
     annotations = dict(current["metadata"].get("annotations") or _NONE)
     for key in (TRIGGER_TIME, OVER_CAPACITY):

@@ -19,12 +19,22 @@ _addresses: dict[str, Object] = {}  # by the pod's uid
 
 Port = tuple[str, int, str, str | None]  # name, number, protocol, appProtocol
 
+TOLERATE = "service.alpha.kubernetes.io/tolerate-unready-endpoints"
+_TRUE = ("1", "t", "T", "TRUE", "true", "True")
 
-def subsets_of(service: Object, pods: Sequence[PodFacts]) -> list[Object]:
-    """All subsets of a service's pods that are fit to be in them."""
+
+def subsets_of(service: Object, pods: Sequence[PodFacts], release: str = "1.28") -> list[Object]:
+    """All subsets of a service's pods that are fit to be in them.
+
+    1.7 lists none of a service without ports, and asks an annotation whether to publish what is not ready.
+    """
     meta, spec = service["metadata"], service["spec"]
-    publish = bool(spec.get("publishNotReadyAddresses"))
-    v6 = families_of(service)[0] == "IPv6"
+    older = release == "1.7"
+    if older and not spec.get("ports"):
+        return []
+    publish = (meta.get("annotations") or {}).get(TOLERATE) in _TRUE if older else bool(spec.get("publishNotReadyAddresses"))
+    families = families_of(service)
+    any_family, v6 = len(families) > 1 and not spec.get("ipFamilies"), families[0] == "IPv6"
     ports = spec.get("ports") or ()
     fixed = _fixed_ports(ports)
     groups: dict[tuple[Port, ...], tuple[list[Any], list[Any]]] = {}
@@ -32,7 +42,7 @@ def subsets_of(service: Object, pods: Sequence[PodFacts]) -> list[Object]:
         if pod.finished or not pod.ips or (pod.terminating and not publish):
             continue
         address = pod.ips[0]
-        if is_v6(address) != v6:
+        if not any_family and is_v6(address) != v6:
             address = next((ip for ip in pod.ips if is_v6(ip) == v6), "")
         if not address:
             continue

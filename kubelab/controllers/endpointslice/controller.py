@@ -21,6 +21,7 @@ from kubelab.controllers.common.service_pods import (
     pods_of,
     trigger_time,
 )
+from kubelab.controllers.endpointslice import hinting
 from kubelab.controllers.endpointslice.slices import MANAGED_BY, MANAGER, SERVICE_NAME, Changes, group_pods, reconcile
 from kubelab.engine.component import Change, Controller, Later, Scope, Watch, service_account
 from kubelab.engine.plan import Batch, Call, EventDraft, Key, Plan, Reason, create, delete, reference, update
@@ -46,6 +47,7 @@ class Seen:
     stray: tuple[str, ...]
     trigger_ns: int
     note: Mapping[str, Mapping[Any, Any]]
+    told: tuple[EventDraft, ...] = ()
 
 
 def observe(scope: Scope, key: Key) -> Seen | None:
@@ -53,6 +55,7 @@ def observe(scope: Scope, key: Key) -> Seen | None:
     service = scope.view.get(SERVICES, namespace, name)
     if service is None:
         forget_triggers(scope, namespace, name)
+        scope.table(hinting.HINTED).pop(key, None)
         return None
     if not is_served(service):
         return None
@@ -64,13 +67,18 @@ def observe(scope: Scope, key: Key) -> Seen | None:
     unsupported = tuple(each for each in existing if each["addressType"] not in families)
     stray: dict[str, None] = {}
     changes: list[Changes] = []
+    hints = hinting.of(scope, service)
     for family in families:
         groups, left_out = group_pods(service, pods, zones, family)
         stray.update(dict.fromkeys(left_out))
-        changes.append(reconcile(service, groups, [each for each in existing if each["addressType"] == family], family))
+        of_family = [each for each in existing if each["addressType"] == family]
+        made = reconcile(service, groups, of_family, family, hinted=hints is not None and hints.wanted)
+        changes.append(made if hints is None else hints.applied(made, of_family, family))
     if unsupported:
         changes.append(Changes(delete=unsupported))
-    return Seen(service, tuple(changes), tuple(stray), trigger.time_ns, trigger.note)
+    if hints is None:
+        return Seen(service, tuple(changes), tuple(stray), trigger.time_ns, trigger.note)
+    return Seen(service, tuple(changes), tuple(stray), trigger.time_ns, {**trigger.note, **hints.note()}, tuple(hints.told))
 
 
 def _zones(scope: Scope, nodes: Iterable[str]) -> dict[str, str | None]:
@@ -105,11 +113,11 @@ def plan(seen: Seen) -> Plan:
     for changes in seen.changes:
         calls += _calls(seen, changes, place, subject)
     error = ""
-    events: tuple[EventDraft, ...] = ()
+    events = seen.told
     if seen.stray:
         node = "Node not found"
         error = ", ".join(f"skipping Pod {pod} for Service {place}: {node}" for pod in seen.stray)
-        events = (_failure(seen.service, place, error),)
+        events = (*events, _failure(seen.service, place, error))
     written = {
         (each["metadata"]["namespace"], each["metadata"]["name"]): each["endpoints"] for changes in seen.changes for each in changes.update
     }
@@ -182,7 +190,12 @@ def slice_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
 CONTROLLER = Controller(
     name="endpointslice-controller",
     identity=service_account("endpointslice-controller", source="endpoint-slice-controller"),
-    watches=(Watch(SERVICES, service_keys), Watch("pods", pod_services), Watch(RESOURCE, slice_keys)),
+    watches=(
+        Watch(SERVICES, service_keys),
+        Watch("pods", pod_services),
+        Watch(RESOURCE, slice_keys),
+        Watch("nodes", hinting.node_keys),
+    ),
     observe=observe,
     plan=plan,
     workers=5,

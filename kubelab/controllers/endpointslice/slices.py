@@ -111,8 +111,8 @@ def _identity(endpoint: Object) -> tuple[Any, ...]:
 
 
 # -- the changes ----------------------------------------------------------------------------------------------------------------
-def reconcile(service: Object, groups: Sequence[Group], existing: Sequence[Object], address_type: str) -> Changes:
-    """The changes of the slices of one address type."""
+def reconcile(service: Object, groups: Sequence[Group], existing: Sequence[Object], address_type: str, *, hinted: bool = False) -> Changes:
+    """The changes of the slices of one address type; ``hinted``: hints on what is there are no reason to change it."""
     to_create: list[Object] = []
     to_update: list[Object] = []
     to_delete: list[Object] = []
@@ -126,7 +126,7 @@ def reconcile(service: Object, groups: Sequence[Group], existing: Sequence[Objec
     for group in groups:
         key = tuple(sorted(group.ports, key=str))
         wanted[key] = None
-        made = _fill(service, group, by_ports.get(key, ()), address_type)
+        made = _fill(service, group, by_ports.get(key, ()), address_type, hinted=hinted)
         to_create += made.create
         to_update += made.update
         to_delete += made.delete
@@ -142,13 +142,13 @@ def reconcile(service: Object, groups: Sequence[Group], existing: Sequence[Objec
     return _reused(service, to_create, to_update, to_delete)
 
 
-def _fill(service: Object, group: Group, existing: Sequence[Object], address_type: str) -> Changes:
+def _fill(service: Object, group: Group, existing: Sequence[Object], address_type: str, *, hinted: bool) -> Changes:
     left = dict(group.endpoints)
     changed: dict[str, Object] = {}
     unchanged: dict[str, Object] = {}
     delete: list[Object] = []
     for slice_ in existing:
-        kept, updated = _kept(slice_, left)
+        kept, updated = _kept(slice_, left, hinted=hinted)
         labels, relabelled = slice_labels(slice_["metadata"].get("labels") or _NONE, service)
         name, before = slice_["metadata"]["name"], slice_.get("endpoints") or ()
         if (updated or len(before) != len(kept)) and not kept:
@@ -173,7 +173,7 @@ def _fill(service: Object, group: Group, existing: Sequence[Object], address_typ
     return Changes(tuple(create), tuple(changed.values()), tuple(delete))
 
 
-def _kept(slice_: Object, left: dict[Any, Object]) -> tuple[list[Object], bool]:
+def _kept(slice_: Object, left: dict[Any, Object], *, hinted: bool) -> tuple[list[Object], bool]:
     """The endpoints of a slice that stay, taken out of ``left``; and whether one of them changed."""
     kept: list[Object] = []
     updated = False
@@ -181,7 +181,8 @@ def _kept(slice_: Object, left: dict[Any, Object]) -> tuple[list[Object], bool]:
         wanted = left.pop(_identity(endpoint), None)
         if wanted is not None:
             kept.append(wanted)
-            updated = updated or (wanted is not endpoint and wanted != endpoint)
+            if not updated and wanted is not endpoint and wanted != endpoint:
+                updated = not hinted or wanted != {key: part for key, part in endpoint.items() if key != "hints"}
     return kept, updated
 
 
@@ -208,8 +209,7 @@ def _reused(service: Object, to_create: list[Object], to_update: list[Object], t
     for slice_ in to_delete:
         if to_create and _is_owned(slice_, service) and slice_["addressType"] == to_create[-1]["addressType"]:
             made = to_create.pop()
-            meta = {key: part for key, part in made["metadata"].items() if key != "generateName"}
-            to_update.append({**made, "metadata": {**meta, "name": slice_["metadata"]["name"]}})
+            to_update.append({**made, "metadata": {**made["metadata"], "name": slice_["metadata"]["name"]}})
         else:
             kept.append(slice_)
     create = () if service["metadata"].get("deletionTimestamp") is not None else tuple(to_create)

@@ -78,12 +78,15 @@ def plan(seen: Seen) -> Plan:
     calls += [update(RESOURCE, each, because=because) for each in changes.update]
     calls += [delete(RESOURCE, each, accept=(404,), because=because) for each in changes.delete]
     events: tuple[EventDraft, ...] = ()
-    if changes.skipped and seen.endpoints is not None:
+    if changes.invalid and seen.endpoints is not None:
+        words = f"Skipped {changes.invalid} invalid IP addresses when mirroring to EndpointSlices"
+        events += (EventDraft(reference(seen.endpoints), "Warning", "InvalidIPAddress", words),)
+    if changes.skipped > changes.invalid and seen.endpoints is not None:
         words = (
             f"A max of {MAX_PER_SUBSET} addresses can be mirrored to EndpointSlices per Endpoints subset. "
             f"{changes.skipped} addresses were skipped"
         )
-        events = (EventDraft(reference(seen.endpoints), "Warning", "TooManyAddressesToMirror", words),)
+        events += (EventDraft(reference(seen.endpoints), "Warning", "TooManyAddressesToMirror", words),)
     return Plan(tuple(Batch((call,)) for call in calls), because=() if calls else (SAME(subject),), events=events)
 
 

@@ -8,6 +8,7 @@ upstream: pkg/controller/endpointslicemirroring/{reconciler,reconciler_helpers,u
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from kubelab.controllers.common.owners import controller_reference
@@ -27,16 +28,17 @@ Place = tuple[str, tuple[Port, ...]]  # address family and ports of a slice
 
 
 class Changes(NamedTuple):
-    """Slices to create (without a name), update, delete; ``skipped``: addresses that are too many."""
+    """Slices to create (without a name), update, delete; ``skipped``: addresses left out, ``invalid`` of them since they are none."""
 
     create: tuple[Object, ...] = ()
     update: tuple[Object, ...] = ()
     delete: tuple[Object, ...] = ()
     skipped: int = 0
+    invalid: int = 0
 
 
 def mirrored(endpoints: Object, existing: Sequence[Object]) -> Changes:
-    wanted, skipped = _wanted(endpoints)
+    wanted, skipped, invalid = _wanted(endpoints)
     by_place: dict[Place, list[Object]] = {}
     for slice_ in existing:
         by_place.setdefault(_place_of(slice_), []).append(slice_)
@@ -51,17 +53,28 @@ def mirrored(endpoints: Object, existing: Sequence[Object]) -> Changes:
             create.append(made)
         elif not _is_same(present[0], made):
             update.append(_named(made, present[0]))
-    return _recycled(create, update, delete, skipped)
+    return _recycled(create, update, delete)._replace(skipped=skipped, invalid=invalid)
 
 
-def _wanted(endpoints: Object) -> tuple[dict[Place, list[Object]], int]:
+def _wanted(endpoints: Object) -> tuple[dict[Place, list[Object]], int, int]:
+    """Endpoints by place, how many addresses are left out, and how many of these are not addresses at all."""
     found: dict[Place, list[Object]] = {}
-    skipped = 0
+    skipped = invalid = 0
     for ports, addresses in _repacked(endpoints.get("subsets") or ()):
-        skipped += max(0, len(addresses) - MAX_PER_SUBSET)
-        for address, ready in addresses[:MAX_PER_SUBSET]:
+        valid = [each for each in addresses if _is_address(each[0]["ip"])]
+        invalid += len(addresses) - len(valid)
+        skipped += len(addresses) - min(len(valid), MAX_PER_SUBSET)
+        for address, ready in valid[:MAX_PER_SUBSET]:
             found.setdefault(("IPv6" if is_v6(address["ip"]) else "IPv4", ports), []).append(_endpoint(address, ready=ready))
-    return found, skipped
+    return found, skipped, invalid
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _repacked(subsets: Iterable[Object]) -> list[tuple[tuple[Port, ...], list[tuple[Object, bool]]]]:
@@ -138,7 +151,7 @@ def _named(made: Object, present: Object) -> Object:
     return {**made, "metadata": {**meta, "name": present["metadata"]["name"]}}
 
 
-def _recycled(create: list[Object], update: list[Object], delete: list[Object], skipped: int) -> Changes:
+def _recycled(create: list[Object], update: list[Object], delete: list[Object]) -> Changes:
     """A slice to be deleted becomes one of the same family that is to be created."""
     created: list[Object] = []
     for made in create:
@@ -147,5 +160,5 @@ def _recycled(create: list[Object], update: list[Object], delete: list[Object], 
             created.append(made)
         else:
             delete = [each for each in delete if each is not spare]
-            update.append(_named(made, spare))
-    return Changes(tuple(created), tuple(update), tuple(delete), skipped)
+            update.append({**made, "metadata": {**made["metadata"], "name": spare["metadata"]["name"]}})
+    return Changes(tuple(created), tuple(update), tuple(delete))

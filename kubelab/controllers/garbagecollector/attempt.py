@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubelab.controllers.garbagecollector.graph import (
+    ABSENT,
+    ABSENT_LIMIT,
     FOREGROUND,
     ORPHAN,
     Owner,
@@ -26,8 +28,6 @@ from kubelab.controllers.garbagecollector.graph import (
 from kubelab.engine.plan import NOTHING, Batch, Call, EventDraft, Key, Plan, Reason, delete, patch, wait
 from kubelab.store.log import Object
 
-ABSENT = "absent owners"
-ABSENT_LIMIT = 500
 MISPLACED = "owners of other namespaces"
 
 COLLECT = Reason("OwnersGone", "{subject} has no living owner")
@@ -181,8 +181,7 @@ def _invalid(obj: Object, reference: Object) -> EventDraft:
     meta = obj["metadata"]
     namespace = meta.get("namespace", "")
     about = {"kind": obj["kind"], "namespace": namespace, "name": meta["name"], "uid": meta["uid"], "apiVersion": obj["apiVersion"]}
-    place = f", namespace: {namespace}" if namespace else ""
-    words = f"[{reference['apiVersion']}/{reference['kind']}{place}, name: {reference['name']}, uid: {reference['uid']}]"
+    words = f"[{reference['apiVersion']}/{reference['kind']}, namespace: {namespace}, name: {reference['name']}, uid: {reference['uid']}]"
     message = f'ownerRef {words} does not exist in namespace "{namespace}"'
     shown = {key: text for key, text in about.items() if text}
     return EventDraft(shown, "Warning", "OwnerRefInvalidNamespace", message)

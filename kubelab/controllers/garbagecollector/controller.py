@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kubelab.controllers.garbagecollector import attempt
-from kubelab.controllers.garbagecollector.attempt import ABSENT, MISPLACED, Seen
-from kubelab.controllers.garbagecollector.graph import ORPHAN as ORPHAN_FINALIZER
+from kubelab.controllers.garbagecollector.attempt import MISPLACED, Seen
 from kubelab.controllers.garbagecollector.graph import (
+    ABSENT,
     Owner,
     changed_keys,
     collected_resources,
@@ -21,13 +22,45 @@ from kubelab.controllers.garbagecollector.graph import (
     owner_of,
     waits_for_dependents,
 )
+from kubelab.controllers.garbagecollector.graph import ORPHAN as ORPHAN_FINALIZER
 from kubelab.engine.component import Client, Identity, Later, Scope, Watch, service_account
-from kubelab.engine.plan import NOTHING, Act, Key, Plan
+from kubelab.engine.plan import NOTHING, Act, Key, Plan, Reason, wait
 from kubelab.store.log import Object
+from kubelab.world.clock import SECOND
 from kubelab.world.timing import Timing
 
+MAPPER, MAPPED_NS = "mapper", 30 * SECOND
+DISCOVERY_CALLS = 39  # as recorded: /api, /apis and 37 group versions
+DISCOVERING = Reason("Discovering", "which resource a kind is must be discovered anew, as every 30 s")
 
-def observe(scope: Scope, key: Key) -> Seen | None:
+
+class Unmapped(NamedTuple):
+    """The kinds are being discovered."""
+
+    ready_in_ns: int
+
+
+def observe(scope: Scope, key: Key) -> Seen | Unmapped | None:
+    seen = _observe(scope, key)
+    if seen is not None and scope.timing.cores and (ready_in_ns := _mapper_ready_ns(scope) - scope.now_ns) > 0:
+        return Unmapped(ready_in_ns)
+    return seen
+
+
+def _mapper_ready_ns(scope: Scope) -> int:
+    """When the kinds are known: the mapper forgets them every 30 s, and who asks first makes a discovery, for which all wait.
+
+    upstream: CreateControllerContext in cmd/kube-controller-manager/app/controllermanager.go. Modelled where the timing has ``cores``; the
+    calls take their time but are not on record.
+    """
+    mapper, timing, period = scope.table(MAPPER), scope.timing, scope.now_ns // MAPPED_NS
+    if mapper.get("period") != period:
+        tokens_ns = round(max(0, DISCOVERY_CALLS - timing.client_burst) / timing.client_qps * SECOND)
+        mapper.update(period=period, ready_ns=scope.now_ns + tokens_ns + DISCOVERY_CALLS * timing.read_ns // timing.cores)
+    return int(mapper["ready_ns"])
+
+
+def _observe(scope: Scope, key: Key) -> Seen | None:
     view = scope.view
     obj = view.get(key[1], key[2], key[3])
     if obj is None or obj["metadata"]["uid"] != key[4]:
@@ -87,8 +120,8 @@ class GarbageCollector:
         return "orphan" if key[0] == "orphan" else "delete"
 
     def client(self, timing: Timing) -> Client:
-        """Its metadata client may send twice as much as others."""
-        return Client(2 * timing.client_qps, timing.client_burst)
+        """Its metadata client may send twice as much as others; that of 1.20 as much."""
+        return Client(timing.client_qps if timing.control_plane == "1.20" else 2 * timing.client_qps, timing.client_burst)
 
     def start(self, scope: Scope) -> Iterable[Key | Later]:
         return ()
@@ -96,10 +129,12 @@ class GarbageCollector:
     def act(self, scope: Scope, act: Act) -> Plan:
         return NOTHING
 
-    def observe(self, scope: Scope, key: Key) -> Seen | None:
+    def observe(self, scope: Scope, key: Key) -> Seen | Unmapped | None:
         return observe(scope, key)
 
-    def plan(self, seen: Seen) -> Plan:
+    def plan(self, seen: Seen | Unmapped) -> Plan:
+        if isinstance(seen, Unmapped):
+            return wait(DISCOVERING(), again_ns=seen.ready_in_ns)
         return attempt.plan(seen)
 
 

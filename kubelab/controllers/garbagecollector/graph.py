@@ -20,6 +20,7 @@ from kubelab.store.view import View
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 IGNORED = ("events", "events.events.k8s.io")
+ABSENT, ABSENT_LIMIT = "absent owners", 500  # upstream: absentOwnerCache
 _NEEDED = ("delete", "list", "watch")
 _NONE: dict[str, Any] = {}
 
@@ -41,16 +42,16 @@ def collected_resources() -> tuple[str, ...]:
 
 
 @cache
-def kind_of(api_version: str, kind: str) -> Kind | None:
-    """The kind that a reference names; None also for a version that is not served (any more)."""
+def kind_of(api_version: str, kind: str, release: str = "1.28") -> Kind | None:
+    """The kind that a reference names; None also for a version that is not served (any more, or yet)."""
     group, _, version = api_version.rpartition("/")
-    found = registry.by_kind(kind, group)
+    found = registry.by_kind(kind, group, release)
     return found if found is not None and version in found.versions else None
 
 
 def owner_of(view: View, reference: Object, namespace: str) -> Owner:
     """What a reference of an object in ``namespace`` points to; another object of that name does not count."""
-    kind = kind_of(reference["apiVersion"], reference["kind"])
+    kind = kind_of(reference["apiVersion"], reference["kind"], view.release)
     if kind is None or (kind.namespaced and not namespace):
         return Owner(reference, kind, None)
     found = view.get(kind.resource, namespace if kind.namespaced else "", reference["name"])
@@ -91,7 +92,7 @@ def to_delete(key: Any, obj: Object) -> Key:
 def changed_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
     meta, old = change.object["metadata"], change.old
     if change.type == "DELETED":
-        return _after_deletion(change, scope.view)
+        return _after_deletion(change, scope)
     before = old["metadata"] if old is not None else _NONE
     owners, owners_before = meta.get("ownerReferences"), before.get("ownerReferences")
     deleting = meta.get("deletionTimestamp") is not None
@@ -110,13 +111,26 @@ def _place(change: Change) -> tuple[str, str, str]:
     return change.resource, meta.get("namespace", ""), meta["name"]
 
 
-def _after_deletion(change: Change, view: View) -> list[Key | Later]:
-    """A deleted object's dependents may have to go; an owner that waits for it may be finished."""
-    meta = change.object["metadata"]
-    keys: list[Key | Later] = [to_delete(key, obj) for key, obj in view.dependents(meta["uid"])]
+def _after_deletion(change: Change, scope: Scope) -> list[Key | Later]:
+    """A deleted object's dependents may have to go; an owner that waits for it may be finished.
+
+    That the object is gone need not be asked for any more, at least for what is where it was (upstream: processGraphChanges).
+    """
+    view, meta = scope.view, change.object["metadata"]
+    dependents, namespace = list(view.dependents(meta["uid"])), meta.get("namespace", "")
+    if dependents and (not namespace or all(key[1] == namespace for key, _ in dependents)):
+        note_absent(scope.table(ABSENT), meta["uid"])
+    keys: list[Key | Later] = [to_delete(key, obj) for key, obj in dependents]
     for reference in meta.get("ownerReferences") or ():
         keys += _waiting_owner(view, reference, meta.get("namespace", ""))
     return keys
+
+
+def note_absent(absent: dict[Any, Any], uid: str) -> None:
+    """Know that an owner is gone; the oldest are forgotten."""
+    absent[uid] = True
+    if len(absent) > ABSENT_LIMIT:
+        del absent[next(iter(absent))]
 
 
 def _waiting_owner(view: View, reference: Object, namespace: str) -> list[Key | Later]:

@@ -4,5 +4,6 @@ upstream: pkg/controller/job, 1.28.
 """
 
 from kubelab.controllers.job.controller import CONTROLLER
+from kubelab.controllers.job.first import FIRST
 
-__all__ = ["CONTROLLER"]
+__all__ = ["CONTROLLER", "FIRST"]

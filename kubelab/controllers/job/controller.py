@@ -18,19 +18,10 @@ from kubelab.controllers.common.events import normal, warning
 from kubelab.controllers.common.owners import controller_of
 from kubelab.controllers.job import pods as pods_of_job
 from kubelab.controllers.job.backoff import JobBackoff, after, remaining_ns
-from kubelab.controllers.job.counting import (
-    FINALIZER,
-    Progress,
-    Tally,
-    condition,
-    deadline_left_ns,
-    is_finished,
-    is_suspended,
-    is_tracked,
-    progress,
-    tally,
-    verdict,
-)
+from kubelab.controllers.job.counting import Progress, Tally, condition, deadline_left_ns, progress, tally, verdict
+from kubelab.controllers.job.facts import FINALIZER, has_limit_per_index, is_finished, is_suspended, is_tracked
+from kubelab.controllers.job.indexes import is_indexed
+from kubelab.controllers.job.per_index import ready_indexes
 from kubelab.engine.component import Change, Controller, Later, Scope, Watch, service_account
 from kubelab.engine.plan import Batch, Call, EventDraft, Key, Plan, Reason, patch, step, update_status, wait
 from kubelab.store.log import Object
@@ -40,6 +31,7 @@ RESOURCE = "jobs.batch"
 BATCH_NS = SECOND
 BACKOFF = "back-off"
 ENDING = "ending"
+MANAGED = "managed"
 ORPHAN_POD = "orphan pod"  # no namespace can be called so
 _NONE: dict[str, Any] = {}
 
@@ -53,7 +45,8 @@ RUNNING = Reason("Running", "{subject} has {active} active pods, {succeeded} suc
 class Seen:
     """A job with its pods; or (``job`` None) a pod with a finalizer that nobody else takes off.
 
-    ``ending``: reason and message with which the job is ending since its active pods were deleted.
+    ``ending``: reason and message with which the job is ending since its active pods were deleted. ``managed``: this sync has made
+    pods or taken some away, which it does once; uids of failed pods that these replace: the next sync counts them.
     """
 
     job: Object | None
@@ -63,6 +56,7 @@ class Seen:
     backoff: JobBackoff = JobBackoff()
     ending: tuple[str, str] | None = None
     has_failed: bool = False
+    managed: tuple[str, ...] | None = None
 
 
 def observe(scope: Scope, key: Key) -> Seen | None:
@@ -76,12 +70,14 @@ def observe(scope: Scope, key: Key) -> Seen | None:
     known, ending = scope.table(BACKOFF), scope.table(ENDING)
     if job is None or is_finished(job):
         known.pop(key, None)
+        scope.table(MANAGED).pop(key, None)
         ending.pop(key, None)
         return None
     claimed = claim(job, RESOURCE, "pods", view.owned("pods", job["metadata"]["uid"]), orphans(scope, "pods", key[0]))
     claims = tuple(_tracking(call) for call in claimed.calls)
     backoff = known.get(key, JobBackoff())
-    return Seen(job, tuple(claimed.objects), scope.now_ns, claims, backoff, ending.get(key), scope.attempt > 0)
+    managed = scope.table(MANAGED).get(key) if not scope.attempt else None
+    return Seen(job, tuple(claimed.objects), scope.now_ns, claims, backoff, ending.get(key), scope.attempt > 0, managed)
 
 
 def _has_running_job(scope: Scope, pod: Object) -> bool:
@@ -123,23 +119,30 @@ def _manage(seen: Seen, job: Object, counts: Tally, end: Object | None, backoff:
         ending = {_key(job): (end["reason"], end["message"])} if end["type"] == "Failed" else {}
         return pods_of_job.end_active(job, counts.active)._replace(note={ENDING: ending}), None
     left_ns = deadline_left_ns(job, seen.now_ns)
-    if job["metadata"].get("deletionTimestamp") is not None:
+    if job["metadata"].get("deletionTimestamp") is not None or seen.managed is not None:
         return None, left_ns
     wanted = max(0, pods_of_job.wanted_active(job, counts) - pods_of_job.held_places(job, seen.pods))
-    surplus = pods_of_job.surplus_pods(job, counts, wanted, seen.now_ns)
+    surplus = pods_of_job.surplus_pods(job, counts, wanted)
     if surplus:
-        return pods_of_job.take_away(job, surplus, wanted, len(counts.active)), None
+        return pods_of_job.take_away(job, surplus, wanted, len(counts.active))._replace(note={MANAGED: {_key(job): ()}}), None
     if wanted <= len(counts.active):
         return None, left_ns
-    wait_ns = remaining_ns(backoff, seen.now_ns)
+    wait_ns = 0 if has_limit_per_index(job) else remaining_ns(backoff, seen.now_ns)
+    indexes = pods_of_job.free_indexes(job, counts, seen.pods, wanted) if is_indexed(job) and not wait_ns else []
+    if has_limit_per_index(job):
+        indexes, wait_ns = ready_indexes(indexes, counts.awaiting, seen.now_ns)
     if wait_ns:
         wait_ns = max(wait_ns, BATCH_NS)
         return None, wait_ns if left_ns is None else min(wait_ns, left_ns)
-    return pods_of_job.make(job, counts, wanted), None
+    if is_indexed(job) and not indexes:
+        return None, left_ns
+    making = pods_of_job.make(job, counts, wanted, indexes)
+    replaced = tuple(pod["metadata"]["uid"] for index, pod in counts.awaiting.items() if index in indexes)
+    return making._replace(note={MANAGED: {_key(job): replaced}}), None
 
 
 def _count(seen: Seen, job: Object, counts: Tally, end: Object | None, backoff: JobBackoff, again_ns: int | None) -> Plan:
-    made = progress(job, seen.pods, counts, end, seen.now_ns)
+    made = progress(job, seen.pods, counts, end, seen.now_ns, seen.managed or ())
     going = job["metadata"].get("deletionTimestamp") is not None
     status, events = (made.status, ()) if end is not None or going else _suspension(job, made.status, seen.now_ns)
     if status != (job.get("status") or _NONE):
@@ -151,10 +154,11 @@ def _count(seen: Seen, job: Object, counts: Tally, end: Object | None, backoff: 
         return Plan((Batch((call,)),), again_ns=0, remember=remember)
     if made.release:
         return pods_of_job.release(made.release)._replace(again_ns=0)
-    if again_ns is not None and backoff.failures and remaining_ns(backoff, seen.now_ns):
-        return wait(BACKING_OFF(_subject(job), failures=backoff.failures), again_ns=again_ns)
     because = RUNNING(_subject(job), active=len(counts.active), succeeded=counts.succeeded, failed=counts.failed)
-    return wait(because, again_ns=again_ns)
+    if again_ns is not None and backoff.failures and remaining_ns(backoff, seen.now_ns):
+        because = BACKING_OFF(_subject(job), failures=backoff.failures)
+    waiting = wait(because, again_ns=again_ns)
+    return waiting if seen.managed is None else waiting._replace(remember={MANAGED: {_key(job): None}})
 
 
 def _status_after_refusal(seen: Seen, job: Object, counts: Tally) -> Plan:

@@ -5,23 +5,30 @@ upstream: syncJob, trackJobStatusAndRemoveFinalizers, enactJobFinished in pkg/co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kubelab.controllers.common.conditions import find_condition
 from kubelab.controllers.common.pod_facts import is_active, is_ready, is_terminating, phase
+from kubelab.controllers.job.facts import is_failed, is_suspended, is_tracked
 from kubelab.controllers.job.failure_policy import judge
 from kubelab.controllers.job.indexes import index_of, is_indexed, parse, written
+from kubelab.controllers.job.per_index import awaiting_replacement, failed_indexes
 from kubelab.store.log import Object
 from kubelab.world.clock import SECOND, parse_rfc3339, rfc3339
 
-FINALIZER = "batch.kubernetes.io/job-tracking"
 MAX_UNCOUNTED = 500
+_COUNTED = ("active", "ready", "terminating", "succeeded", "failed", "failedIndexes", "uncountedTerminatedPods")
+_TOO_MANY_INDEXES = "Job has exceeded the specified maximal number of failed indexes"
 _NONE: dict[str, Any] = {}
+_NO_PODS: dict[int, Object] = {}
 
 
 class Tally(NamedTuple):
-    """``succeeded``, ``failed``: with those that are not yet in the counters. ``new_…``: pods that are nowhere in the status yet."""
+    """``succeeded``, ``failed``: with those that are not yet in the counters. ``new_…``: pods that are nowhere in the status yet.
+
+    ``failed_indexes`` and ``awaiting`` (index → failed pod): see `per_index`; None and empty where failures are counted for all.
+    """
 
     active: tuple[Object, ...]
     succeeded: int
@@ -29,26 +36,8 @@ class Tally(NamedTuple):
     done: tuple[int, ...]
     new_succeeded: tuple[Object, ...]
     new_failed: tuple[Object, ...]
-
-
-def is_tracked(pod: Object) -> bool:
-    return FINALIZER in (pod["metadata"].get("finalizers") or ())
-
-
-def is_finished(job: Object) -> bool:
-    conditions = (job.get("status") or _NONE).get("conditions") or ()
-    return any(each["type"] in ("Complete", "Failed") and each["status"] == "True" for each in conditions)
-
-
-def is_suspended(job: Object) -> bool:
-    return bool(job["spec"].get("suspend"))
-
-
-def is_failed(pod: Object, job: Object) -> bool:
-    """A pod that is being deleted counts as failed, unless there is a failure policy, which waits for its end."""
-    if phase(pod) == "Failed":
-        return True
-    return job["spec"].get("podFailurePolicy") is None and is_terminating(pod) and phase(pod) != "Succeeded"
+    failed_indexes: tuple[int, ...] | None = None
+    awaiting: Mapping[int, Object] = _NO_PODS
 
 
 def tally(job: Object, pods: Sequence[Object]) -> Tally:
@@ -68,7 +57,9 @@ def tally(job: Object, pods: Sequence[Object]) -> Tally:
         succeeded = len(done)
     counting = sum(1 for pod in bad if judge(spec.get("podFailurePolicy"), pod).counts)
     failed = (status.get("failed") or 0) + counting + len(counted_bad)
-    return Tally(tuple(pod for pod in pods if is_active(pod)), succeeded, failed, done, good, bad)
+    active = tuple(pod for pod in pods if is_active(pod))
+    lost = failed_indexes(job, pods)
+    return Tally(active, succeeded, failed, done, good, bad, lost, awaiting_replacement(job, pods, active, done, lost))
 
 
 def verdict(job: Object, pods: Sequence[Object], counts: Tally, now_ns: int) -> Object | None:
@@ -86,9 +77,14 @@ def verdict(job: Object, pods: Sequence[Object], counts: Tally, now_ns: int) -> 
         return condition("Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit", now_ns)
     if deadline_left_ns(job, now_ns) == 0:
         return condition("Failed", "DeadlineExceeded", "Job was active longer than specified deadline", now_ns)
+    completions = spec.get("completions")
+    if counts.failed_indexes:
+        if len(counts.failed_indexes) > spec.get("maxFailedIndexes", completions):
+            return condition("Failed", "MaxFailedIndexesExceeded", _TOO_MANY_INDEXES, now_ns)
+        if len(counts.failed_indexes) + len(counts.done) >= completions:
+            return condition("Failed", "FailedIndexes", "Job has failed indexes", now_ns)
     if counts.active:
         return None
-    completions = spec.get("completions")
     if counts.succeeded > 0 if completions is None else counts.succeeded >= completions:
         return condition("Complete", "", "", now_ns)
     return None
@@ -137,16 +133,21 @@ class Progress(NamedTuple):
     ended: bool
 
 
-def progress(job: Object, pods: Sequence[Object], counts: Tally, end: Object | None, now_ns: int) -> Progress:
-    """One step of the count: what left the list counts, what has ended is listed; with an empty list the job may end."""
+def progress(job: Object, pods: Sequence[Object], counts: Tally, end: Object | None, now_ns: int, replaced: Sequence[str] = ()) -> Progress:
+    """One step of the count: what left the list counts, what has ended is listed; with an empty list the job may end.
+
+    ``replaced``: uids of failed pods that are not counted yet, though they have ended.
+    """
     old = job.get("status") or _NONE
     tracked = {pod["metadata"]["uid"]: None for pod in pods if is_tracked(pod)}
     before = old.get("uncountedTerminatedPods") or _NONE
     listed = {field: [uid for uid in before.get(field) or () if uid in tracked] for field in ("succeeded", "failed")}
     left = {field: len(before.get(field) or ()) - len(listed[field]) for field in listed}
     listed_before = {field: tuple(uids) for field, uids in listed.items()}
-    release, done = _list_ended(job, pods, counts, end, listed)
-    status = {key: part for key, part in old.items() if key not in ("active", "ready", "succeeded", "failed", "uncountedTerminatedPods")}
+    held = [*replaced, *(pod["metadata"]["uid"] for pod in counts.awaiting.values())]
+    ended = [pod for pod in pods if pod["metadata"]["uid"] not in held] if held and end is None and not is_terminating(job) else pods
+    release, done = _list_ended(job, ended, counts, end, listed)
+    status = {key: part for key, part in old.items() if key not in _COUNTED}
     if "startTime" not in status and not is_suspended(job):
         status["startTime"] = rfc3339(now_ns)
     numbers = {
@@ -156,11 +157,15 @@ def progress(job: Object, pods: Sequence[Object], counts: Tally, end: Object | N
     }
     status.update({field: number for field, number in numbers.items() if number})
     status["ready"] = sum(1 for pod in counts.active if is_ready(pod))
+    if job["spec"].get("podReplacementPolicy") is not None:
+        status["terminating"] = sum(1 for pod in pods if is_terminating(pod) and phase(pod) not in ("Succeeded", "Failed"))
     status["uncountedTerminatedPods"] = {field: uids for field, uids in listed.items() if uids}
     if is_indexed(job):
         status.pop("completedIndexes", None)
     if done:
         status["completedIndexes"] = written(done)
+    if counts.failed_indexes is not None:
+        status["failedIndexes"] = written(counts.failed_indexes)
     if end is not None and end["type"] == "FailureTarget":
         status["conditions"] = [*(status.get("conditions") or ()), end]
         return Progress(status, (), False)
@@ -176,24 +181,29 @@ def progress(job: Object, pods: Sequence[Object], counts: Tally, end: Object | N
 def _list_ended(
     job: Object, pods: Sequence[Object], counts: Tally, end: Object | None, listed: dict[str, list[str]]
 ) -> tuple[tuple[Object, ...], list[int]]:
-    """Put ended pods on the list (of succeeded ones of an Indexed job the index is enough); all whose finalizer may go then."""
+    """Put ended pods on the list (of succeeded ones of an Indexed job the index is enough); all whose finalizer may go then.
+
+    At most ``MAX_UNCOUNTED`` at a time, so that the status stays small.
+    """
     indexed, completions = is_indexed(job), job["spec"].get("completions") or 0
-    done = parse((job.get("status") or _NONE).get("completedIndexes"), completions) if indexed else []
+    before = parse((job.get("status") or _NONE).get("completedIndexes"), completions) if indexed else []
+    done, good, bad = dict.fromkeys(before), dict.fromkeys(listed["succeeded"]), dict.fromkeys(listed["failed"])
     release: list[Object] = []
     for pod in sorted(pods, key=index_of) if indexed else pods:
-        uid, failed = pod["metadata"]["uid"], is_failed(pod, job)
+        uid, index, failed = pod["metadata"]["uid"], index_of(pod), is_failed(pod, job)
         if not is_tracked(pod) or not (is_terminating(job) or end is not None or phase(pod) == "Succeeded" or failed):
             continue
+        in_range = not indexed or 0 <= index < completions
+        fresh: dict[Any, None] | None = None
+        if phase(pod) == "Succeeded" and uid not in bad:
+            fresh = done if indexed else good
+        elif (failed or end is not None) and judge(job["spec"].get("podFailurePolicy"), pod).counts:
+            fresh = bad
+        place = index if fresh is done else uid
+        if fresh is not None and in_range and place not in fresh:
+            if max(len(done) - len(before) + len(good) + len(bad), len(release)) >= MAX_UNCOUNTED:
+                break
+            fresh[place] = None
         release.append(pod)
-        in_range = not indexed or 0 <= index_of(pod) < completions
-        if phase(pod) == "Succeeded" and uid not in listed["failed"]:
-            if indexed and in_range and index_of(pod) not in done:
-                done.append(index_of(pod))
-            elif not indexed and uid not in listed["succeeded"]:
-                listed["succeeded"].append(uid)
-        elif (failed or end is not None) and in_range and uid not in listed["failed"]:
-            if judge(job["spec"].get("podFailurePolicy"), pod).counts:
-                listed["failed"].append(uid)
-        if len(done) + len(listed["succeeded"]) + len(listed["failed"]) >= MAX_UNCOUNTED:
-            break
-    return tuple(release), done
+    listed["succeeded"], listed["failed"] = list(good), list(bad)
+    return tuple(release), list(done)

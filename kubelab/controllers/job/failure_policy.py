@@ -1,4 +1,4 @@
-"""A job's pod failure policy: the first rule that a failed pod matches says whether it counts, and whether the job fails at once.
+"""A job's pod failure policy: the first rule that a failed pod matches says whether it counts, and whether the job or its index fails.
 
 upstream: pkg/controller/job/pod_failure_policy.go, 1.28.
 """
@@ -16,6 +16,7 @@ class Verdict(NamedTuple):
 
     message: str = ""
     counts: bool = True
+    fails_index: bool = False
 
 
 def judge(policy: Object | None, pod: Object) -> Verdict:
@@ -35,8 +36,8 @@ def judge(policy: Object | None, pod: Object) -> Verdict:
             what = f"Pod {meta['namespace']}/{meta['name']} has condition {condition['type']}"
         if action == "FailJob":
             return Verdict(f"{what} matching {action} rule at index {index}")
-        if action in ("Ignore", "Count"):
-            return Verdict("", action == "Count")
+        if action in ("Ignore", "Count", "FailIndex"):
+            return Verdict("", action != "Ignore", action == "FailIndex")
     return Verdict()
 
 

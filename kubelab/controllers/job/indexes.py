@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from kubelab.controllers.common.deletion_order import youngest_first
 from kubelab.store.log import Object
 
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -31,7 +32,7 @@ def parse(text: str | None, completions: int) -> list[int]:
     for part in (text or "").split(",") if text else ():
         first, _, last = part.partition("-")
         if first.isdigit() and (not last or last.isdigit()):
-            found.extend(index for index in range(int(first), int(last or first) + 1) if index < completions)
+            found.extend(range(int(first), min(int(last or first), completions - 1) + 1))
     return found
 
 
@@ -52,8 +53,8 @@ def written(indexes: Iterable[int]) -> str:
     return ",".join(parts)
 
 
-def next_indexes(done: Iterable[int], active: Sequence[Object], count: int, completions: int) -> list[int]:
-    """The lowest indexes that are neither done nor being worked on."""
+def next_indexes(done: Iterable[int], active: Iterable[Object], count: int, completions: int) -> list[int]:
+    """The lowest indexes that are neither done (or failed) nor being worked on."""
     taken = dict.fromkeys([*done, *(index_of(pod) for pod in active)])
     found: list[int] = []
     for index in range(completions):
@@ -65,14 +66,16 @@ def next_indexes(done: Iterable[int], active: Sequence[Object], count: int, comp
 
 
 def duplicates(pods: Sequence[Object], completions: int) -> list[Object]:
-    """Active pods of an index that is out of range, or that an older pod of the list works on already."""
+    """Active pods without an index, of one out of range, or of one that another works on too: of these the furthest one stays."""
+    of_index: dict[int, list[Object]] = {}
+    for pod in sorted(pods, key=index_of):
+        of_index.setdefault(index_of(pod), []).append(pod)
     surplus: list[Object] = []
-    seen: dict[int, None] = {}
-    for pod in sorted(pods, key=lambda each: (index_of(each), each["metadata"].get("creationTimestamp", ""))):
-        index = index_of(pod)
-        if index == UNKNOWN or index >= completions or index in seen:
-            surplus.append(pod)
-        seen[index] = None
+    for index, rivals in of_index.items():
+        if index == UNKNOWN or index >= completions:
+            surplus += rivals
+        elif len(rivals) > 1:
+            surplus += youngest_first(rivals)[:-1]
     return surplus
 
 

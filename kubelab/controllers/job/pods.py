@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kubelab.controllers.common.deletion_order import pods_to_delete
+from kubelab.controllers.common.deletion_order import youngest_first
 from kubelab.controllers.common.events import pod_created, pod_deleted, pod_not_created, pod_not_deleted
 from kubelab.controllers.common.pod_facts import is_terminating, phase
 from kubelab.controllers.common.pod_template import pod_from_template
 from kubelab.controllers.common.slow_start import slow_start
-from kubelab.controllers.job.counting import FINALIZER, Tally, is_suspended, is_tracked
+from kubelab.controllers.job.counting import Tally
+from kubelab.controllers.job.facts import FINALIZER, has_limit_per_index, is_suspended, is_tracked, replaces_only_failed
 from kubelab.controllers.job.indexes import duplicates, is_indexed, next_indexes, with_index
+from kubelab.controllers.job.per_index import with_failures
 from kubelab.engine.plan import NOTHING, Batch, Because, Call, Plan, Reason, create, delete, patch
 from kubelab.store.log import Object
 
@@ -37,19 +39,32 @@ def wanted_active(job: Object, counts: Tally) -> int:
 
 
 def held_places(job: Object, pods: Sequence[Object]) -> int:
-    """Where a failure policy has the last word, a pod that terminates keeps its place until it has ended."""
-    if job["spec"].get("podFailurePolicy") is None:
-        return 0
-    return sum(1 for pod in pods if is_terminating(pod) and phase(pod) not in ("Succeeded", "Failed"))
+    """Where only failed pods are replaced, a pod that terminates keeps its place until it has ended."""
+    return len(_ending(pods)) if replaces_only_failed(job) and not is_suspended(job) else 0
 
 
-def surplus_pods(job: Object, counts: Tally, wanted: int, now_ns: int) -> list[Object]:
+def _ending(pods: Sequence[Object]) -> list[Object]:
+    return [pod for pod in pods if is_terminating(pod) and phase(pod) not in ("Succeeded", "Failed")]
+
+
+def free_indexes(job: Object, counts: Tally, pods: Sequence[Object], wanted: int) -> list[int]:
+    """The indexes that pods are missing for, as many as are wanted and as one sync makes."""
+    taken = [*counts.active, *_ending(pods)] if replaces_only_failed(job) else counts.active
+    settled = [*counts.done, *(counts.failed_indexes or ())]
+    return next_indexes(settled, taken, _missing(counts, wanted), job["spec"]["completions"])
+
+
+def _missing(counts: Tally, wanted: int) -> int:
+    return min(wanted - len(counts.active), MAX_PER_SYNC)
+
+
+def surplus_pods(job: Object, counts: Tally, wanted: int) -> list[Object]:
     """Active pods to be taken away: of an Indexed job first those whose index is not theirs alone."""
     count = len(counts.active) - wanted
     chosen = duplicates(counts.active, job["spec"].get("completions") or 0) if is_indexed(job) and not is_suspended(job) else []
     if count > len(chosen):
         rest = [pod for pod in counts.active if pod not in chosen]
-        chosen += pods_to_delete(rest, count - len(chosen), on_node={}, now_ns=now_ns)
+        chosen += youngest_first(rest)[: count - len(chosen)]
     return chosen[:MAX_PER_SYNC]
 
 
@@ -83,22 +98,30 @@ def finalizer_patch() -> Object:
     return {"metadata": {"$deleteFromPrimitiveList/finalizers": [FINALIZER]}}
 
 
-def make(job: Object, counts: Tally, wanted: int) -> Plan:
-    """The missing pods, in batches of 1, 2, 4 …"""
-    missing = min(wanted - len(counts.active), MAX_PER_SYNC)
+def make(job: Object, counts: Tally, wanted: int, indexes: Sequence[int]) -> Plan:
+    """The missing pods, in batches of 1, 2, 4 …; ``indexes``: those of an Indexed job's."""
     pod = pod_from_template(job["spec"]["template"], job)
     present = pod["metadata"].get("finalizers") or []
     if FINALIZER not in present:
         pod["metadata"]["finalizers"] = [*present, FINALIZER]
     because = TOO_FEW(_subject(job), pods=len(counts.active), wanted=wanted)
     if is_indexed(job):
-        indexes = next_indexes(counts.done, counts.active, missing, job["spec"]["completions"])
         bodies = [with_index(pod, job["metadata"]["name"], index) for index in indexes]
     else:
-        bodies = [pod] * missing
+        bodies = [pod] * _missing(counts, wanted)
+    if has_limit_per_index(job):
+        bodies = [with_failures(body, job, counts.awaiting.get(index)) for body, index in zip(bodies, indexes, strict=True)]
     refused = (pod_not_created(job),)
     calls = [
-        create("pods", body, on_success=(pod_created(job),), on_refusal=refused, ignore_terminating=True, because=because)
+        create(
+            "pods",
+            body,
+            job["metadata"]["namespace"],
+            on_success=(pod_created(job),),
+            on_refusal=refused,
+            ignore_terminating=True,
+            because=because,
+        )
         for body in bodies
     ]
     return Plan(tuple(Batch(tuple(batch)) for batch in slow_start(calls)))

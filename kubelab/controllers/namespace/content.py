@@ -40,22 +40,22 @@ class Left(NamedTuple):
 
 
 @cache
-def deletable() -> tuple[tuple[str, str, str], ...]:
+def deletable(release: str = "1.28") -> tuple[tuple[str, str, str], ...]:
     """The namespaced resources that can be emptied: storage name, plural, group."""
     return tuple(
         (kind.resource, kind.plural, kind.group)
-        for kind in registry.all_kinds()
+        for kind in registry.all_kinds(release)
         if kind.namespaced and "delete" in kind.verbs and "list" in kind.verbs and "deletecollection" in kind.verbs
     )
 
 
-def left_in(namespace: Object, objects: Mapping[str, Sequence[Object]], now_ns: int) -> Left:
+def left_in(namespace: Object, objects: Mapping[str, Sequence[Object]], now_ns: int, release: str = "1.28") -> Left:
     """``objects``: what is left, by storage name."""
     counts: dict[tuple[str, str], int] = {}
     finalizers: dict[str, int] = {}
     estimate, errors = 0, []
     name = namespace["metadata"]["name"]
-    for resource, plural, group in deletable():
+    for resource, plural, group in deletable(release):
         found = objects.get(resource)
         if not found:
             continue
@@ -67,7 +67,7 @@ def left_in(namespace: Object, objects: Mapping[str, Sequence[Object]], now_ns: 
         if not here and guarded:
             here = FINALIZER_ESTIMATE
         if not here:
-            version = registry.by_resource(resource).versions[0]
+            version = registry.by_resource(resource, release).versions[0]
             errors.append(f"unexpected items still remain in namespace: {name} for gvr: {group}/{version}, Resource={plural}")
         estimate = max(estimate, here)
     return Left(counts, finalizers, estimate, tuple(errors))

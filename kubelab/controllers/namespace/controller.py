@@ -33,6 +33,8 @@ class Seen:
     namespace: Object
     left: Left | None
     now_ns: int
+    release: str = "1.28"
+    one_by_one: tuple[tuple[str, str], ...] = ()  # of what has no deletecollection: resource and name
 
 
 def observe(scope: Scope, key: Key) -> Seen | None:
@@ -42,9 +44,10 @@ def observe(scope: Scope, key: Key) -> Seen | None:
         return None
     uid = namespace["metadata"]["uid"]
     if uid not in scope.table(EMPTIED):
-        return Seen(namespace, None, scope.now_ns)
-    objects = {resource: view.list(resource, name) for resource, _, _ in deletable()}
-    return Seen(namespace, left_in(namespace, objects, scope.now_ns), scope.now_ns)
+        alone = tuple(("services", each["metadata"]["name"]) for each in view.list("services", name)) if scope.release == "1.7" else ()
+        return Seen(namespace, None, scope.now_ns, scope.release, alone)
+    objects = {resource: view.list(resource, name) for resource, _, _ in deletable(scope.release)}
+    return Seen(namespace, left_in(namespace, objects, scope.now_ns, scope.release), scope.now_ns, scope.release)
 
 
 def plan(seen: Seen) -> Plan:
@@ -52,11 +55,11 @@ def plan(seen: Seen) -> Plan:
     if not namespace["spec"].get("finalizers"):
         return NOTHING
     if seen.left is None:
-        return _empty(namespace)
+        return _empty(seen)
     subject = f"namespace/{meta['name']}"
     forget = Plan(note={EMPTIED: {meta["uid"]: None}})
     batches: tuple[Batch, ...] = ()
-    conditions = conditions_of(namespace, seen.left, seen.now_ns)
+    conditions = conditions_of(namespace, seen.left, seen.now_ns) if seen.release == "1.28" else None
     if conditions is not None:
         body = {**namespace, "status": {**(namespace.get("status") or {}), "conditions": conditions}}
         batches = (Batch((update_status(RESOURCE, body, accept=(404, 409), because=REMAINING(subject)),)),)
@@ -69,16 +72,17 @@ def plan(seen: Seen) -> Plan:
     return forget.then(Plan((Batch((_finalize(namespace, subject),)),)))
 
 
-def _empty(namespace: Object) -> Plan:
+def _empty(seen: Seen) -> Plan:
     """Read it, then delete and list the objects of each resource."""
-    meta = namespace["metadata"]
+    namespace, meta = seen.namespace, seen.namespace["metadata"]
     name, because = meta["name"], EMPTY(f"namespace/{meta['name']}")
     batches = [Batch((Call("get", RESOURCE, "", name, accept=(404,)),))]
     if (namespace.get("status") or {}).get("phase") != "Terminating":
         body = {**namespace, "status": {**(namespace.get("status") or {}), "phase": "Terminating"}}
         return Plan((Batch((update_status(RESOURCE, body, because=because),)),), again_ns=0)
     options = {"propagationPolicy": "Background"}
-    for resource, _, _ in deletable():
+    batches += [Batch((Call("delete", resource, name, each, accept=(404,), because=because),)) for resource, each in seen.one_by_one]
+    for resource, _, _ in deletable(seen.release):
         if resource == "pods":
             batches.append(Batch((Call("list", resource, name),)))
         batches.append(Batch((Call("deletecollection", resource, name, body=options, because=because),)))

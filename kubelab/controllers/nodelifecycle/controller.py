@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from kubelab.controllers.nodelifecycle import lost, monitor
+from kubelab.controllers.nodelifecycle import deleting, lost, monitor
 from kubelab.controllers.nodelifecycle.facts import LEASE_NAMESPACE, LEASES, PASS_NS, WORKERS, has_taint, readiness, zone_of
 from kubelab.controllers.nodelifecycle.monitor import CHANGED, HEARD, KNOWN, NAME, QUEUE, ZONES, Tick
 from kubelab.controllers.nodelifecycle.tainting import BY_READINESS, Evicting, Tainting, plan_no_execute, plan_no_schedule
@@ -60,6 +60,8 @@ def observe(scope: Scope, key: Key) -> Any:
     node = view.get("nodes", "", key[1])
     if node is None:
         return None
+    if scope.release == "1.7":
+        return deleting.observe(scope, node) if kind == "noexecute" and readiness(node) != "True" else None
     if kind == "node":
         return Tainting(node, scope.now_ns)
     held = scope.table(ZONES).get(zone_of(node), Zone()).interval_ns == 0
@@ -70,9 +72,17 @@ def _observe_pass(scope: Scope, zone: str) -> Pass:
     queue = scope.table(QUEUE)
     waiting = sorted(((since_ns, name) for name, (where, since_ns) in queue.items() if where == zone), key=lambda entry: entry[0])
     names = [name for _, name in waiting]
-    done = [name for name in names if not _needs_taint(scope.view.get("nodes", "", name))]
+    if scope.release == "1.7":
+        evicted = scope.table(deleting.EVICTED)
+        done = [name for name in names if name in evicted or _is_ready_or_gone(scope.view.get("nodes", "", name))]
+    else:
+        done = [name for name in names if not _needs_taint(scope.view.get("nodes", "", name))]
     state = scope.table(ZONES).get(zone, Zone())
     return Pass(zone, state, tuple(name for name in names if name not in done), tuple(done), scope.now_ns)
+
+
+def _is_ready_or_gone(node: Object | None) -> bool:
+    return node is None or readiness(node) == "True"
 
 
 def _needs_taint(node: Object | None) -> bool:
@@ -113,6 +123,7 @@ _PLANS: dict[type, Callable[[Any], Plan]] = {
     Evicting: plan_no_execute,
     Pass: plan_pass,
     Arrival: _plan_arrival,
+    deleting.Leaving: deleting.plan,
 }
 
 

@@ -27,11 +27,14 @@ NEVER_HEARD = Reason("NodeNeverHeard", "{subject}: nothing was ever heard of its
 MARKED = Reason("PodOnLostNode", "{subject} is on {node}, which is not ready")
 
 
-def status_unknown(node: Object, now_ns: int) -> Call:
+CONDITIONS_1_7 = ("Ready", "OutOfDisk", "MemoryPressure", "DiskPressure")
+
+
+def status_unknown(node: Object, now_ns: int, known: tuple[str, ...] = CONDITIONS) -> Call:
     """The update of the node's status. One that was ready has an event about it."""
     meta, status, now = node["metadata"], node.get("status") or _NONE, rfc3339(now_ns)
-    conditions = [_unknown(condition, now) for condition in status.get("conditions") or ()]
-    for kind in CONDITIONS:
+    conditions = [_unknown(condition, now, known) for condition in status.get("conditions") or ()]
+    for kind in known:
         if find_condition(conditions, kind) is None:
             times = {"lastHeartbeatTime": meta["creationTimestamp"], "lastTransitionTime": now}
             conditions.append({"type": kind, **times, **NEVER})
@@ -41,15 +44,16 @@ def status_unknown(node: Object, now_ns: int) -> Call:
     return update_status("nodes", {**node, "status": {**status, "conditions": conditions}}, on_success=events, because=because)
 
 
-def _unknown(condition: Object, now: str) -> Object:
-    if condition["type"] not in CONDITIONS or condition["status"] == "Unknown":
+def _unknown(condition: Object, now: str, known: tuple[str, ...]) -> Object:
+    if condition["type"] not in known or condition["status"] == "Unknown":
         return condition
     return {**condition, **STOPPED, "lastTransitionTime": now}
 
 
-def marks(pods: Iterable[Object], now_ns: int) -> list[Call]:
-    """The updates of the pods that still seem ready; nothing but the Ready condition changes."""
-    return [mark(pod, now_ns) for pod in pods if is_unmarked(pod)]
+def marks(pods: Iterable[Object], now_ns: int, *, silent: bool = False) -> list[Call]:
+    """The updates of the pods that still seem ready; nothing but the Ready condition changes. ``silent``: no pod's event tells of it."""
+    calls = [mark(pod, now_ns) for pod in pods if is_unmarked(pod)]
+    return [call._replace(on_success=(), on_refusal=()) for call in calls] if silent else calls
 
 
 def is_unmarked(pod: Object) -> bool:

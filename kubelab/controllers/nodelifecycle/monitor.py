@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubelab.controllers.nodelifecycle import lost
+from kubelab.controllers.nodelifecycle.deleting import EVICTED, SINCE, is_due
 from kubelab.controllers.nodelifecycle.facts import (
     GRACE_NS,
     LEASE_NAMESPACE,
@@ -78,6 +79,14 @@ class Tick:
     queue: Mapping[str, tuple[str, int]]
     period_ns: int | None
     now_ns: int
+    deleting: Deleting | None = None
+
+
+class Deleting(NamedTuple):
+    """What a controller of 1.7 knows besides: since when each node is as it is, and whose pods it has deleted."""
+
+    since: Mapping[str, tuple[str, int]]
+    evicted: Mapping[str, bool]
 
 
 def observe(scope: Scope) -> Tick:
@@ -94,7 +103,8 @@ def observe(scope: Scope) -> Tick:
         looks.append(Look(name, node, known.get(name), probe.get(name, 0), heard_of, leased, name in retry, pods))
     # The pass itself takes a moment, so that the eighth tick after a sign of life is later than 40 s after it.
     period_ns = MONITOR_NS + max(1, scope.timing.sync_ns) if beating else None
-    return Tick(tuple(looks), tuple(heard), known, scope.table(ZONES), scope.table(QUEUE), period_ns, now_ns)
+    older = Deleting(scope.table(SINCE), scope.table(EVICTED)) if scope.release == "1.7" else None
+    return Tick(tuple(looks), tuple(heard), known, scope.table(ZONES), scope.table(QUEUE), period_ns, now_ns, older)
 
 
 @dataclass(slots=True)
@@ -108,6 +118,7 @@ class Draft:
     events: list[EventDraft] = field(default_factory=list)
     nudges: dict[Key, int] = field(default_factory=dict)
     calls: list[list[Call]] = field(default_factory=list)
+    deleting: Deleting | None = None
 
 
 def plan(tick: Tick) -> Plan:
@@ -116,7 +127,9 @@ def plan(tick: Tick) -> Plan:
     if not tick.looks:
         return Plan(again_ns=tick.period_ns, note=note)
     note = {name: {} for name in (PROBE, HEARD, CHANGED, KNOWN, UNWELL, QUEUE, ZONES, RETRY)} | note
-    draft = Draft(tick.now_ns, note, dict(tick.known))
+    draft = Draft(tick.now_ns, note, dict(tick.known), deleting=tick.deleting)
+    if tick.deleting is not None:
+        note |= {SINCE: {}, EVICTED: {}}
     for look in tick.looks:
         note[CHANGED][look.name] = None
         if look.node is None:
@@ -136,15 +149,17 @@ def plan(tick: Tick) -> Plan:
 
 def _forget(draft: Draft, look: Look) -> None:
     if draft.known.pop(look.name, None) is not None and look.known is not None:
-        draft.events.append(lost.node_event(look.name, look.known.uid, "RemovingNode", f"Removing Node {look.name} from Controller"))
-    for table in (PROBE, HEARD, KNOWN, UNWELL, QUEUE, RETRY):
+        who = "Controller" if draft.deleting is None else "NodeController"
+        draft.events.append(lost.node_event(look.name, look.known.uid, "RemovingNode", f"Removing Node {look.name} from {who}"))
+    for table in (PROBE, HEARD, KNOWN, UNWELL, QUEUE, RETRY, *(() if draft.deleting is None else (SINCE, EVICTED))):
         draft.note[table][look.name] = None
 
 
 def _look_at(draft: Draft, look: Look, node: Object) -> None:
     name, meta, zone, now_ns = look.name, node["metadata"], zone_of(node), draft.now_ns
     if look.known is None:
-        draft.events.append(lost.node_event(name, meta["uid"], "RegisteredNode", f"Registered Node {name} in Controller"))
+        who = "Controller" if draft.deleting is None else "NodeController"
+        draft.events.append(lost.node_event(name, meta["uid"], "RegisteredNode", f"Registered Node {name} in {who}"))
         if _is_tainted(node):
             draft.nudges[("clear", name)] = 0
     observed, (probe_ns, remade) = readiness(node), _probe(look, node, now_ns)
@@ -153,10 +168,13 @@ def _look_at(draft: Draft, look: Look, node: Object) -> None:
     current, calls = observed, []
     if now_ns > probe_ns + (GRACE_NS if observed else STARTUP_NS) and observed != "Unknown":
         current = "Unknown"
-        calls.append(lost.status_unknown(node, now_ns))
-    _taint(draft, node, observed or "Unknown", zone)
+        calls.append(lost.status_unknown(node, now_ns, lost.CONDITIONS if draft.deleting is None else lost.CONDITIONS_1_7))
+    if draft.deleting is None:
+        _taint(draft, node, observed or "Unknown", zone)
+    else:
+        _queue_deletion(draft, draft.deleting, name, observed or "Unknown", zone, probe_ns)
     if (observed == "True" != current) or (look.retry and observed != "True"):
-        marks = lost.marks(look.pods, now_ns)
+        marks = lost.marks(look.pods, now_ns, silent=draft.deleting is not None)
         if marks:
             draft.note[RETRY][name], draft.remember[name] = True, None
         calls += marks
@@ -205,12 +223,26 @@ def _taint(draft: Draft, node: Object, observed: str, zone: str) -> None:
         draft.nudges[("pass", zone)] = PASS_NS
 
 
+def _queue_deletion(draft: Draft, deleting: Deleting, name: str, observed: str, zone: str, probe_ns: int) -> None:
+    """1.7: a node that has not been ready for five minutes waits for its zone's turn; one that is ready again does not."""
+    readiness, since_ns = deleting.since.get(name, ("", draft.now_ns))
+    if readiness != observed:
+        since_ns = draft.now_ns
+        draft.note[SINCE][name] = (observed, since_ns)
+    if observed == "True":
+        draft.note[QUEUE][name] = draft.note[EVICTED][name] = None
+    elif name not in deleting.evicted and is_due(observed, since_ns, probe_ns, draft.now_ns):
+        draft.note[QUEUE][name] = (zone, draft.now_ns)
+        draft.nudges[("pass", zone)] = PASS_NS
+
+
 def _disruption(draft: Draft, verdict: Verdict) -> None:
     draft.note[ZONES] = dict(verdict.zones)
     if verdict.entered:
         for name in draft.known:
             draft.note[QUEUE][name] = None
-            draft.nudges[("clear", name)] = 0
+            if draft.deleting is None:
+                draft.nudges[("clear", name)] = 0
     if verdict.left:
         draft.note[PROBE].update(dict.fromkeys(draft.known, draft.now_ns))
 

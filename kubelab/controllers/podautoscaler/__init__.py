@@ -1,5 +1,5 @@
 """The HorizontalPodAutoscaler controller."""
 
-from kubelab.controllers.podautoscaler.controller import CONTROLLER
+from kubelab.controllers.podautoscaler.controller import CONTROLLER, FIRST
 
-__all__ = ["CONTROLLER"]
+__all__ = ["CONTROLLER", "FIRST"]

@@ -11,9 +11,10 @@ spec/cri-metrics.md section 4.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from kubelab.controllers.podautoscaler import first
 from kubelab.controllers.podautoscaler.asking import ask
 from kubelab.controllers.podautoscaler.observe import PREFIX, RESOURCE, SELECTORS, Gone, Seen, observe
 from kubelab.controllers.podautoscaler.reconcile import first_asked, forget, reconcile
@@ -35,7 +36,7 @@ def autoscaler_keys(change: Change, scope: Scope) -> Iterable[Later]:
         scope.table(SELECTORS).pop(key, None)
         return ()
     scope.table(SELECTORS).setdefault(key, "")
-    return (Later(SYNC_NS, (PREFIX, *key)),)
+    return (Later(first.SYNC_NS if scope.release == "1.7" else SYNC_NS, (PREFIX, *key)),)
 
 
 def plan(seen: Seen | Gone) -> Plan:
@@ -43,7 +44,7 @@ def plan(seen: Seen | Gone) -> Plan:
     if isinstance(seen, Gone):
         return forget(seen)
     asked = first_asked(seen)
-    return asked if asked is not None else reconcile(seen)._replace(again_ns=SYNC_NS)
+    return asked if asked is not None else reconcile(seen)._replace(again_ns=first.SYNC_NS if seen.is_first else SYNC_NS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +64,6 @@ CONTROLLER = Autoscaler(
     backoff=(SYNC_NS, SYNC_NS),
     background=frozenset((PREFIX,)),
 )
+
+FIRST = replace(CONTROLLER, backoff=(first.SYNC_NS, first.SYNC_NS))
+"""That of 1.7."""

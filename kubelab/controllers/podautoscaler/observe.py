@@ -47,7 +47,7 @@ class Seen:
     """``asked``: whether the scale, and whether the metrics, have been asked for where that takes a call.
 
     ``rivals``: autoscalers (this one included) whose last known selectors take one of the pods. ``recommendations`` is None before the
-    first sync. ``read_ns``: how long a read takes.
+    first sync. ``read_ns``: how long a read takes. ``is_first``: as 1.7 decided.
     """
 
     autoscaler: Object
@@ -65,6 +65,7 @@ class Seen:
     settings: Settings = DEFAULT
     asked: tuple[bool, bool] = (True, True)
     read_ns: int = 0
+    is_first: bool = False
 
     @property
     def place(self) -> Place:
@@ -78,7 +79,7 @@ def observe(scope: Scope, key: Key) -> Seen | Gone:
     if autoscaler is None:
         return Gone(place)
     answer: Answer | None = scope.table(ANSWERS).get(place)
-    target = find_target(autoscaler, answer)
+    target = find_target(autoscaler, answer, scope.release)
     text, error, pods = _pods(scope.view, place[0], target)
     measured = not error and _asks_for_metrics(autoscaler, target)
     return Seen(
@@ -97,17 +98,18 @@ def observe(scope: Scope, key: Key) -> Seen | Gone:
         DEFAULT,
         (answer is not None or not target.resource, not measured or (answer is not None and answer.metrics is not None)),
         scope.timing.read_ns,
+        scope.release == "1.7",
     )
 
 
-def find_target(autoscaler: Object, answer: Answer | None) -> Target:
+def find_target(autoscaler: Object, answer: Answer | None, release: str = "1.28") -> Target:
     """The target and its scale, or why there is none: in the words of the REST mapper where its kind is not known."""
     reference = autoscaler["spec"]["scaleTargetRef"]
     version, name = reference.get("apiVersion") or "", reference.get("name", "")
     if version.count("/") > 1:
         return Target("", name, None, f"unexpected GroupVersion string: {version}")
     group = version.rpartition("/")[0]
-    kind = registry.by_kind(reference.get("kind", ""), group)
+    kind = registry.by_kind(reference.get("kind", ""), group, release)
     if kind is None:
         return Target("", name, None, f'no matches for kind "{reference.get("kind", "")}" in group "{group}"')
     return Target(kind.resource, name, None) if answer is None else Target(kind.resource, name, answer.scale, answer.error)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from kubelab.controllers.podautoscaler import behavior
+from kubelab.controllers.podautoscaler import behavior, first
 from kubelab.controllers.podautoscaler.asking import ANSWERS, get_scale, list_metrics
 from kubelab.controllers.podautoscaler.behavior import Bounds, Limited, Recommendation, Recommendations, Stable
 from kubelab.controllers.podautoscaler.observe import DOWNS, RECOMMENDATIONS, RESOURCE, SELECTORS, UPS, Gone, Seen
@@ -16,7 +16,7 @@ from kubelab.controllers.podautoscaler.replicas import Calculation
 from kubelab.controllers.podautoscaler.status import ABLE, ACTIVE, LIMITED, same, status_of, with_condition
 from kubelab.engine.plan import Batch, Because, Call, EventDraft, Plan, Reason, reference, step, update_status
 from kubelab.store.log import Object
-from kubelab.world.clock import SECOND, rfc3339
+from kubelab.world.clock import SECOND, parse_rfc3339, rfc3339
 
 _NONE: dict[str, Any] = {}
 _GET_FAILED = "the HPA controller was unable to get the target's current scale: "
@@ -70,10 +70,10 @@ def _reconcile(seen: Seen) -> Plan:
         return _no_target(seen)
     now = rfc3339(seen.now_ns)
     current = seen.target.scale["spec"].get("replicas", 0)
-    first = seen.recommendations if seen.recommendations is not None else (Recommendation(current, seen.now_ns),)
+    known = seen.recommendations if seen.recommendations is not None else (Recommendation(current, seen.now_ns),)
     able = "the HPA controller was able to get the target's current scale"
     conditions = with_condition(_conditions(seen), ABLE, "True", "SucceededGetScale", able, now)
-    decision = _decide(seen, current, conditions, first)
+    decision = _decide(seen, current, conditions, known)
     remembered = Plan(note={RECOMMENDATIONS: {seen.place: decision.recommendations}, **_known_selector(seen, current)})
     warnings = tuple(_event(seen, "Warning", reason, words) for reason, words in decision.warnings)
     if decision.metrics is None and decision.error:
@@ -107,13 +107,18 @@ def _decide(seen: Seen, current: int, conditions: list[Object], recommendations:
             conditions, ACTIVE if outcome.condition[0] else "", "False" if outcome.condition[0] else "", *outcome.condition, now
         )
         return Decision(current, "", conditions, None, False, recommendations, outcome.error, outcome.warnings)
-    conditions = with_condition(conditions, ACTIVE, "True", *outcome.condition, now)
+    found = outcome.condition[1].replace("successfully", "succesfully") if seen.is_first else outcome.condition[1]
+    conditions = with_condition(conditions, ACTIVE, "True", outcome.condition[0], found, now)
     proposed = max(outcome.replicas, 0)
     why = ""
     if proposed > current:
         why = f"{outcome.metric if proposed else ''} above target"
     elif proposed < current:
         why = "All metrics below target"
+    if seen.is_first:
+        return _steadied(
+            seen, current, proposed, Decision(proposed, why, conditions, outcome.statuses, False, (), outcome.error, outcome.warnings)
+        )
     stable, limited = _normalized(seen, current, proposed, Bounds(least, most), recommendations)
     ready = ("ReadyForNewScale", "recommended size matches current size")
     conditions = with_condition(conditions, ABLE, "True", *(ready if stable.replicas == proposed else stable[1:3]), now)
@@ -121,6 +126,16 @@ def _decide(seen: Seen, current: int, conditions: list[Object], recommendations:
     conditions = with_condition(conditions, LIMITED, is_limited, limited.reason, limited.message, now)
     rescale = limited.replicas != current
     return Decision(limited.replicas, why, conditions, outcome.statuses, rescale, stable.recommendations, outcome.error, outcome.warnings)
+
+
+def _steadied(seen: Seen, current: int, proposed: int, decision: Decision) -> Decision:
+    """What 1.7 made of a proposal: bounded, and put off for a while after a change."""
+    spec, now, last = seen.autoscaler["spec"], rfc3339(seen.now_ns), _status(seen).get("lastScaleTime")
+    desired, limited = first.bounded(current, proposed, Bounds(spec.get("minReplicas", 1), spec["maxReplicas"]))
+    scaled_ns = None if last is None else parse_rfc3339(last)
+    conditions = with_condition(decision.conditions, LIMITED, *limited, now)
+    conditions = with_condition(conditions, ABLE, *first.readiness(scaled_ns, seen.now_ns), now)
+    return decision._replace(desired=desired, conditions=conditions, rescale=first.may_scale(current, desired, scaled_ns, seen.now_ns))
 
 
 def _propose(seen: Seen, current: int) -> Outcome:

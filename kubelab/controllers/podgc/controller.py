@@ -20,6 +20,7 @@ PERIOD_NS = 20 * SECOND
 SILENT_NS = 600 * SECOND  # where nodes have no heartbeats
 QUARANTINE_NS = 40 * SECOND
 THRESHOLD = 12_500
+FIELD_MANAGER = "PodGC"  # each of those that apply to a pod's status has its own: applying drops what the same manager applied before
 MISSING_NODES, LOOKED = "missing nodes", "looked"
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 
@@ -153,7 +154,9 @@ def _force_delete(entry: Doomed, now_ns: int) -> list[Batch]:
             "metadata": {"name": meta["name"], "namespace": meta["namespace"]},
             "status": status,
         }
-        call = Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "apply", accept=(404,), because=entry.because)
+        call = Call(
+            "patch", "pods", meta["namespace"], meta["name"], "status", body, "apply", (404,), because=entry.because, manager=FIELD_MANAGER
+        )
         batches.append(Batch((call,), always=True))
     gone = delete("pods", pod, options={"gracePeriodSeconds": 0}, accept=(404,), because=entry.because)
     return [*batches, Batch((gone,), always=True)]

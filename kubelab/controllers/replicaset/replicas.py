@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from kubelab.controllers.common.deletion_order import pods_to_delete
 from kubelab.controllers.common.events import pod_created, pod_deleted, pod_not_created, pod_not_deleted
-from kubelab.controllers.common.pod_template import pod_from_template
+from kubelab.controllers.common.pod_template import pod_from_template, with_creator
 from kubelab.controllers.common.slow_start import slow_start
 from kubelab.engine.plan import NOTHING, Batch, Call, Plan, Reason, create, delete
 from kubelab.store.log import Object
@@ -36,9 +36,11 @@ def manage_replicas(
 
 
 def _create_pods(replica_set: Object, count: int, present: int, release: str) -> Plan:
+    pod = pod_from_template(replica_set["spec"]["template"], replica_set)
     call = create(
         "pods",
-        pod_from_template(replica_set["spec"]["template"], replica_set),
+        with_creator(pod, replica_set) if release == "1.7" else pod,
+        replica_set["metadata"]["namespace"],
         on_success=(pod_created(replica_set),),
         on_refusal=(pod_not_created(replica_set),),
         ignore_terminating=True,

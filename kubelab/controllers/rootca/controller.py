@@ -42,9 +42,9 @@ def observe(scope: Scope, key: Key) -> Seen | None:
 def plan(seen: Seen) -> Plan:
     subject = f"namespace/{seen.namespace}"
     if seen.bundle is None:
-        meta = {"name": NAME, "namespace": seen.namespace, "annotations": {DESCRIPTION: WORDS}}
+        meta = {"name": NAME, "annotations": {DESCRIPTION: WORDS}}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": DATA}
-        return step(create("configmaps", body, accept=(404,), ignore_terminating=True, because=MISSING(subject)))
+        return step(create("configmaps", body, seen.namespace, accept=(404,), ignore_terminating=True, because=MISSING(subject)))
     present = seen.bundle["metadata"].get("annotations") or {}
     if seen.bundle.get("data") == DATA and present.get(DESCRIPTION) == WORDS:
         return wait(PRESENT(subject))

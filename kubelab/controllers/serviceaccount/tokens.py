@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from kubelab.apiserver.tokens import ISSUER, YEAR_SECONDS, Bound, issue
 from kubelab.controllers.common.cluster_ca import CERTIFICATE
+from kubelab.controllers.serviceaccount import first_token
+from kubelab.controllers.serviceaccount.first_token import WITHOUT_TOKEN, Tokenless
 from kubelab.engine.component import Change, Controller, Identity, Later, Scope, Watch
 from kubelab.engine.plan import Batch, Call, Key, Plan, Reason, delete, update, wait
 from kubelab.store.log import Object
@@ -40,7 +42,9 @@ class Seen:
     now_ns: int
 
 
-def observe(scope: Scope, key: Key) -> Seen | None:
+def observe(scope: Scope, key: Key) -> Seen | Tokenless | None:
+    if key[0] == WITHOUT_TOKEN:
+        return first_token.observe(scope, key[1], key[2])
     if key[0] == GONE_SECRET:
         _, namespace, name, account_name, uid = key
         account = scope.view.get("serviceaccounts", namespace, account_name)
@@ -62,7 +66,9 @@ def _wanted(secret: Object) -> tuple[str, str]:
     return present.get(NAME, ""), present.get(UID, "")
 
 
-def plan(seen: Seen) -> Plan:
+def plan(seen: Seen | Tokenless) -> Plan:
+    if isinstance(seen, Tokenless):
+        return first_token.plan(seen)
     secret, account = seen.secret, seen.account
     if secret is None:
         return _without_reference(seen.name, account)
@@ -116,10 +122,12 @@ def secret_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
 
 
 def account_keys(change: Change, scope: Scope) -> Iterable[Key | Later]:
-    """An account that comes or goes concerns the Secrets that name it."""
+    """An account that comes or goes concerns the Secrets that name it. In 1.7 each must have one of its own."""
+    meta = change.object["metadata"]
+    if scope.release == "1.7" and change.type != "DELETED":
+        return ((WITHOUT_TOKEN, meta["namespace"], meta["name"]),)
     if change.type == "MODIFIED":
         return ()
-    meta = change.object["metadata"]
     secrets = scope.view.list("secrets", meta["namespace"])
     return [
         (meta["namespace"], each["metadata"]["name"]) for each in secrets if each.get("type") == TYPE and _wanted(each)[0] == meta["name"]

@@ -36,7 +36,8 @@ def plan(seen: Seen) -> Plan:
     slots, condemned = by_ordinal(seen.set, seen.pods, seen.min_ready_ns, seen.now_ns)
     stage, deleted_for_update = next_step(seen, slots, condemned)
     counted = [slot for slot in (*slots, *condemned) if slot not in stage.replaced] if stage.replaced else [*slots, *condemned]
-    status = new_status(seen, counted, deleted_for_update=deleted_for_update, made=_made(seen, stage))
+    made, gone = _made(seen, stage), _gone(seen, condemned, stage)
+    status = new_status(seen, counted, deleted_for_update=deleted_for_update, made=made, gone=gone)
     whole = stage.plan.then(status_plan(seen, status)).then(truncate_history(seen))
     again_ns = _availability_check_ns(seen, slots, status)
     return whole if again_ns is None else whole.then(Plan(again_ns=again_ns))
@@ -76,6 +77,14 @@ def _made(seen: Seen, stage: Stage) -> list[str]:
         return []
     made = (call.body["metadata"]["labels"] for call in stage.plan.calls if isinstance(call, Call) and call.verb == "create")
     return [labels[REVISION_LABEL] for labels in made if REVISION_LABEL in labels]
+
+
+def _gone(seen: Seen, condemned: Sequence[Slot], stage: Stage) -> list[str]:
+    """The revisions of the condemned pods that this sync deletes, where they count no more at once."""
+    if not seen.gates.counts_made or not condemned:
+        return []
+    deleted = [call.name for call in stage.plan.calls if isinstance(call, Call) and call.verb == "delete"]
+    return [slot.revision for slot in condemned if slot.name in deleted]
 
 
 def truncate_history(seen: Seen) -> Plan:

@@ -33,6 +33,7 @@ class Gates(NamedTuple):
     max_unavailable: bool = False
     slow_start: bool = True
     counts_made: bool = False  # a pod counts in the status that the sync which makes it writes (upstream: until 1.25)
+    first_beta: bool = False  # 1.7: nothing is available, a pod counts as current or else as updated, failed pods go without an event
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def observe(scope: Scope, key: Key) -> Seen | None:
 
 def gates(scope: Scope) -> Gates:
     if scope.release == "1.7":
-        return Gates(auto_delete_claims=False, pod_index=False, slow_start=False)
+        return Gates(auto_delete_claims=False, pod_index=False, slow_start=False, counts_made=True, first_beta=True)
     given = scope.gates
     if scope.timing.control_plane == "1.20":
         return Gates(auto_delete_claims=False, pod_index=False, slow_start=False, counts_made=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from kubelab.controllers.common.events import normal, warning
 from kubelab.controllers.common.history import template_of
-from kubelab.controllers.common.pod_template import pod_from_template
+from kubelab.controllers.common.pod_template import pod_from_template, with_creator
 from kubelab.controllers.statefulset.claims import with_claims
 from kubelab.controllers.statefulset.observe import Seen
 from kubelab.controllers.statefulset.slots import POD_INDEX_LABEL, POD_NAME_LABEL, REVISION_LABEL, Slot, start_ordinal
@@ -32,6 +32,8 @@ def revision_of_new_pod(seen: Seen, ordinal: int) -> Object:
 def new_pod(seen: Seen, slot: Slot) -> Object:
     set_, revision = seen.set, revision_of_new_pod(seen, slot.ordinal)
     pod = pod_from_template(template_of(revision), set_)
+    if seen.gates.first_beta:
+        pod = with_creator(pod, set_)
     meta = pod["metadata"]
     labels = {**meta["labels"], **identity_labels(seen, slot), REVISION_LABEL: revision["metadata"]["name"]}
     spec = {**pod["spec"], "hostname": slot.name}
@@ -39,10 +41,12 @@ def new_pod(seen: Seen, slot: Slot) -> Object:
         spec["subdomain"] = set_["spec"]["serviceName"]
     if set_["spec"].get("volumeClaimTemplates"):
         spec["volumes"] = with_claims(set_, slot.ordinal, spec.get("volumes") or ())
-    return {**pod, "metadata": {**meta, "name": slot.name, "labels": labels}, "spec": spec}
+    return {**pod, "metadata": {**meta, "name": slot.name, "namespace": set_["metadata"]["namespace"], "labels": labels}, "spec": spec}
 
 
 def identity_labels(seen: Seen, slot: Slot) -> dict[str, str]:
+    if seen.gates.first_beta:
+        return {}
     if seen.gates.pod_index:
         return {POD_NAME_LABEL: slot.name, POD_INDEX_LABEL: str(slot.ordinal)}
     return {POD_NAME_LABEL: slot.name}

@@ -122,7 +122,7 @@ def _make(seen: Seen, slot: Slot, *, monotonic: bool) -> Work:
         because = FAILED(slot.subject)
         meta = seen.set["metadata"]
         text = f"StatefulSet {meta['namespace']}/{meta['name']} is recreating failed Pod {slot.name}"
-        events = (warning(seen.set, "RecreatingFailedPod", text),)
+        events = () if seen.gates.first_beta else (warning(seen.set, "RecreatingFailedPod", text),)
         calls = (delete_call(seen, slot, because),)
         candidate = slot._replace(pod=None)
     if seen.gates.auto_delete_claims and is_stale(seen.set, candidate, seen.claims):
@@ -167,7 +167,7 @@ def _mended(seen: Seen, slot: Slot, calls: tuple[Call, ...]) -> Work:
         retention = retention_calls(seen.set, slot, seen.claims, condemned=False)
     labels = slot.pod["metadata"].get("labels") if slot.pod is not None else None
     stored = storage_matches(seen.set, slot)
-    if not retention and stored and labels is not None and labels.get(POD_NAME_LABEL) == slot.name:
+    if not retention and stored and labels is not None and (seen.gates.first_beta or labels.get(POD_NAME_LABEL) == slot.name):
         return Work(calls) if calls else IDLE
     claims = make_claims(seen.set, slot, seen.claims, None).calls if not stored and not calls else ()
     because = MISMATCH(slot.subject)

@@ -20,8 +20,13 @@ _NAMES = ("currentRevision", "updateRevision")
 _NONE: dict[str, Any] = {}
 
 
-def new_status(seen: Seen, pods: Iterable[Slot], *, deleted_for_update: int = 0, made: Sequence[str] = ()) -> Object:
-    """The status by ``pods``; a pod that this very sync makes does not count yet (1.20: it does; ``made``: the revisions of those)."""
+def new_status(
+    seen: Seen, pods: Iterable[Slot], *, deleted_for_update: int = 0, made: Sequence[str] = (), gone: Sequence[str] = ()
+) -> Object:
+    """The status by ``pods``; what this very sync makes or deletes does not count yet.
+
+    In 1.20 it does: ``made`` and ``gone`` are the revisions of the pods that it makes, and that it deletes as condemned.
+    """
     current, wanted = seen.current["metadata"]["name"], seen.update["metadata"]["name"]
     replicas = ready = available = of_current = of_update = 0
     for slot in pods:
@@ -38,6 +43,11 @@ def new_status(seen: Seen, pods: Iterable[Slot], *, deleted_for_update: int = 0,
         replicas += 1
         of_current += revision == current
         of_update += revision == wanted
+    for revision in gone:
+        of_current -= revision == current
+        of_update -= revision == wanted
+    if seen.gates.first_beta:
+        available, of_update = 0, of_update if current != wanted else 0
     of_current -= deleted_for_update
     if _is_rolling(seen.set) and of_update == replicas == ready:
         of_current, current = of_update, wanted

@@ -19,6 +19,7 @@ from kubelab.world.clock import MILLISECOND, SECOND, rfc3339
 from kubelab.world.codec import value
 
 NAME = "taint-eviction-controller"
+FIELD_MANAGER = "TaintManager"
 TAINTS, TIMERS = "taints", "timers"  # node → its NoExecute taints; (namespace, name) → Timer
 TRIES = 5
 FOREVER = -1
@@ -202,7 +203,7 @@ def _evict(due: Due) -> Plan:
         return Plan(events=events, note=fired)
     because = DELETED(f"pod/{name}", node=due.pod["spec"].get("nodeName", ""))
     read = Call("get", "pods", namespace, name, accept=(404,), because=because)
-    mark = Call("patch", "pods", namespace, name, "status", _target(due), "apply", accept=(404,), because=because)
+    mark = Call("patch", "pods", namespace, name, "status", _target(due), "apply", (404,), because=because, manager=FIELD_MANAGER)
     gone = delete("pods", due.pod, accept=(404,), because=because)
     note = {TIMERS: {due.place: None}} if due.last else fired
     return Plan((Batch((read,)), Batch((mark,)), Batch((gone,))), events=events, note=note, remember=fired)

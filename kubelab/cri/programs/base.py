@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from kubelab.cri import shell
 from kubelab.cri.api import ContainerSpec, World
-from kubelab.cri.effects import Answer, Effect, ExecResult, Exit, HttpAnswer
+from kubelab.cri.effects import Answer, Effect, ExecResult, Exit, HttpAnswer, Log
 from kubelab.cri.programs import pages, tools
+from kubelab.cri.programs.catalog import StartError
 from kubelab.cri.programs.pages import read_container_file
 from kubelab.cri.site import Inside
 from kubelab.world.codec import value
 
 NO_CURVES: Mapping[str, Any] = {}
+STREAM_LIMIT = 16 << 20  # containerd drops what a command writes beyond that to a stream
 EXEC_HORIZON_NS = 3600 * 1_000_000_000
 
 
@@ -107,6 +109,26 @@ def unknown_command(words: list[str]) -> Answer | None:
     return None if words[0] in ("killall", "pkill", "pgrep", "pidof") else (0, "")
 
 
+class _AskedOnce:
+    """A world in which the first command acts once, though it is asked twice: whether it is there, and what it does."""
+
+    __slots__ = ("_world", "_kept")
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._kept: tuple[list[str], Answer | None] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world, name)
+
+    def command(self, words: list[str]) -> Answer | None:
+        if self._kept is None:
+            self._kept = words, self._world.command(words)
+            return self._kept[1]
+        kept, self._kept = self._kept, ([], None)
+        return kept[1] if kept[0] == words else self._world.command(words)
+
+
 def run_command(
     spec: ContainerSpec,
     files: Mapping[str, str],
@@ -114,12 +136,20 @@ def run_command(
     now_ns: int,
     world: World,
 ) -> tuple[ExecResult, dict[str, str], tuple[Effect, ...]]:
-    """A command in a process beside the container's main one: result, the container's files afterwards, effects."""
+    """A command in a process beside the container's main one: result, the container's files afterwards, effects. StartError if there is none."""
     started = shell.start(
         argv, env=spec.env, hostname=spec.hostname or spec.pod_name, namespace=spec.namespace, directory=spec.working_dir or "/",
-        files=files, mounts=spec.mounts, main=False,
+        files=files, mounts=spec.mounts, main=False, domain=spec.domain, user=spec.user,
     )  # fmt: skip
-    ended, effects, duration_ns = shell.run_to_end(started, now_ns, world, EXEC_HORIZON_NS)
+    asked = _AskedOnce(world)
+    if why := shell.missing(started, argv, cast(World, asked)):
+        raise StartError(f"OCI runtime exec failed: exec failed: {why}")
+    ended, effects, duration_ns = shell.run_to_end(started, now_ns, cast(World, asked), EXEC_HORIZON_NS)
     first = ended.processes[0]
     code = first.exit_code if first.exit_code is not None else 137
-    return ExecResult(code, first.captured, duration_ns), ended.files, tuple(item for item in effects if not isinstance(item, Exit))
+    said = [item for item in effects if isinstance(item, Log) and item.stream.startswith("exec:")]
+    stdout, stderr = (
+        "".join(item.text for item in said if item.stream == stream)[:STREAM_LIMIT] for stream in ("exec:stdout", "exec:stderr")
+    )
+    result = ExecResult(code, stdout, duration_ns, stderr, "".join(item.text for item in said)[:STREAM_LIMIT])
+    return result, ended.files, tuple(item for item in effects if not isinstance(item, Exit) and item not in said)

@@ -52,7 +52,7 @@ def answer(spec: ContainerSpec, files: Mapping[str, str], path: str, world: Worl
 
 def read_container_file(spec: ContainerSpec, files: Mapping[str, str], path: str, world: World) -> str | None:
     """A file as a container sees it, None if it is not there."""
-    view = FileView(files, spec.mounts, spec.hostname or spec.pod_name, spec.namespace, world)
+    view = FileView(files, spec.mounts, spec.hostname or spec.pod_name, spec.namespace, world, spec.domain)
     try:
         return view.read(path)
     except Denied:

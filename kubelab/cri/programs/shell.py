@@ -12,27 +12,8 @@ from kubelab.cri.programs import pages, tools
 from kubelab.cri.programs.base import Base, run_command
 from kubelab.cri.programs.catalog import StartError
 from kubelab.cri.programs.pages import read_container_file
-from kubelab.cri.shell.state import ShellState
+from kubelab.cri.shell.state import SHELLS, ShellState
 from kubelab.cri.site import Inside
-
-SHELLS = ("sh", "bash", "ash", "dash")
-_ONLY_IN_A_SHELL = (
-    "command",
-    "type",
-    "let",
-    "set",
-    ".",
-    "source",
-    "eval",
-    "exit",
-    "return",
-    "trap",
-    "wait",
-    "export",
-    "unset",
-    "shift",
-    "read",
-)
 
 
 class Shell(Base):
@@ -46,21 +27,19 @@ class Shell(Base):
         argv = command or (args if base or starts_shell else ())
         if not argv:
             return base
-        name = argv[0].rpartition("/")[2]
-        return base or name in SHELLS or (name not in _ONLY_IN_A_SHELL and _knows(name))
+        return base or argv[0].rpartition("/")[2] in SHELLS or _knows(argv[0])
 
     def init(self, spec: ContainerSpec, now_ns: int, world: World) -> Any:
         argv = (*spec.command, *spec.args) or ("sh",)
         started = shell.start(
             argv, env=spec.env, hostname=spec.hostname or spec.pod_name, namespace=spec.namespace,
             directory=spec.working_dir or "/", files=pages.image_files(spec.image), mounts=spec.mounts,
+            domain=spec.domain, user=spec.user,
         )  # fmt: skip
-        if not self._exists(spec, argv, started, world):
-            where = "no such file or directory" if "/" in argv[0] else "executable file not found in $PATH"
-            raise StartError(
-                "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
-                f'unable to start container process: exec: "{argv[0]}": {"stat " + argv[0] + ": " if "/" in argv[0] else ""}{where}: unknown'
-            )
+        inside = Inside(world, lambda words: tools.answer(spec.image, words))
+        if why := shell.missing(started, argv, inside):
+            head = "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed"
+            raise StartError(f"{head}: {why}")
         return started
 
     def advance(self, spec: ContainerSpec, state: Any, now_ns: int, world: World) -> tuple[Any, tuple[Effect, ...]]:
@@ -92,16 +71,9 @@ class Shell(Base):
     def read_file(self, spec: ContainerSpec, state: Any, path: str, world: World) -> str | None:
         return read_container_file(spec, state.files if isinstance(state, ShellState) else {}, path, world)
 
-    @staticmethod
-    def _exists(spec: ContainerSpec, argv: tuple[str, ...], started: ShellState, world: World) -> bool:
-        name = argv[0].rpartition("/")[2]
-        if name in SHELLS or _knows(name) or tools.answer(spec.image, list(argv)) is not None:
-            return True
-        return "/" in argv[0] and read_container_file(spec, started.files, argv[0], world) is not None
-
 
 def _knows(name: str) -> bool:
-    """Whether the small shell has a command; asking imports it."""
-    from kubelab.cri.shell.commands import COMMANDS
+    """Whether the small shell has a program of that name; asking imports it."""
+    from kubelab.cri.shell.binaries import is_binary
 
-    return name in COMMANDS
+    return is_binary(name)

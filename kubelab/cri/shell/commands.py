@@ -17,7 +17,9 @@ from kubelab.cri.shell.files import Denied
 from kubelab.cri.shell.filters import FILTERS
 from kubelab.cri.shell.network import NETWORK
 from kubelab.cri.shell.state import FOREVER, Frame
+from kubelab.cri.shell.texts import TEXTS
 from kubelab.cri.shell.utilities import UTILITIES
+from kubelab.cri.shell.who import WHO
 
 __all__ = ["COMMANDS", "Call"]
 
@@ -313,6 +315,8 @@ COMMANDS: dict[str, Callable[[Call], int | None]] = {
     **UTILITIES,
     **NETWORK,
     **FILTERS,
+    **TEXTS,
+    **WHO,
     "sleep": sleep, "exit": exit_, "return": return_, "trap": trap, "wait": wait, "kill": kill, ".": source, "source": source,
     "eval": eval_, "set": set_, "export": export, "readonly": export, "local": local, "declare": export, "unset": unset,
     "env": env, "printenv": env, "cd": cd, "pwd": pwd, "shift": shift, "read": read, "let": let, "test": test, "[": test,

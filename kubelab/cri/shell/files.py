@@ -32,12 +32,14 @@ _NOT_SEALED = ("/dev/", "/proc/", "/sys/")
 _NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 
-def hosts_file(address: str, hostname: str) -> str:
+def hosts_file(address: str, hostname: str, domain: str = "") -> str:
     """upstream: pkg/kubelet/kubelet_pods.go managedHostsFileContent, 1.28."""
+    name = hostname.removesuffix(f".{domain}") if domain else hostname
+    names = f"{name}.{domain}\t{name}" if domain else name
     return (
         "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
         "fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n"
-        f"{address}\t{hostname}\n"
+        f"{address}\t{names}\n"
     )
 
 
@@ -48,12 +50,15 @@ class Denied(OSError):
 class FileView:
     """Reads and writes during one `advance`; what was written to volumes becomes effects."""
 
-    def __init__(self, files: Mapping[str, str], mounts: tuple[Mount, ...], hostname: str, namespace: str, world: World) -> None:
+    def __init__(
+        self, files: Mapping[str, str], mounts: tuple[Mount, ...], hostname: str, namespace: str, world: World, domain: str = ""
+    ) -> None:
         self.files = dict(files)
         self.effects: list[Effect] = []
         self._mounts = sorted((mount for mount in mounts if mount.container_path != "/"), key=lambda mount: -len(mount.container_path))
         self._sealed = len(self._mounts) < len(mounts)
         self._hostname = hostname
+        self._domain = domain
         self._namespace = namespace
         self.world = world
         self._volumes: dict[str, dict[str, str]] = {}
@@ -146,7 +151,7 @@ class FileView:
             domain = "svc.cluster.local"
             return f"search {self._namespace}.{domain} {domain} cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n"
         if path == "/etc/hosts":
-            return hosts_file(self.world.address(), self._hostname)
+            return hosts_file(self.world.address(), self._hostname, self._domain)
         return "" if path in ("/dev/null", "/dev/stdin") else None
 
     def _place(self, path: str) -> tuple[Mount, str] | None:

@@ -26,15 +26,14 @@ def grep(call: Call) -> int:
     if "F" in flags:
         pattern = re.escape(pattern)
     elif "E" not in flags:
-        # In basic expressions the plain characters are literal and the escaped ones special.
-        pattern = _BASIC.sub(lambda found: found[1] or "\\" + found[2], pattern)
+        pattern = basic(pattern)
     pattern = rf"\b({pattern})\b" if "w" in flags else pattern
     pattern = rf"^({pattern})$" if "x" in flags else pattern
     try:
         matcher = posix_regex(f"(?i){pattern}" if "i" in flags else pattern)
     except ValueError as error:
         return call.fail(f"bad regex '{call.arguments[0]}': {error}", 2)
-    text = _text(call, names)
+    text = text_of(call, names)
     if text is None:
         return 2
     chosen = [line for line in text.splitlines() if bool(matcher.search(line[:_LINE_MAX])) != ("v" in flags)]
@@ -46,25 +45,29 @@ def grep(call: Call) -> int:
     return int(not chosen)
 
 
+def basic(pattern: str) -> str:
+    """A basic expression as an extended one: in it the plain characters are literal and the escaped ones special."""
+    return _BASIC.sub(lambda found: found[1] or "\\" + found[2], pattern)
+
+
 def head(call: Call) -> int:
-    """`head [-n N] [FILE…]`."""
-    words = call.arguments
-    count = 10
-    if words and (found := re.fullmatch(r"-n?(\d{1,9})", words[0])):
-        count, words = int(found[1]), words[1:]
-    elif words[:1] == ["-n"] and len(words) > 1 and words[1].isdigit():
-        count, words = int(words[1]), words[2:]
-    text = _text(call, words)
+    """`head [-n N | -c N] [FILE…]`."""
+    words, count, unit = call.arguments, 10, "n"
+    if words and (found := re.fullmatch(r"-([nc]?)(\d{1,9})", words[0])):
+        unit, count, words = found[1] or "n", int(found[2]), words[1:]
+    elif words[:1] in (["-n"], ["-c"]) and len(words) > 1 and words[1].isdigit():
+        unit, count, words = words[0][1], int(words[1]), words[2:]
+    text = text_of(call, words)
     if text is None:
         return 1
-    call.out("".join(text.splitlines(keepends=True)[:count]))
+    call.out("".join(text.splitlines(keepends=True)[:count]) if unit == "n" else text.encode()[:count].decode(errors="ignore"))
     return 0
 
 
 def wc(call: Call) -> int:
     """`wc [-lwc] [FILE]`."""
     flags = call.flags("lwc") or "lwc"
-    text = _text(call, call.arguments)
+    text = text_of(call, call.arguments)
     if text is None:
         return 1
     counts = {"l": text.count("\n"), "w": len(text.split()), "c": len(text.encode())}
@@ -73,16 +76,28 @@ def wc(call: Call) -> int:
 
 
 def cut(call: Call) -> int:
-    """`cut -d C -f N[-M]…`."""
-    found = re.search(r"-d\s*(.)", " ".join(call.arguments), re.DOTALL)
-    fields = re.search(r"-f\s*([\d,-]+)", " ".join(call.arguments))
-    if fields is None:
+    """`cut -d C -f N[-M]… [FILE…]`, `cut -c N[-M]… [FILE…]`."""
+    words, separator, wanted, unit, only, names = call.arguments, "\t", "", "", False, list[str]()
+    while words:
+        word = words.pop(0)
+        if word[:2] in ("-d", "-f", "-c", "-b") and (len(word) > 2 or words):
+            value = word[2:] or words.pop(0)
+            separator, wanted, unit = (value[:1], wanted, unit) if word[1] == "d" else (separator, value, word[1])
+        elif word == "-s":
+            only = True
+        else:
+            names.append(word)
+    if not re.fullmatch(r"[\d,-]+", wanted):
         return call.fail("expected a list of bytes, characters, or fields")
-    separator = found[1] if found else "\t"
-    text = _text(call, []) or ""
+    text = text_of(call, names)
+    if text is None:
+        return 1
     for line in text.splitlines():
-        pieces = line.split(separator)
-        call.out((separator.join(_fields(pieces, fields[1])) if len(pieces) > 1 else line) + "\n")
+        pieces = line.split(separator) if unit == "f" else list(line)
+        if unit != "f":
+            call.out("".join(_fields(pieces, wanted)) + "\n")
+        elif len(pieces) > 1 or not only:
+            call.out((separator.join(_fields(pieces, wanted)) if len(pieces) > 1 else line) + "\n")
     return 0
 
 
@@ -116,7 +131,7 @@ def awk(call: Call) -> int:
     found = _PRINT.fullmatch(words[0].strip()) if words else None
     if found is None:
         return call.fail("only a program of the form '{print $N, ...}' is known", 2)
-    text = _text(call, words[1:])
+    text = text_of(call, words[1:])
     if text is None:
         return 2
     wanted = [int(item.strip()[1:]) for item in (found[1] or "$0").split(",")]
@@ -136,7 +151,7 @@ def _fields(pieces: list[str], wanted: str) -> list[str]:
     return chosen
 
 
-def _text(call: Call, names: list[str]) -> str | None:
+def text_of(call: Call, names: list[str]) -> str | None:
     """Text of the files named, or of standard input; None (and a message) if one cannot be read."""
     if not names or names == ["-"]:
         text, call.process.input = call.process.input, ""

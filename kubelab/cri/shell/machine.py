@@ -7,20 +7,23 @@ counterpart: busybox shell/ash.c under Linux's rules for process 1 of a PID name
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any, cast
 
 from kubelab.cri.api import Mount, World
-from kubelab.cri.effects import Effect, Exit, Log
+from kubelab.cri.effects import Effect, Exit, Log, WriteFile
 from kubelab.cri.shell.code import compile_script
 from kubelab.cri.shell.expand import ExpansionFailure
 from kubelab.cri.shell.files import Denied, FileView
 from kubelab.cri.shell.live import Live, freeze, thaw
-from kubelab.cri.shell.state import FOREVER, Frame, Process, ShellState
+from kubelab.cri.shell.state import FOREVER, SHELLS, Frame, Process, ShellState
 from kubelab.cri.shell.steps import STEPS, fail_expansion, finish, restore_streams, run_trap
 from kubelab.cri.shell.syntax import ShellSyntaxError
 
 SIGNALS = {"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "USR1": 10, "USR2": 12, "TERM": 15}
+EXEC_STDOUT, EXEC_STDERR = "exec:stdout", "exec:stderr"  # streams of a command run beside the container's own process
+_STREAMS = ("stdout", "stderr", EXEC_STDOUT, EXEC_STDERR)
 STEPS_PER_TURN = 10_000
 _BUSY_PAUSE_NS = 100_000_000
 _BUSY_PAUSES = 9
@@ -39,6 +42,8 @@ def start(
     files: Mapping[str, str] | None = None,
     mounts: tuple[Mount, ...] = (),
     main: bool = True,
+    domain: str = "",
+    user: tuple[int, ...] = (),
 ) -> ShellState:
     """A shell about to run `argv`: `sh -c SCRIPT`, a script file, or a single command."""
     script, options, name, parameters = read_argv(argv)
@@ -54,15 +59,15 @@ def start(
         name=name,
         directory=directory,
         options=options,
-        out="stdout" if main else "capture:1",
-        err="stderr" if main else "capture:1",
+        out="stdout" if main else EXEC_STDOUT,
+        err="stderr" if main else EXEC_STDERR,
     )
-    return ShellState((process,), dict(files or {}), mounts, hostname, namespace, main)
+    return ShellState((process,), dict(files or {}), mounts, hostname, namespace, main, domain=domain, user=user)
 
 
 def read_argv(argv: tuple[str, ...]) -> tuple[str, str, str, tuple[str, ...]]:
     """Script, options, `$0` and parameters of a command line."""
-    if argv[0].rpartition("/")[2] not in ("sh", "bash", "ash", "dash"):
+    if argv[0].rpartition("/")[2] not in SHELLS:
         return "exec " + shlex.join(argv), "", "sh", ()
     options, rest, takes_script = "", list(argv[1:]), False
     while rest and rest[0][:1] in ("-", "+") and len(rest[0]) > 1:
@@ -132,15 +137,43 @@ def run_to_end(state: ShellState, now_ns: int, world: World, horizon_ns: int) ->
     """Runs until process 1 ends, in a time of its own; answers how long it took, None if it would outlast the horizon."""
     effects: list[Effect] = []
     at = now_ns
+    written = Written(world)
     while True:
-        state, more = advance(state, at, world)
+        state, more = advance(state, at, cast(World, written))
         effects.extend(more)
+        written.note(more)
         if exit_code(state) is not None:
             return state, tuple(effects), at - now_ns
         wake = next_wake_ns(state)
         if wake is None or wake - now_ns > horizon_ns:
             return state, tuple(effects), None
         at = max(wake, at)
+
+
+class Written:
+    """A world in which the volumes hold what a command has written so far."""
+
+    __slots__ = ("volumes", "world")
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.volumes: dict[str, dict[str, str]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.world, name)
+
+    def files(self, volume: str) -> Mapping[str, str]:
+        found = self.volumes.get(volume)
+        return self.world.files(volume) if found is None else found
+
+    def note(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, WriteFile):
+                contents = self.volumes.setdefault(effect.volume, dict(self.world.files(effect.volume)))
+                if effect.text is None:
+                    contents.pop(effect.path, None)
+                else:
+                    contents[effect.path] = effect.text
 
 
 def _due(process: Process) -> int:
@@ -155,7 +188,7 @@ class Machine:
         self.now_ns = now_ns
         self.world = world
         self.processes = {process.pid: thaw(process) for process in state.processes}
-        self.files = FileView(state.files, state.mounts, state.hostname, state.namespace, world)
+        self.files = FileView(state.files, state.mounts, state.hostname, state.namespace, world, state.domain)
         self.effects: list[Effect] = []
         self.next_pid = state.next_pid
         self.steps = 0
@@ -184,7 +217,7 @@ class Machine:
         """Output of a process to what its stream points to."""
         if target == "null" or not text:
             return
-        if target in ("stdout", "stderr"):
+        if target in _STREAMS:
             last = self.effects[-1] if self.effects else None
             if isinstance(last, Log) and last.stream == target and last.time_ns == self.now_ns:
                 self.effects[-1] = Log(target, last.text + text, self.now_ns)

@@ -9,6 +9,7 @@ from kubelab.cri.api import Mount
 from kubelab.world.codec import value
 
 FOREVER = 1 << 62
+SHELLS = ("sh", "bash", "ash", "dash")
 Streams = tuple[str, str, str]
 
 
@@ -45,7 +46,7 @@ class Frame:
 class Process:
     """A shell process; subshells, pipeline stages and background jobs are processes of their own.
 
-    `out` and `err` name a target: `stdout`, `stderr`, `null`, `capture:PID`, `file:PATH`; `input` is the text left to read.
+    `out` and `err` name a target: `stdout`, `stderr`, `null`, `capture:PID`, `file:PATH`, `exec:stdout`, `exec:stderr`; `input` is the text left to read.
     `substituted`: outputs of the present command's substitutions by number, 0 the status before them. `until_ns`: asleep until then;
     `waiting`: for these children, to do `awaiting` with the result.
     """
@@ -98,3 +99,5 @@ class ShellState:
     namespace: str
     main: bool = True
     next_pid: int = 2
+    domain: str = ""
+    user: tuple[int, ...] = ()

@@ -283,9 +283,20 @@ def seq(call: Call) -> int:
 
 
 def hostname(call: Call) -> int:
-    """`hostname [-i | -f | -s]`."""
-    flags = call.flags("ifsdI")
-    call.out((call.machine.world.address() if "i" in flags.lower() else call.machine.state.hostname) + "\n")
+    """`hostname [-i | -f | --fqdn | -s | -d]`."""
+    if call.words[1:2] in (["--fqdn"], ["--long"]):
+        call.words[1] = "-f"
+    flags, state = call.flags("ifsdI"), call.machine.state
+    name = state.hostname
+    if "i" in flags.lower():
+        name = call.machine.world.address()
+    elif "f" in flags and state.domain and not name.endswith(f".{state.domain}"):
+        name = f"{name}.{state.domain}"
+    elif "d" in flags:
+        name = state.domain
+    elif "s" in flags:
+        name = name.partition(".")[0]
+    call.out(name + "\n")
     return 0
 
 

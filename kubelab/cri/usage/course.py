@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from kubelab.cri.usage.curves import Profile, profile
 from kubelab.cri.usage.epoch import Epoch, share
+from kubelab.cri.usage.gains import Gains, all_free
 from kubelab.cri.usage.sharing import Sharing
 from kubelab.cri.usage.tree import Branch, tree_of
 from kubelab.cri.usage.wants import Cell, Wants
@@ -18,6 +19,7 @@ from kubelab.cri.usage.wants import Cell, Wants
 CELLS_KEPT = 64
 MARKS_KEPT = 256
 ASKED_KEPT = 16
+ALIKE_CELLS_KEPT = 1024
 COURSES_KEPT, ALIKE_KEPT = 64, 4
 
 Gained = tuple[int, int, int]  # nanocores × ns served, ns over the quota, ns held back
@@ -32,10 +34,10 @@ class Quota(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """At the start of a cell: half nanocores × ns that each leaf has got, who was held back just before, quotas by leaf."""
+    """At the start of a cell: what each leaf has got, who was held back just before, quotas by leaf."""
 
     cell: Cell
-    gains: list[int]
+    gains: Gains
     held: list[list[bool]]
     quotas: dict[int, Quota]
 
@@ -43,7 +45,7 @@ class Moment(NamedTuple):
 class Walker:
     """Walks from cell to cell."""
 
-    __slots__ = ("tree", "capacity", "profiles", "capped", "nobody", "wants", "moment")
+    __slots__ = ("tree", "capacity", "profiles", "capped", "nobody", "wants", "moment", "alike")
 
     def __init__(self, epoch: Epoch) -> None:
         leaves = epoch.leaves
@@ -53,12 +55,13 @@ class Walker:
         self.profiles: list[tuple[Profile, int]] = [(profile(leaf.run.curve, leaf.cap, epoch.cores), leaf.run.from_ns) for leaf in leaves]
         self.wants = Wants(leaves, epoch.cores, epoch.from_ns)
         quotas = {number: Quota(epoch.from_ns) for number, leaf in enumerate(leaves) if leaf.cap}
+        self.alike: dict[tuple[int, ...], tuple[list[list[bool]], Sharing]] = {}
         self.nobody = [[False] * len(branch.weights) for branch in self.tree]
-        self.moment = Moment(self._cell(), [0] * len(leaves), self.nobody, quotas)
+        self.moment = Moment(self._cell(), all_free(self.tree, self.wants), self.nobody, quotas)
 
     def copy(self) -> Walker:
         other = Walker.__new__(Walker)
-        for name in ("tree", "capacity", "profiles", "capped", "nobody", "moment"):
+        for name in ("tree", "capacity", "profiles", "capped", "nobody", "moment", "alike"):
             setattr(other, name, getattr(self, name))
         other.wants = self.wants.copy()
         return other
@@ -77,30 +80,42 @@ class Walker:
     def step(self) -> None:
         """To the next cell."""
         moment = self.moment
-        cell = moment.cell
-        if self._is_easy(moment):
-            span = cell.to_ns - cell.from_ns
-            gains = [known + (first + last) * span for known, first, last in zip(moment.gains, cell.starts, cell.ends, strict=True)]
-            self.wants.go(cell.to_ns)
-            self.moment = Moment(self._cell(), gains, moment.held, moment.quotas)
-            return
+        cell, held, quotas = moment.cell, moment.held, moment.quotas
         span = cell.to_ns - cell.from_ns
-        sharing, gains = self._shared(moment, cell, span)
-        held = [level.held for level in sharing.levels]
-        quotas = self._quotas(moment.quotas, sharing, cell.from_ns)
+        if self._is_easy(moment):
+            gains = moment.gains.served(cell)
+        else:
+            sharing = self._sharing(cell, held)
+            sharing.run(span)
+            gains, given = moment.gains.shared(sharing, self.wants)
+            if given > 2 * self.capacity * span:
+                gains = gains.told(self._paid(sharing, moment, span), cell.to_ns)
+            held = [level.held for level in sharing.levels]
+            quotas = self._quotas(quotas, sharing, cell.from_ns)
         self.wants.go(cell.to_ns)
-        self.moment = Moment(self._cell(), gains, held, quotas)
+        self.moment = Moment(self._cell(), gains.turned(self.wants), held, quotas)
 
-    def _shared(self, moment: Moment, cell: Cell, x: int) -> tuple[Sharing, list[int]]:
-        """Shares up to an instant of a cell, never more than there is: where rounding has put a child on the wrong side, all pay for it."""
-        sharing = Sharing(self.tree, self.capacity, cell, moment.held)
-        sharing.run(x)
-        gains = sharing.gains(moment.gains, x)
-        known, most = sum(moment.gains), 2 * self.capacity * x
+    def _sharing(self, cell: Cell, held: list[list[bool]]) -> Sharing:
+        """Of a cell. Wants that only jump come back again and again: then so does who is held back, if the same were before."""
+        if not cell.is_fresh or cell.starts is not cell.ends:
+            return Sharing(self.tree, self.capacity, cell, held)
+        before, known = self.alike.get(cell.starts, ([], None))
+        if known is not None and before == held:
+            known.go(cell)
+            return known
+        if len(self.alike) >= ALIKE_CELLS_KEPT:
+            del self.alike[next(iter(self.alike))]
+        found = Sharing(self.tree, self.capacity, cell, held)
+        self.alike[cell.starts] = held, found
+        return found
+
+    def _paid(self, sharing: Sharing, moment: Moment, x: int) -> list[int]:
+        """Gains up to an instant of a cell, never more than there is: where rounding has put a child on the wrong side, all pay for it."""
+        before = moment.gains.by_leaf(moment.cell.from_ns)
+        gains = sharing.gains(before, x)
+        known, most = sum(before), 2 * self.capacity * x
         given = sum(gains) - known
-        if given > most:
-            gains = [before + (after - before) * most // given for before, after in zip(moment.gains, gains, strict=True)]
-        return sharing, gains
+        return gains if given <= most else [known + (after - known) * most // given for known, after in zip(before, gains, strict=True)]
 
     def _is_easy(self, moment: Moment) -> bool:
         """Whether there is enough for all in a whole cell."""
@@ -134,9 +149,12 @@ class Walker:
         """All leaves' gains at an instant of a cell."""
         cell, quotas = moment.cell, moment.quotas
         x = t_ns - cell.from_ns
-        gains = moment.gains
-        if x > 0:
-            sharing, gains = self._shared(moment, cell._replace(to_ns=t_ns) if cell.is_last else cell, x)
+        if x <= 0:
+            gains = moment.gains.by_leaf(cell.from_ns)
+        else:
+            sharing = Sharing(self.tree, self.capacity, cell._replace(to_ns=t_ns) if cell.is_last else cell, moment.held)
+            sharing.run(x)
+            gains = self._paid(sharing, moment, x)
             quotas = self._quotas(quotas, sharing, cell.from_ns)
         out: list[Gained] = [(gain // 2, 0, 0) for gain in gains]
         for leaf, quota in quotas.items():

@@ -7,13 +7,17 @@ changes sides, and the level bends. The integral of the level is kept in integer
 
 from __future__ import annotations
 
-from itertools import compress
+from itertools import compress, repeat
+from math import inf
+from operator import gt, mul, ne, sub
 from typing import NamedTuple
 
 from kubelab.cri.usage.tree import Branch
 from kubelab.cri.usage.wants import Cell
 
 FINE = 24  # bits of the level's integral behind the point
+FEW = 4  # children that are looked at one by one
+NEAR = 64  # a child may change sides whose share of the level's end is that part away
 FREE, CAPPED, SHORT = "free", "capped", "short"  # how a branch is supplied: with all it wants, with its quota, by its parent's level
 
 
@@ -21,17 +25,21 @@ class Level:
     """A branch in a cell. Lines are given by their values at both ends of the cell."""
 
     __slots__ = ("branch", "above", "starts", "ends", "start", "end", "held", "weight", "fed_start", "fed_end", "supply",
-                 "supply_start", "supply_end", "level_start", "level_end", "from_x", "base", "supplied", "next_x", "next_child")  # fmt: skip
+                 "supply_start", "supply_end", "level_start", "level_end", "from_x", "base", "supplied", "next_x", "next_child",
+                 "near", "near_low", "near_high")  # fmt: skip
 
     def __init__(self, branch: Branch, starts: tuple[int, ...], ends: tuple[int, ...], held: list[bool]) -> None:
         self.branch, self.starts, self.ends, self.held = branch, starts, ends, held
         self.above: Level | None = None
-        self.start, self.end = sum(starts), sum(ends)
+        self.start = sum(starts)
+        self.end = self.start if ends is starts else sum(ends)
         self.weight = self.fed_start = self.fed_end = 0
         self.supply = FREE
         self.supply_start = self.supply_end = self.level_start = self.level_end = 0.0
         self.from_x = self.base = self.supplied = 0
         self.next_x, self.next_child = -1, -1
+        self.near: list[int] = []
+        self.near_low, self.near_high = 1.0, 0.0
 
     def is_over(self) -> bool:
         """Whether its children want more than its quota."""
@@ -40,6 +48,20 @@ class Level:
     def wants(self) -> tuple[int, int]:
         """What it wants of its parent, at both ends."""
         return (self.branch.cap, self.branch.cap) if self.is_over() else (self.start, self.end)
+
+    def free(self) -> int:
+        """What its containers that are not held back want, at both ends together."""
+        leaves, held, out = len(self.branch.leaves), self.held, self.start + self.end
+        if self.weight:
+            out = self.fed_start + self.fed_end
+        for child in range(leaves, len(held)):
+            out -= 0 if held[child] else self.starts[child] + self.ends[child]
+        return out
+
+    def held_weight(self) -> int:
+        """Of its containers that are held back."""
+        leaves = len(self.branch.leaves)
+        return self.weight - sum(compress(self.branch.weights[leaves:], self.held[leaves:]))
 
 
 class Flip(NamedTuple):
@@ -68,15 +90,20 @@ class Sharing:
         self.levels: list[Level] = []
         for number in reversed(range(len(tree))):
             branch, below = tree[number], self.levels
-            starts, ends = branch.pick(cell.starts), branch.pick(cell.ends)
+            starts = branch.pick(cell.starts)
+            ends = starts if cell.ends is cell.starts else branch.pick(cell.ends)
             if branch.branches:
                 inside = [below[len(tree) - 1 - child].wants() for child in branch.branches]
-                starts, ends = (*starts, *(each[0] for each in inside)), (*ends, *(each[1] for each in inside))
+                starts, ends = (*starts, *[each[0] for each in inside]), (*ends, *[each[1] for each in inside])
             self.levels.append(Level(branch, starts, ends, list(held[number])))
         self.levels.reverse()
         for level in self.levels[1:]:
             level.above = self.levels[level.branch.parent]
         self._settle()
+
+    def go(self, cell: Cell) -> None:
+        """On to another cell with the same wants, in which nothing bends."""
+        self.cell, self.span = cell, cell.to_ns - cell.from_ns
 
     # -- at the start of the cell -----------------------------------------------------------------------------------------------
     def _settle(self) -> None:
@@ -119,20 +146,20 @@ class Sharing:
         if level.start <= supply:
             self._hold(level, [False] * len(before))
             return
-        held = before if any(before) else [True] * len(before)
+        held = before if True in before else [True] * len(before)
         for _ in range(len(held) + 4):
             at = (supply - level.start + sum(compress(starts, held))) / sum(compress(weights, held))
-            found = [want > weight * at for want, weight in zip(starts, weights, strict=True)]
+            found = list(map(gt, starts, map(mul, weights, repeat(at))))
             if found == held:
                 break
-            held = found if any(found) else [True] * len(before)
+            held = found if True in found else [True] * len(before)
         self._hold(level, held)
 
     def _hold(self, level: Level, held: list[bool]) -> None:
         if held != level.held:
-            for child in range(len(level.branch.leaves)):
-                if level.held[child] != held[child]:
-                    self.flips.append(Flip(0, level, child, held[child], 0))
+            leaves = len(level.branch.leaves)
+            for child in compress(range(leaves), map(ne, level.held, held)):
+                self.flips.append(Flip(0, level, child, held[child], 0))
             level.held = held
 
     def _relay(self, level: Level) -> None:
@@ -140,7 +167,7 @@ class Sharing:
         held = level.held
         level.weight = sum(compress(level.branch.weights, held))
         level.fed_start = level.start - sum(compress(level.starts, held))
-        level.fed_end = level.end - sum(compress(level.ends, held))
+        level.fed_end = level.fed_start if level.ends is level.starts else level.end - sum(compress(level.ends, held))
         if level.weight:
             level.level_start = (level.supply_start - level.fed_start) / level.weight
             level.level_end = (level.supply_end - level.fed_end) / level.weight
@@ -171,14 +198,31 @@ class Sharing:
                 at = self._root_of(first, level.supply_end - level.end, x)
                 level.next_x, level.next_child = at, self._hungriest(level, at)
             return
+        weights, ends, held, top = level.branch.weights, level.ends, level.held, level.level_end
+        if not level.near_low <= top <= level.near_high:
+            self._look_near(level)
+        soonest = (self.span, -1)
+        for child in level.near:
+            gap = ends[child] - weights[child] * top
+            if gap < -1 if held[child] else gap > 1:
+                found = (self._root_of(level.starts[child] - weights[child] * level.level_start, gap, x), child)
+                soonest = found if soonest[1] < 0 or found < soonest else soonest
+        if soonest[1] >= 0:
+            level.next_x, level.next_child = soonest
+
+    def _look_near(self, level: Level) -> None:
+        """Which children may change sides while the level ends near to where it ends now."""
         weights, top = level.branch.weights, level.level_end
-        gaps = [want - weight * top for want, weight in zip(level.ends, weights, strict=True)]
-        turning = [child for child, (gap, held) in enumerate(zip(gaps, level.held, strict=True)) if (gap < -1 if held else gap > 1)]
-        if turning:
-            low, starts = level.level_start, level.starts
-            level.next_x, level.next_child = min(
-                (self._root_of(starts[child] - weights[child] * low, gaps[child], x), child) for child in turning
-            )
+        if len(weights) <= FEW:
+            level.near, level.near_low, level.near_high = list(range(len(weights))), -inf, inf
+            return
+        blur = abs(top) / NEAR
+        level.near_low, level.near_high = top - blur, top + blur
+        most = max(weights) * blur + 1
+        gaps = map(sub, level.ends, map(mul, weights, repeat(top)))
+        level.near = [
+            child for child, gap, held in zip(range(len(weights)), gaps, level.held, strict=True) if (gap < most if held else gap > -most)
+        ]
 
     def _root_of(self, first: float, last: float, x: int) -> int:
         """Where a line from ``first`` to ``last`` goes through 0; now if it should have already."""
@@ -198,6 +242,8 @@ class Sharing:
         self._fold(level, x)
         leaves = level.branch.leaves
         level.held[child] = is_held = not level.held[child]
+        if child not in level.near:
+            level.near.append(child)
         if child < len(leaves):
             self.flips.append(Flip(x, level, child, is_held, level.base))
             return
@@ -241,11 +287,11 @@ class Sharing:
 
     # -- integrals ------------------------------------------------------------------------------------------------------------------
     def _fold(self, level: Level, x: int) -> None:
-        level.base = self._integral(level, x)
+        level.base = self.integral(level, x)
         level.from_x = x
         level.supplied = self._supplied(level, x)
 
-    def _integral(self, level: Level, x: int) -> int:
+    def integral(self, level: Level, x: int) -> int:
         """Of the level since the cell began, in half nanocores × ns per unit of weight."""
         if not level.weight or x <= level.from_x:
             return level.base
@@ -258,7 +304,7 @@ class Sharing:
         if level.supply == CAPPED:
             return 2 * int(level.supply_start) * x
         if level.supply == SHORT and level.above is not None:
-            return (level.above.branch.weights[level.branch.place] * self._integral(level.above, x)) >> FINE
+            return (level.above.branch.weights[level.branch.place] * self.integral(level.above, x)) >> FINE
         return 0
 
     def _wanted(self, first: int, last: int, x: int) -> int:
@@ -274,20 +320,25 @@ class Sharing:
             out = [before + wanted(first, last, x) for before, first, last in zip(known, cell.starts, cell.ends, strict=True)]
         for level in self.levels:
             if level.weight:
-                total, leaves = self._integral(level, x), level.branch.leaves
+                total, leaves = self.integral(level, x), level.branch.leaves
                 for leaf, weight in compress(zip(leaves, level.branch.weights, strict=False), level.held):
                     out[leaf] = known[leaf] + (weight * total >> FINE)
         for leaf in dict.fromkeys(flip.leaf for flip in self.flips if flip.x):
-            out[leaf] = known[leaf] + self._moved(leaf, x)
+            out[leaf] = known[leaf] + self.moved(leaf, x)
         return out
 
-    def _moved(self, leaf: int, x: int) -> int:
+    def holds(self, leaf: int) -> bool:
+        """Whether a leaf that has changed sides is held back now."""
+        last = next(flip for flip in reversed(self.flips) if flip.leaf == leaf)
+        return last.is_held
+
+    def moved(self, leaf: int, x: int) -> int:
         """What a leaf has got that has changed sides."""
         first, last = self.cell.starts[leaf], self.cell.ends[leaf]
         mine = [flip for flip in self.flips if flip.leaf == leaf]
         level, child = mine[0].level, mine[0].child
         weight, total, since, base, is_held = level.branch.weights[child], 0, 0, 0, not mine[0].is_held
-        for at, _, _, changed, integral in (*mine, Flip(x, level, child, False, self._integral(level, x))):
+        for at, _, _, changed, integral in (*mine, Flip(x, level, child, False, self.integral(level, x))):
             if is_held:
                 total += (weight * (integral - base)) >> FINE
             else:

@@ -8,7 +8,9 @@ no instant do the two differ by more than two ten-thousandths of the amplitude (
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from heapq import heapify, heappop, heappush
+from itertools import compress
 from math import pi
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
@@ -46,21 +48,25 @@ class Cell(NamedTuple):
 class Wants:
     """Walks along the demands. Equal demands that began together are one voice."""
 
-    __slots__ = ("voices", "spread", "bends", "sines", "step_ns", "turning", "begun_ns", "steps", "phases",
-                 "t_ns", "values", "target_ns", "targets", "edges", "bent_ns", "smooth", "strays", "is_fresh")  # fmt: skip
+    __slots__ = ("voices", "voice_of", "spread", "bends", "sines", "bending", "ramps", "step_ns", "begun_ns", "steps", "phases", "t_ns", "values",
+                 "target_ns", "targets", "met_ns", "met", "edges", "bent_ns", "smooth", "strays", "is_fresh", "turned")  # fmt: skip
 
     def __init__(self, leaves: Sequence[Demanding], cores: int, from_ns: int) -> None:
         numbers: dict[tuple[Run, int], int] = {}
         places = [numbers.setdefault((leaf.run, leaf.cap), len(numbers)) for leaf in leaves]
         self.voices: list[tuple[Profile, int]] = [(profile(run.curve, cap, cores), run.from_ns) for run, cap in numbers]
-        self.spread = _spread(places)
+        self.voice_of, self.spread = places, _spread(places)
         self.bends = [_bends(found) for found, _ in self.voices]
-        self.sines = [number for number, (found, _) in enumerate(self.voices) if found.curve.kind == "sine" and found.is_smooth]
-        self.step_ns = _step_ns([self.voices[number][0].period for number in self.sines])
-        self.turning = [_turning(self.voices[number][0], self.step_ns) for number in self.sines]
+        numbers_of_sines = [number for number, (found, _) in enumerate(self.voices) if found.curve.kind == "sine" and found.is_smooth]
+        self.ramps = [number for number, (found, _) in enumerate(self.voices) if found.curve.kind == "ramp"]
+        self.bending = [number for number in numbers_of_sines if self.bends[number]]
+        self.step_ns = _step_ns([self.voices[number][0].period for number in numbers_of_sines])
         self.begun_ns, self.t_ns, self.steps, self.is_fresh = from_ns, from_ns, 0, True
+        self.sines = self._choirs(numbers_of_sines)
         self.phases: list[tuple[float, float]] = []
         self.strays: tuple[int, ...] = ()
+        self.turned: tuple[int, ...] = ()
+        self.met_ns, self.met = -1, [0]
         self.smooth = [not found.holds(from_ns - origin) for found, origin in self.voices]
         self.bent_ns = [self._next_bend(number) for number in range(len(self.voices))]
         self.edges = [(edge, number) for number, edge in enumerate(self.bent_ns) if edge >= 0]
@@ -84,22 +90,29 @@ class Wants:
             values = self.spread(self.values)
             return Cell(self.t_ns, self.t_ns, values, values, self.is_fresh, True)
         to_ns = self.edges[0][0] if self.edges and (self.target_ns < 0 or self.edges[0][0] < self.target_ns) else self.target_ns
-        return Cell(self.t_ns, to_ns, self.spread(self.values), self.spread(self.until(to_ns)), self.is_fresh, False)
+        values, until = self.values, self.until(to_ns)
+        starts = self.spread(values)
+        return Cell(self.t_ns, to_ns, starts, starts if until is values else self.spread(until), self.is_fresh, False)
 
     def until(self, t_ns: int) -> list[int]:
         """What each voice wants just before an instant of the cell that begins now."""
+        if True not in self.smooth:
+            return self.values
         if t_ns == self.target_ns:
             return self.targets
-        if not any(self.smooth):
-            return self.values
-        span, part = self.target_ns - self.t_ns, t_ns - self.t_ns
-        return [first + (last - first) * part // span for first, last in zip(self.values, self.targets, strict=True)]
+        if self.met_ns != t_ns:
+            span, part, values, targets = self.target_ns - self.t_ns, t_ns - self.t_ns, self.values, self.targets
+            self.met_ns, self.met = t_ns, list(values)
+            for number in compress(range(len(values)), self.smooth):
+                first = values[number]
+                self.met[number] = first + (targets[number] - first) * part // span
+        return self.met
 
     def go(self, t_ns: int) -> None:
         """On to the end of a cell, or to an instant within it."""
         self.values, self.t_ns = self.until(t_ns), t_ns
         aim = t_ns == self.target_ns
-        self.is_fresh = False
+        self.is_fresh, self.turned, self.met_ns = False, (), -1
         if self.edges and self.edges[0][0] == t_ns:
             self.values = list(self.values)
             while self.edges and self.edges[0][0] == t_ns:
@@ -110,6 +123,7 @@ class Wants:
     def _turn(self, number: int) -> None:
         """A voice goes another way from now on."""
         found, origin = self.voices[number]
+        self.turned = (*self.turned, number)
         self.smooth[number] = not found.holds(self.t_ns - origin)
         value = found.rate(self.t_ns - origin)
         self.is_fresh = self.is_fresh or value != self.values[number]
@@ -144,11 +158,6 @@ class Wants:
         mean, amplitude, period = found.curve.numbers
         return max(0, int(mean + amplitude * raised(self.step_ns, period) * sine(t_ns - origin, period)))
 
-    def _line(self, number: int, value: int) -> int:
-        """Where the straight line of a smooth voice leads at the target: to ``value``, or past where it bends before that."""
-        bent_ns = self.bent_ns[number]
-        return value if bent_ns < 0 or bent_ns >= self.target_ns else self._chord(number, bent_ns)
-
     def _chord(self, number: int, to_ns: int) -> int:
         """A line with the integral of the curve up to ``to_ns``, drawn from now on: where it leads at the target."""
         found, origin = self.voices[number]
@@ -171,35 +180,54 @@ class Wants:
         self.values, self.targets = list(self.values), list(self.values)
         smooth = self.smooth
         for number in self.strays:  # back on the grid
-            self.values[number] = self._value(number)
+            self.values[number] = value = self._value(number)
+            if not smooth[number]:
+                self.targets[number], self.turned = value, (*self.turned, number)
         self.strays = ()
         if not any(smooth):
             self.phases = []
             return
-        if self.sines:
-            for number, value in zip(self.sines, self._swung(), strict=True):
+        for (numbers, _), values in zip(self.sines, self._sung(), strict=True):
+            for number, value in zip(numbers, values, strict=True):
                 if smooth[number]:
-                    self.targets[number] = self._line(number, value)
-        for number, is_smooth in enumerate(smooth):
-            if is_smooth and self.voices[number][0].curve.kind == "ramp":
+                    self.targets[number] = value
+        for number in self.bending:
+            if smooth[number] and 0 <= self.bent_ns[number] < self.target_ns:  # its line leads past where it bends
+                self.targets[number] = self._chord(number, self.bent_ns[number])
+        for number in self.ramps:
+            if smooth[number]:
                 self.targets[number] = self._swing(number, self.target_ns)
 
-    def _swung(self) -> list[int]:
+    def _choirs(self, sines: list[int]) -> list[tuple[list[int], list[tuple[int, float, float]]]]:
+        """The sines by period: their numbers; of each its mean, and how much sine and cosine of the time since the walk began are in it."""
+        out: dict[int, tuple[list[int], list[tuple[int, float, float]]]] = {}
+        for number in sines:
+            found, origin = self.voices[number]
+            mean, amplitude, period = found.curve.numbers
+            swing, since = amplitude * raised(self.step_ns, period), self.begun_ns - origin
+            numbers, singers = out.setdefault(period, ([], []))
+            numbers.append(number)
+            singers.append((mean, swing * _cosine(since, period), swing * sine(since, period)))
+        return list(out.values())
+
+    def _sung(self) -> list[list[int]]:
         """All sines at the target, never below 0."""
+        periods = [self.voices[numbers[0]][0].period for numbers, _ in self.sines]
         if not self.phases or self.steps % TURNS_KEPT == 0:
-            self.phases = []
-            for number in self.sines:
-                found, origin = self.voices[number]
-                x = self.target_ns - origin
-                self.phases.append((sine(x, found.period), sine(4 * x + found.period, 4 * found.period)))
+            x = self.target_ns - self.begun_ns
+            self.phases = [(sine(x, period), _cosine(x, period)) for period in periods]
         else:
+            turns = [_turn(self.step_ns, period) for period in periods]
             self.phases = [
                 (up * cosine + across * sine_, across * cosine - up * sine_)
-                for (up, across), (_, _, sine_, cosine) in zip(self.phases, self.turning, strict=True)
+                for (up, across), (sine_, cosine) in zip(self.phases, turns, strict=True)
             ]
         self.steps += 1
-        found_values = [int(mean + swing * up) for (up, _), (mean, swing, _, _) in zip(self.phases, self.turning, strict=True)]
-        return found_values if min(found_values) >= 0 else [max(0, each) for each in found_values]
+        out = []
+        for (up, across), (_, singers) in zip(self.phases, self.sines, strict=True):
+            values = [int(mean + share * up + rest * across) for mean, share, rest in singers]
+            out.append(values if min(values) >= 0 else [max(0, each) for each in values])
+        return out
 
 
 def raised(step_ns: int, period: int) -> float:
@@ -214,10 +242,14 @@ def raised(step_ns: int, period: int) -> float:
     return sine(step_ns, 2 * period) / sine(2 * step_ns + period, 4 * period) / half
 
 
-def _turning(found: Profile, step_ns: int) -> tuple[int, float, float, float]:
-    """Mean, raised amplitude, sine and cosine of one step."""
-    mean, amplitude, period = found.curve.numbers
-    return mean, amplitude * raised(step_ns, period), sine(step_ns, period), sine(4 * step_ns + period, 4 * period)
+def _cosine(x: int, period: int) -> float:
+    return sine(4 * x + period, 4 * period)
+
+
+@lru_cache(maxsize=1024)
+def _turn(step_ns: int, period: int) -> tuple[float, float]:
+    """Sine and cosine of one step."""
+    return sine(step_ns, period), _cosine(step_ns, period)
 
 
 def _step_ns(periods: list[int]) -> int:

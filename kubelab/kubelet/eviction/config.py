@@ -12,8 +12,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from kubelab.kinds.quantity import QuantityError
-from kubelab.kubelet.eviction.thresholds import DEFAULT, DEFAULT_HARD, TRANSITION_NS, ThresholdError, Thresholds, parse_thresholds
+from kubelab.kinds.quantity import QuantityError, parse
+from kubelab.kubelet.eviction.thresholds import DEFAULT, DEFAULT_HARD, MEMORY, TRANSITION_NS, ThresholdError, Thresholds, parse_thresholds
 from kubelab.world.clock import parse_duration
 from kubelab.world.codec import value
 
@@ -37,6 +37,20 @@ def config_of(node: Object) -> Config:
     """The configuration of a node."""
     annotations = node["metadata"].get("annotations") or _NONE
     return _parsed(*(annotations.get(PREFIX + name, "") for name in NAMES))
+
+
+def pods_memory(node: Object, config: Config) -> int:
+    """The memory limit of the cgroup of all pods: what the node lets them have, and what hard evictions keep free.
+
+    upstream: getNodeAllocatableAbsolute in pkg/kubelet/cm/node_container_manager_linux.go (reserved parts are taken off, thresholds are not).
+    """
+    status = node.get("status") or _NONE
+    capacity = parse((status.get("capacity") or _NONE).get("memory", "16Gi")).value()
+    allocatable = (status.get("allocatable") or _NONE).get("memory")
+    if allocatable is None:
+        return capacity
+    kept = max((each.amount.of(capacity) for each in config.thresholds if each.signal == MEMORY and each.hard), default=0)
+    return min(capacity, parse(allocatable).value() + kept)
 
 
 @lru_cache(maxsize=256)

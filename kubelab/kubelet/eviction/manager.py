@@ -16,8 +16,8 @@ from kubelab.cri.usage.reading import Capacity
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import NOTHING, Act, EventDraft, Nudge, Plan, Reason, step
 from kubelab.kubelet.eviction import collecting
-from kubelab.kubelet.eviction.config import Config, config_of
-from kubelab.kubelet.eviction.ranking import REASON, is_critical, message, offence, over_local_limits, ranked
+from kubelab.kubelet.eviction.config import Config, config_of, pods_memory
+from kubelab.kubelet.eviction.ranking import REASON, exceeded, is_critical, message, offence, ranked
 from kubelab.kubelet.eviction.thresholds import (
     ALLOCATABLE,
     MEMORY,
@@ -39,6 +39,7 @@ from kubelab.kubelet.eviction.thresholds import (
 )
 from kubelab.kubelet.eviction.usage import Measured, measure
 from kubelab.kubelet.eviction.watching import EVICT
+from kubelab.kubelet.logs import policy_of
 from kubelab.kubelet.network_world import Around, shared
 from kubelab.kubelet.node import node_event
 from kubelab.kubelet.pod.seen import pod_event, pod_key
@@ -48,6 +49,7 @@ from kubelab.world.codec import value
 
 Object = dict[str, Any]
 TABLE, EVICTED = "eviction", "evicted"
+COUNTED = "evictions"  # signal → how many pods have gone for it
 SYNC_NS, POLL_NS, CLEANUP_NS = 10 * SECOND, SECOND, 30 * SECOND
 LEAST_WAIT_S = 10  # for the killing of a pod
 IMAGE_GC_NS = 5 * MINUTE
@@ -102,6 +104,7 @@ def assess(state: State, observations: Observations, config: Config, now_ns: int
 class EvictSeen(NamedTuple):
     """``pods``: the active ones. ``measured`` is None while evicted ones are being cleaned up: ``waiting``, of which ``pods`` are now late.
     ``collect``: the number of the image collector's look that is due. ``disruption``: whether evicted pods get a DisruptionTarget condition.
+    ``counted``: how many have been evicted, by signal.
     """
 
     name: str
@@ -114,6 +117,7 @@ class EvictSeen(NamedTuple):
     disruption: bool = True
     config: Config = Config()
     waiting: Waiting | None = None
+    counted: Mapping[str, int] = _NONE
 
 
 def observe(scope: Scope, node_name: str) -> EvictSeen | None:
@@ -128,9 +132,18 @@ def observe(scope: Scope, node_name: str) -> EvictSeen | None:
         late = late if now_ns >= waiting.kill_ns and not waiting.told else ()
         return EvictSeen(scope.name, node, state, None, late, now_ns, waiting=waiting)
     pods = active_pods(scope, node_name)
-    measured = measure(scope.local, Capacity.of(node), pods, shared(scope, "disks"), now_ns)
+    measured = measure(
+        scope.local, Capacity.of(node), pods, shared(scope, "disks"), now_ns, policy_of(node), pods_memory(node, config_of(node))
+    )
     disruption = scope.gates.get("PodDisruptionConditions", scope.release != "1.7")
-    return EvictSeen(scope.name, node, state, measured, pods, now_ns, _collector_is_due(scope), disruption, config_of(node))
+    return EvictSeen(
+        scope.name, node, state, measured, pods, now_ns, _collector_is_due(scope), disruption, config_of(node), None, _counts(scope)
+    )
+
+
+def _counts(scope: Scope) -> Mapping[str, int]:
+    found: Mapping[str, int] = scope.memory.get(COUNTED, _NONE)
+    return found
 
 
 def _collector_is_due(scope: Scope) -> int | None:
@@ -173,12 +186,12 @@ def plan(seen: EvictSeen) -> Plan:
     noted = Plan(note={TABLE: {"state": _kept(assessed.state), "waiting": None}}, events=_complaint(seen))
     if seen.collect is not None:
         noted = noted.then(Plan(note={TABLE: {"collected": seen.collect}})).then(step(Act("collect-images", ())))
-    told = {
-        uid: over_local_limits(pod, seen.measured.pods[uid]) for pod in seen.pods if (uid := pod["metadata"]["uid"]) in seen.measured.pods
-    }
-    over = [(pod, told[pod["metadata"]["uid"]], "") for pod in seen.pods if told.get(pod["metadata"]["uid"]) and not is_critical(pod)]
+    uses = seen.measured.pods
+    told = [(pod, *exceeded(pod, uses[pod["metadata"]["uid"]])) for pod in seen.pods if pod["metadata"]["uid"] in uses]
+    over = [(pod, signal, text) for pod, signal, text in told if text and not is_critical(pod)]
     if over:
-        return noted.then(evicted(seen.name, over, seen.now_ns, 0))
+        noted = noted.then(_counted(seen, [signal for _, signal, _ in over]))
+        return noted.then(evicted(seen.name, [(pod, text, "") for pod, _, text in over], seen.now_ns, 0))
     if not assessed.act_on:
         return noted.then(Plan(because=(SOUND(subject),)))
     resource = RESOURCE[assessed.act_on[0].signal]
@@ -202,9 +215,10 @@ def _wait(seen: EvictSeen, subject: str) -> Plan:
 
 def _complaint(seen: EvictSeen) -> tuple[EventDraft, ...]:
     """What is wrong with the node's annotations (a real kubelet would not start), said where the collector's look is due."""
-    if not seen.config.error or seen.collect is None:
+    if seen.collect is None:
         return ()
-    return (node_event(seen.node, "Warning", "InvalidEvictionConfiguration", f"{seen.config.error}; the defaults hold"),)
+    errors = (("InvalidEvictionConfiguration", seen.config.error), ("InvalidLogConfiguration", policy_of(seen.node).error))
+    return tuple(node_event(seen.node, "Warning", reason, f"{error}; the defaults hold") for reason, error in errors if error)
 
 
 def _kept(state: State) -> State | None:
@@ -220,8 +234,14 @@ def first_victim(seen: EvictSeen, pods: Sequence[Object], measured: Measured, th
         if not is_critical(pod):
             words = message(resource, pod, measured.pods, thresholds, measured.signals)
             notes = offence(resource, pod, measured.pods).annotations(resource)
-            return evicted(seen.name, [(pod, words, words if seen.disruption else "")], seen.now_ns, grace_s, notes)
+            told = evicted(seen.name, [(pod, words, words if seen.disruption else "")], seen.now_ns, grace_s, notes)
+            return _counted(seen, [thresholds[0].signal]).then(told)
     return NOTHING
+
+
+def _counted(seen: EvictSeen, signals: Sequence[str]) -> Plan:
+    """upstream: the metric kubelet_evictions."""
+    return Plan(note={COUNTED: {signal: seen.counted.get(signal, 0) + signals.count(signal) for signal in signals}})
 
 
 def evicted(name: str, victims: Sequence[tuple[Object, str, str]], now_ns: int, grace_s: int, annotations: Object | None = None) -> Plan:
@@ -254,10 +274,10 @@ def reclaim(scope: Scope, thresholds: Thresholds, config: Config, disruption: bo
         runtime.remove_container(container_id, scope.now_ns)
     _remove_images(scope, None)
     pods = active_pods(scope, node_name)
-    before = measure(scope.local, Capacity.of(node), pods, shared(scope, "disks"), scope.now_ns)
+    before = measure(scope.local, Capacity.of(node), pods, shared(scope, "disks"), scope.now_ns, policy_of(node), pods_memory(node, config))
     if not met(config.thresholds, before.signals, with_reclaim=True):
         return NOTHING
-    seen = EvictSeen(scope.name, node, State(), before, pods, scope.now_ns, None, disruption, config)
+    seen = EvictSeen(scope.name, node, State(), before, pods, scope.now_ns, None, disruption, config, None, _counts(scope))
     return first_victim(seen, pods, before, thresholds)
 
 
@@ -271,7 +291,7 @@ def collect_images(scope: Scope) -> Plan:
     if not capacity.fs_bytes:
         words = "invalid capacity 0 on image filesystem"
         return _collect_failed(scope, node, memory, "InvalidDiskCapacity", words)
-    signals = measure(scope.local, capacity, (), _NONE, scope.now_ns).signals
+    signals = measure(scope.local, capacity, (), _NONE, scope.now_ns, policy_of(node)).signals
     wanted = collecting.bytes_to_free(signals["imagefs.available"].available, capacity.fs_bytes)
     if wanted <= 0:
         _look_at_images(scope)

@@ -122,7 +122,15 @@ def _amount(available: int, resource: str) -> str:
 # -- limits of single pods --------------------------------------------------------------------------------------------------------
 def over_local_limits(pod: Object, use: PodUse) -> str:
     """What a pod whose local storage exceeds its limits is told; "" for others (upstream: localStorageEviction)."""
-    return _empty_dirs(pod, use) or _whole_pod(pod, use) or _single_container(pod, use)
+    return exceeded(pod, use)[1]
+
+
+def exceeded(pod: Object, use: PodUse) -> tuple[str, str]:
+    """Which limit of local storage a pod exceeds, as upstream's metric calls it, and what it is told; twice "" for none."""
+    for signal, told in (("emptydirfs", _empty_dirs), ("ephemeralpodfs", _whole_pod), ("ephemeralcontainerfs", _single_container)):
+        if text := told(pod, use):
+            return f"{signal}.limit", text
+    return "", ""
 
 
 def _empty_dirs(pod: Object, use: PodUse) -> str:

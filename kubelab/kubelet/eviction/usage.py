@@ -22,6 +22,8 @@ from kubelab.kubelet.eviction.thresholds import (
     PID,
     Observation,
 )
+from kubelab.kubelet.logs import DEFAULT, Policy, of_container
+from kubelab.kubelet.stats.storage import blocks
 
 Object = dict[str, Any]
 _NONE: dict[str, Any] = {}
@@ -73,25 +75,37 @@ class Measured(NamedTuple):
     pods: dict[str, PodUse]
 
 
-def measure(tables: Tables, capacity: Capacity, pods: Iterable[Object], disks: Mapping[str, Mapping[str, str]], now_ns: int) -> Measured:
-    """Everything at once. ``disks``: the contents of volumes by name."""
+def measure(
+    tables: Tables,
+    capacity: Capacity,
+    pods: Iterable[Object],
+    disks: Mapping[str, Mapping[str, str]],
+    now_ns: int,
+    policy: Policy = DEFAULT,
+    pods_memory: int = 0,
+) -> Measured:
+    """Everything at once. ``disks``: the contents of volumes by name; ``policy``: that of logs; ``pods_memory``: the limit of all pods'
+    memory (0: all there is).
+    """
     reading = node_at(tables, capacity, now_ns)
     by_uid = {tables["sandboxes"][sandbox_id].config.uid: each for sandbox_id, each in reading.sandboxes.items()}
     volumes = {pod["metadata"]["uid"]: _volumes(pod, disks) for pod in pods}
     on_volumes = sum(each.used for found in volumes.values() for each in found if each.on_disk)
-    used = {uid: _pod(tables, each, volumes.get(uid, ())) for uid, each in by_uid.items()}
+    used = {uid: _pod(tables, each, volumes.get(uid, ()), policy, now_ns) for uid, each in by_uid.items()}
     logs = sum(container.logs for each in used.values() for container in each.containers)
-    return Measured(signals_of(reading, capacity, on_volumes + logs), used)
+    return Measured(signals_of(reading, capacity, on_volumes + logs, pods_memory), used)
 
 
-def signals_of(reading: NodeReading, capacity: Capacity, more_bytes: int = 0) -> dict[str, Observation]:
+def signals_of(reading: NodeReading, capacity: Capacity, more_bytes: int = 0, pods_memory: int = 0) -> dict[str, Observation]:
     """``more_bytes``: what lies on the filesystem beyond images and writable layers."""
     now_ns, pods = reading.time_ns, reading.slices["pods"]
+    limit = pods_memory or capacity.memory_bytes
+    allocatable = max(0, limit - pods.working_set)
     disk = Observation(max(0, capacity.fs_bytes - reading.fs_used - more_bytes), capacity.fs_bytes, now_ns)
     inodes = Observation(max(0, capacity.inodes - reading.fs_inodes_used), capacity.inodes, now_ns)
     return {
         MEMORY: Observation(reading.available, reading.available + reading.working_set, now_ns),
-        ALLOCATABLE: Observation(max(0, capacity.memory_bytes - pods.working_set), capacity.memory_bytes, now_ns),
+        ALLOCATABLE: Observation(allocatable, allocatable + pods.working_set, now_ns),
         NODEFS: disk,
         NODEFS_INODES: inodes,
         IMAGEFS: disk,
@@ -100,18 +114,13 @@ def signals_of(reading: NodeReading, capacity: Capacity, more_bytes: int = 0) ->
     }
 
 
-def _pod(tables: Tables, reading: SandboxReading, volumes: tuple[VolumeUse, ...]) -> PodUse:
-    containers = []
+def _pod(tables: Tables, reading: SandboxReading, volumes: tuple[VolumeUse, ...], policy: Policy, now_ns: int) -> PodUse:
+    containers, logs = [], tables.get("logs", _NONE)
     for container_id, each in reading.containers.items():
         name = tables["containers"][container_id].spec.name
-        logs = log_bytes(tables, container_id)
-        containers.append(ContainerUse(name, each.working_set, each.fs_bytes, logs, each.fs_inodes, 1 if logs else 0))
+        sizes = of_container(tables, tables["containers"][container_id], policy, now_ns).sizes if container_id in logs else ()
+        containers.append(ContainerUse(name, each.working_set, each.fs_bytes, sum(map(blocks, sizes)), each.fs_inodes, len(sizes)))
     return PodUse(reading.working_set, reading.processes, tuple(containers), volumes)
-
-
-def log_bytes(tables: Tables, container_id: str) -> int:
-    """What a container's log takes: each line with its time, stream and tag (41 bytes) and its newline."""
-    return sum(len(entry.text) + 42 for entry in tables.get("logs", _NONE).get(container_id, ()))
 
 
 def _volumes(pod: Object, disks: Mapping[str, Mapping[str, str]]) -> tuple[VolumeUse, ...]:

@@ -15,8 +15,9 @@ from kubelab.cri.usage.reading import CACHE_BYTES, Capacity
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Key
 from kubelab.kubelet.eviction.collecting import HIGH_PERCENT
-from kubelab.kubelet.eviction.config import config_of
+from kubelab.kubelet.eviction.config import config_of, pods_memory
 from kubelab.kubelet.eviction.thresholds import ALLOCATABLE, IMAGEFS, IMAGEFS_INODES, MEMORY, NODEFS, NODEFS_INODES, PID, Thresholds
+from kubelab.kubelet.logs import policy_of
 
 Object = dict[str, Any]
 EVICT: Key = ("evict",)  # the key of the eviction manager's sync
@@ -30,9 +31,12 @@ def room(scope: Scope, node: Object) -> int:
     capacity = Capacity.of(node)
     images = sum(unpacked_bytes(record.size_bytes) for record in scope.local.get("images", _NONE).values())
     config = config_of(node)
-    if config.error:
+    if config.error or policy_of(node).error:
         return -1
     memory = capacity.memory_bytes - system_memory(capacity) - _largest(config.thresholds, capacity.memory_bytes, MEMORY, ALLOCATABLE)
+    limit = pods_memory(node, config)
+    if limit < capacity.memory_bytes:
+        memory = min(memory, limit - _largest(config.thresholds, limit, ALLOCATABLE))
     free = max(capacity.fs_bytes * (101 - HIGH_PERCENT) // 100, _largest(config.thresholds, capacity.fs_bytes, NODEFS, IMAGEFS))
     disk = capacity.fs_bytes - free - capacity.system_fs_bytes - images
     free = _largest(config.thresholds, capacity.inodes, NODEFS_INODES, IMAGEFS_INODES)
@@ -52,7 +56,7 @@ def _largest(thresholds: Thresholds, capacity: int, *signals: str) -> int:
 def watchful(scope: Scope, node: Object, stamp: Any) -> bool:
     """Whether a sync of the eviction manager could find something. ``stamp`` changes with the node and its images.
 
-    ``bounded`` of the machine's tables: the pods with an emptyDir that has a size limit.
+    ``bounded`` of the machine's tables: the pods with volumes or logs that may exceed a limit.
     """
     tables = scope.local
     memory = scope.memory.get("eviction")

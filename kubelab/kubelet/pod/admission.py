@@ -15,6 +15,8 @@ from kubelab.kinds.core.pod import qos_class
 from kubelab.kinds.core.resources import Request, pod_request
 from kubelab.kubelet import shutdown
 from kubelab.kubelet.eviction.ranking import is_critical
+from kubelab.kubelet.pod import preemption, sysctls
+from kubelab.kubelet.pod.preemption import Lack, NoVictims, Turn
 from kubelab.kubelet.pod.status import TERMINAL
 from kubelab.kubelet.static_pods import own_uid
 
@@ -22,20 +24,13 @@ Object = dict[str, Any]
 Verdict = tuple[str, str]
 Sum = tuple[int, int, int, int]  # pods, milli cpu, memory, ephemeral storage
 EMPTY: Sum = (0, 0, 0, 0)
-SAFE_SYSCTLS = (
-    "kernel.shm_rmid_forced",
-    "net.ipv4.ip_local_port_range",
-    "net.ipv4.tcp_syncookies",
-    "net.ipv4.ping_group_range",
-    "net.ipv4.ip_unprivileged_port_start",
-    "net.ipv4.ip_local_reserved_ports",
-)
 _MEMORY_PRESSURE = ({"key": "node.kubernetes.io/memory-pressure", "effect": "NoSchedule"},)
 _NONE: dict[str, Any] = {}
 
 
-def judge(scope: Scope, pod: Object, *, known: bool) -> Verdict | None:
-    """(reason, message) of a refusal, or None. An admitted pod is counted at once. ``known``: its containers are here already.
+def judge(scope: Scope, pod: Object, *, known: bool) -> Verdict | Turn | None:
+    """(reason, message) of a refusal; a turn, if other pods have to go first; or None. An admitted pod is counted at once. ``known``: its
+    containers are here already: a kubelet that has just started judges them anew.
 
     In the status ``Pod was rejected: `` stands before the message.
     """
@@ -46,16 +41,43 @@ def judge(scope: Scope, pod: Object, *, known: bool) -> Verdict | None:
     if node is None:
         return None
     request = pod_request(pod)
-    verdict = (
-        None
-        if known
-        else _pressure(scope, pod) or _sysctls(pod["spec"]) or _resources(scope, node, request) or _placement(scope, node, pod)
-    )
+    verdict = _judged(scope, node, pod, request)
     if verdict is None and not known and scope.local.get(shutdown.TABLE):
         verdict = shutdown.NOT_ADMITTED
     if verdict is None:
         count(scope, uid, request)
     return verdict
+
+
+def _judged(scope: Scope, node: Object, pod: Object, request: Request) -> Verdict | Turn | None:
+    """In the order of upstream's handlers, and of a handler's predicates (lifecycle/predicate.go Admit)."""
+    if scope.memory.get(preemption.TABLE):
+        if pod["metadata"]["uid"] in scope.memory[preemption.TABLE]:
+            return preemption.go_on(scope, pod["metadata"]["uid"]) or _system(pod)
+        if (turn := preemption.blocked(scope)) is not None:
+            return turn
+    verdict = _pressure(scope, pod) or _sysctls(node, pod["spec"]) or _sidecars(scope, pod["spec"])
+    if verdict is not None:
+        return verdict
+    lacks = _lacking(scope, node, request)
+    if not lacks or is_critical(pod):
+        placed = _placement(scope, node, pod)
+        if placed is not None:
+            return placed
+    if lacks:
+        return _short(scope, pod, lacks) or _system(pod)
+    return _system(pod)
+
+
+def _short(scope: Scope, pod: Object, lacks: list[Lack]) -> Verdict | Turn | None:
+    """There is not enough of something: a critical pod preempts others (upstream: HandleAdmissionFailure)."""
+    if not is_critical(pod):
+        return (f"OutOf{lacks[0].resource}", str(lacks[0]))
+    try:
+        return preemption.begin(scope, pod, lacks)
+    except NoVictims as error:
+        text = f"preemption: error finding a set of pods to preempt: {error}"
+        return ("UnexpectedAdmissionError", f"Unexpected error while attempting to recover from admission failure: {text}")
 
 
 def count(scope: Scope, uid: str, request: Request) -> None:
@@ -87,7 +109,8 @@ def _pressure(scope: Scope, pod: Object) -> Verdict | None:
     return ("Evicted", f"The node had condition: [{' '.join(state.conditions)}]. ")
 
 
-def _resources(scope: Scope, node: Object, request: Request) -> Verdict | None:
+def _lacking(scope: Scope, node: Object, request: Request) -> list[Lack]:
+    """The resources of which there is not enough (upstream: noderesources.Fits)."""
     allocatable = (node.get("status") or _NONE).get("allocatable") or _NONE
     pods, milli, memory, storage = scope.table("sums").get("", EMPTY)
     wanted = (
@@ -96,25 +119,22 @@ def _resources(scope: Scope, node: Object, request: Request) -> Verdict | None:
         ("memory", request.memory, memory, quantity.value(allocatable.get("memory", "0"))),
         ("ephemeral-storage", request.ephemeral_storage, storage, quantity.value(allocatable.get("ephemeral-storage", "0"))),
     )
-    for resource, asked, used, capacity in wanted:
-        if asked and used + asked > capacity:
-            text = f"Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {capacity}"
-            return (f"OutOf{resource}", text)
-    return _extended(scope, node, allocatable, request) if request.scalars else None
+    lacks = [Lack(*each) for each in wanted if each[1] and each[2] + each[1] > each[3]]
+    return lacks + _extended(scope, node, allocatable, request) if request.scalars else lacks
 
 
-def _extended(scope: Scope, node: Object, allocatable: Object, request: Request) -> Verdict | None:
+def _extended(scope: Scope, node: Object, allocatable: Object, request: Request) -> list[Lack]:
     """Extended resources, those of which the node knows nothing excepted: they belong to the cluster (upstream: removeMissingExtendedResources)."""
     admitted = scope.table("requests")
     others = [pod_request(pod) for pod in scope.view.on_node(node["metadata"]["name"]) if pod["metadata"]["uid"] in admitted]
+    lacks = []
     for resource, asked in request.scalars:
         if resource not in allocatable or not asked:
             continue
         used, capacity = sum(other.amount(resource) for other in others), quantity.value(allocatable[resource])
         if used + asked > capacity:
-            text = f"Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {capacity}"
-            return (f"OutOf{resource}", text)
-    return None
+            lacks.append(Lack(resource, asked, used, capacity))
+    return lacks
 
 
 def _placement(scope: Scope, node: Object, pod: Object) -> Verdict | None:
@@ -127,25 +147,30 @@ def _placement(scope: Scope, node: Object, pod: Object) -> Verdict | None:
     taints = (node["spec"].get("taints") if "spec" in node else None) or ()
     if taints and untolerated(taints, spec.get("tolerations") or (), ("NoExecute",)) is not None:
         return ("TaintToleration", "Predicate TaintToleration failed")
+    return None
+
+
+def _system(pod: Object) -> Verdict | None:
+    """upstream: rejectPodAdmissionBasedOnOSSelector, rejectPodAdmissionBasedOnOSField."""
     system = (pod["metadata"].get("labels") or _NONE).get("kubernetes.io/os", "linux")
     if system != "linux":
         return ("PodOSSelectorNodeLabelDoesNotMatch", "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label")
-    if (spec.get("os") or _NONE).get("name", "linux") != "linux":
+    if (pod["spec"].get("os") or _NONE).get("name", "linux") != "linux":
         return ("PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS")
     return None
 
 
-def _sysctls(spec: Object) -> Verdict | None:
-    """upstream: pkg/kubelet/sysctl/{allowlist,safe_sysctls,namespaces}.go: only safe ones, and none of a namespace shared with the host."""
-    for entry in (spec.get("securityContext") or _NONE).get("sysctls") or ():
-        name = entry["name"].replace("/", ".")
-        shared = "hostIPC" if name.startswith("kernel.") else "hostNetwork"
-        if name not in SAFE_SYSCTLS:
-            return ("SysctlForbidden", f'forbidden sysctl: "{entry["name"]}" not allowlisted')
-        if spec.get(shared):
-            namespace = "ipc" if shared == "hostIPC" else "net"
-            return ("SysctlForbidden", f'forbidden sysctl: "{entry["name"]}" not allowed with host {namespace} enabled')
+def _sidecars(scope: Scope, spec: Object) -> Verdict | None:
+    """Of pods that did not come by the API server, which drops the field while the gate is off."""
+    for container in spec.get("initContainers") or ():
+        if container.get("restartPolicy") == "Always" and not scope.gates.get("SidecarContainers", False):
+            return ("InitContainerRestartPolicyForbidden", f'Init container "{container["name"]}" may not have a non-default restartPolicy')
     return None
+
+
+def _sysctls(node: Object, spec: Object) -> Verdict | None:
+    text = sysctls.forbidden(node, spec)
+    return ("SysctlForbidden", text) if text else None
 
 
 def _host_ports(spec: Object) -> list[tuple[str, str, int]]:

@@ -15,6 +15,8 @@ from kubelab.world.clock import rfc3339
 
 Object = dict[str, Any]
 NO_RECORD = PodRecord("", "")
+MESSAGES_LENGTH = 12 * 1024  # upstream: MaxPodTerminationMessageLogLength
+WITH_WHOLE_MESSAGES = 3  # so many containers' longest messages are not too long together
 _NONE: dict[str, Any] = {}
 
 
@@ -54,7 +56,20 @@ def statuses(
     ]
     if len(mains) > 1:
         mains.sort(key=lambda status: status["name"])
+        if len(mains) + len(inits) > WITH_WHOLE_MESSAGES:
+            _cut_messages([*inits, *mains])
     return inits, mains
+
+
+def _cut_messages(found: list[Object]) -> None:
+    """In place on private statuses: all last words of a pod together have an upper bound (upstream: normalizeStatus)."""
+    most = MESSAGES_LENGTH // len(found)
+    for status in found:
+        for field in ("state", "lastState"):
+            ended = status[field].get("terminated")
+            if ended is not None and len(ended.get("message", "").encode()) > most:
+                text = ended["message"].encode()[:most].decode(errors="ignore")
+                status[field] = {"terminated": {**ended, "message": text}}
 
 
 def _status(

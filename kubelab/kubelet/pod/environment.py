@@ -15,6 +15,7 @@ from operator import is_
 from typing import Any
 
 from kubelab.kinds import quantity
+from kubelab.kinds.field import go_quote
 from kubelab.kinds.names import is_env_var_name
 from kubelab.store.view import View
 
@@ -101,14 +102,15 @@ def skipped(view: View, pod: Object, container: Object) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def config_map(view: View, namespace: str, name: str, *, optional: bool) -> Mapping[str, str]:
-    """A ConfigMap's data. Raises ConfigError if it is missing and needed."""
+def config_map(view: View, namespace: str, name: str, *, optional: bool, binary: bool = False) -> Mapping[str, str]:
+    """A ConfigMap's data, for files with its ``binaryData``. Raises ConfigError if it is missing and needed."""
     found = view.get("configmaps", namespace, name)
     if found is None:
         if optional:
             return _NONE
         raise ConfigError(f'configmap "{name}" not found')
-    return found.get("data") or _NONE
+    data: Mapping[str, str] = found.get("data") or _NONE
+    return {**data, **_decoded(found["binaryData"])} if binary and found.get("binaryData") else data
 
 
 def secret(view: View, namespace: str, name: str, *, optional: bool) -> Mapping[str, str]:
@@ -118,7 +120,11 @@ def secret(view: View, namespace: str, name: str, *, optional: bool) -> Mapping[
         if optional:
             return _NONE
         raise ConfigError(f'secret "{name}" not found')
-    return {key: base64.b64decode(text).decode("utf-8", "replace") for key, text in (found.get("data") or _NONE).items()}
+    return _decoded(found.get("data") or _NONE)
+
+
+def _decoded(data: Mapping[str, str]) -> dict[str, str]:
+    return {key: base64.b64decode(text).decode("utf-8", "replace") for key, text in data.items()}
 
 
 def _referred(place: Place, container: Object, source: Object) -> str | None:
@@ -149,7 +155,7 @@ def field_value(place: Place, path: str) -> str:
         return str((meta.get(group.removeprefix("metadata.")) or _NONE).get(key, ""))
     if path in ("metadata.labels", "metadata.annotations"):
         pairs = meta.get(path[9:]) or _NONE
-        return "\n".join(f"{key}={_quoted(pairs[key])}" for key in sorted(pairs))
+        return "\n".join(f"{key}={go_quote(pairs[key])}" for key in sorted(pairs))
     simple = {
         "metadata.name": meta["name"],
         "metadata.namespace": meta["namespace"],
@@ -166,22 +172,29 @@ def field_value(place: Place, path: str) -> str:
     return str(simple[path])
 
 
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+def resource_value(place: Place, container: Object | None, reference: Object) -> str:
+    """A container's request or limit in units of the divisor, rounded up; an absent limit is the node's allocatable, except that of another
+    init container that a variable names. Without a container of its own (a volume) the reference names one.
 
-
-def resource_value(place: Place, container: Object, reference: Object) -> str:
-    """A container's request or limit in units of the divisor, rounded up; an absent limit is the node's allocatable."""
-    name = reference.get("containerName")
-    spec = place.pod["spec"]
-    if name and name != container.get("name"):
-        container = next((item for item in [*spec["containers"], *(spec.get("initContainers") or ())] if item["name"] == name), container)
+    upstream: pkg/kubelet/kubelet_pods.go containerResourceRuntimeValue, kubelet_resources.go defaultPodLimitsForDownwardAPI.
+    """
+    name, spec = reference.get("containerName"), place.pod["spec"]
     kind, _, resource = reference["resource"].partition(".")
-    text = ((container.get("resources") or _NONE).get(kind) or _NONE).get(resource)
-    if text is None and kind == "limits" and place.node is not None:
-        text = ((place.node.get("status") or _NONE).get("allocatable") or _NONE).get(resource)
+    is_open = kind == "limits" and resource in ("cpu", "memory", "ephemeral-storage") and place.node is not None
+    if name:
+        mains, inits = spec["containers"], spec.get("initContainers") or ()
+        found = next((entry for entry in (*mains, *inits) if entry["name"] == name), None)
+        if found is None:
+            raise ConfigError(f"container {name} not found")
+        is_open = is_open and (container is None or any(entry is found for entry in mains))
+        container = found
+    text = (((container or _NONE).get("resources") or _NONE).get(kind) or _NONE).get(resource)
+    amount = quantity.parse(str(text or "0")).nano
+    if not amount and is_open and place.node is not None:
+        allocatable = (place.node.get("status") or _NONE).get("allocatable") or _NONE
+        amount = quantity.parse(str(allocatable.get(resource) or "0")).nano
     divisor = quantity.parse(str(reference.get("divisor") or "1")).nano or quantity.NANO
-    return str(-(-quantity.parse(str(text or "0")).nano // divisor))
+    return str(-(-amount // divisor))
 
 
 def service_variables(view: View, pod: Object) -> dict[str, str]:

@@ -11,6 +11,7 @@ from kubelab.cri.api import CriError
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Key, Nudge, Plan
+from kubelab.kinds.field import go_quote
 from kubelab.kubelet.pod.seen import container_event, format_pod, pod_nudge
 from kubelab.kubelet.records import Worker
 from kubelab.world.clock import SECOND
@@ -43,11 +44,11 @@ def run_handler(
         try:
             result = runtime.exec_sync(container_id, argv, scope.now_ns)
         except CriError as error:
-            return 0, _exec_error(argv, name, pod, error.message, "")
+            return 0, _exec_error(argv, name, pod, f"rpc error: code = {error.code} desc = {error.message}", "")
         if result.exit_code == 0:
             return FOREVER_NS if result.duration_ns is None else result.duration_ns, ""
         why = f"command '{' '.join(argv)}' exited with {result.exit_code}: {result.stderr}"
-        return result.duration_ns or 0, _exec_error(argv, name, pod, why, result.output)
+        return result.duration_ns or 0, _exec_error(argv, name, pod, why, result.output + result.stderr)
     if "sleep" in handler:
         return int(handler["sleep"]["seconds"]) * SECOND, ""
     if "httpGet" in handler:
@@ -56,25 +57,43 @@ def run_handler(
 
 
 def _exec_error(argv: tuple[str, ...], name: str, pod: Object, why: str, output: str) -> str:
-    return f'Exec lifecycle hook ([{" ".join(argv)}]) for Container "{name}" in Pod "{format_pod(pod)}" failed - error: {why}, message: "{output}"'
+    head = f'Exec lifecycle hook ([{" ".join(argv)}]) for Container "{name}" in Pod "{format_pod(pod)}" failed'
+    return f"{head} - error: {why}, message: {go_quote(output)}"
+
+
+def url_of(get: Object, host: str, port: int) -> tuple[str, str]:
+    """Of an httpGet action: the path that is asked for, and the whole address.
+
+    upstream: pkg/probe/http/request.go formatURL.
+    """
+    scheme, path = str(get.get("scheme") or "HTTP").lower(), get.get("path") or ""
+    path = path if not path or path[0] in "/?#" else "/" + path
+    asked, place = path.partition("#")[0], f"[{host}]" if ":" in host else host
+    return asked if asked.startswith("/") else "/" + asked, f"{scheme}://{place}:{port}{path}"
+
+
+def unreached(runtime: SimulatedRuntime, host: str, port: int) -> str:
+    """Why nobody answers there, as Go's net package says it."""
+    is_name = host != "localhost" and ":" not in host and not host.replace(".", "").isdigit()
+    if is_name and runtime.around.resolve(host) is None:
+        return f"dial tcp: lookup {host}: no such host"
+    return f"dial tcp {host}:{port}: connect: connection refused"
 
 
 def _http(scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Object, container_id: str, get: Object) -> str:
-    path, port = get.get("path") or "/", port_of(get.get("port"), container)
-    host = get.get("host") or ""
+    port, host = port_of(get.get("port"), container), get.get("host") or ""
     if isinstance(port, str):
         why = port
-    elif host and host not in ("localhost", "127.0.0.1"):
-        return (
-            ""
-            if runtime.around.http("", runtime.around.resolve(host) or host, port, path, scope.now_ns) is not None
-            else f"dial tcp {host}:{port}"
-        )
-    elif runtime.probe_http(container_id, port, path, scope.now_ns) is not None:
-        return ""
     else:
-        ip = scope.local.get("address_of", _NONE).get(pod["metadata"]["uid"], ("",))[0]
-        why = f'Get "http://{ip}:{port}{path}": dial tcp {ip}:{port}: connect: connection refused'
+        target = host or scope.local.get("address_of", _NONE).get(pod["metadata"]["uid"], ("",))[0]
+        path, url = url_of(get, target, port)
+        if not host or host in ("localhost", "127.0.0.1"):
+            answer = runtime.probe_http(container_id, port, path, scope.now_ns)
+        else:
+            answer = runtime.around.http("", runtime.around.resolve(host) or host, port, path, scope.now_ns)
+        if answer is not None:
+            return ""
+        why = f'Get "{url}": {unreached(runtime, target, port)}'
     return (
         f'HTTP lifecycle hook ({get.get("path", "")}) for Container "{container["name"]}" in Pod "{format_pod(pod)}" failed - error: {why}'
     )

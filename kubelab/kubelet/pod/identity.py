@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubelab.cri.programs.tools import runs_as_root
+from kubelab.cri.shell.who import identity
 from kubelab.kubelet.pod.environment import ConfigError
 from kubelab.kubelet.pod.seen import format_pod
 
@@ -29,3 +30,15 @@ def verify_non_root(pod: Object, container: Object) -> None:
         raise ConfigError(f"container's runAsUser breaks non-root policy {where}")
     if user is None and runs_as_root(container["image"]):
         raise ConfigError(f"container has runAsNonRoot and image will run as root {where}")
+
+
+def user_of(pod: Object, container: Object) -> tuple[int, ...]:
+    """User, group and further groups of a container; empty where the pod names none of them.
+
+    upstream: determineEffectiveSecurityContext.
+    """
+    own, shared = container.get("securityContext") or _NONE, pod["spec"].get("securityContext") or _NONE
+    if not own and not shared:
+        return ()
+    more = [*(shared.get("supplementalGroups") or ()), *([shared["fsGroup"]] if "fsGroup" in shared else [])]
+    return identity(own.get("runAsUser", shared.get("runAsUser")), own.get("runAsGroup", shared.get("runAsGroup")), more)

@@ -19,7 +19,7 @@ from kubelab.kubelet import static_pods
 from kubelab.kubelet.network_world import Around
 from kubelab.kubelet.pod.container_status import has_started
 from kubelab.kubelet.pod.environment import expand
-from kubelab.kubelet.pod.hooks import port_of
+from kubelab.kubelet.pod.hooks import port_of, unreached, url_of
 from kubelab.kubelet.pod.seen import PodSeen, container_event, pod_nudge, spec_of
 from kubelab.kubelet.pod.starting import tick_nudges
 from kubelab.kubelet.records import PodRecord, ProbeState, Worker
@@ -230,11 +230,7 @@ def ask(scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Object,
         port, host = port_of(spec["tcpSocket"].get("port"), container), spec["tcpSocket"].get("host") or ip
         if isinstance(port, str):
             return "error", port
-        return (
-            ("success", "")
-            if _tcp(scope, runtime, current, host, ip, port)
-            else ("failure", f"dial tcp {host}:{port}: connect: connection refused")
-        )
+        return ("success", "") if _tcp(scope, runtime, current, host, ip, port) else ("failure", unreached(runtime, host, port))
     port = int(spec["grpc"]["port"])
     if _tcp(scope, runtime, current, ip, ip, port):
         return "success", ""
@@ -256,17 +252,16 @@ def _exec(scope: Scope, runtime: SimulatedRuntime, current: Container, argv: tup
             if error.code == "DeadlineExceeded"
             else ("error", f"rpc error: code = {error.code} desc = {error.message}")
         )
-    return ("success", result.output) if result.exit_code == 0 else ("failure", result.output + result.stderr)
+    return ("success" if result.exit_code == 0 else "failure"), result.output + result.stderr
 
 
 def _http(
     scope: Scope, runtime: SimulatedRuntime, pod: Object, container: Object, current: Container, get: Object, ip: str
 ) -> tuple[str, str]:
-    port, path = port_of(get.get("port"), container), get.get("path") or "/"
-    host = get.get("host") or ip
+    port, host = port_of(get.get("port"), container), get.get("host") or ip
     if isinstance(port, str):
         return "error", port
-    scheme = str(get.get("scheme") or "HTTP").lower()
+    path, url = url_of(get, host, port)
     answer: HttpAnswer | None = None
     for _ in range(MOST_REDIRECTS):
         if host == ip:
@@ -274,15 +269,15 @@ def _http(
         else:
             answer = runtime.around.http(ip, runtime.around.resolve(host) or host, port, path, scope.now_ns)
         if answer is None:
-            path = path if path.startswith("/") else "/" + path
-            return "failure", f'Get "{scheme}://{host}:{port}{path}": dial tcp {host}:{port}: connect: connection refused'
+            return "failure", f'Get "{url}": {unreached(runtime, host, port)}'
         if not answer.location:
             break
         there = urlsplit(answer.location)
         if there.hostname not in (None, host):
             return "warning", f"Probe terminated redirects, Response body: {answer.body}"
         port = there.port or (port if there.hostname is None else 443 if there.scheme == "https" else 80)
-        path = there.path or "/"
+        asked = there.path + (f"?{there.query}" if there.query else "")
+        path, url = url_of({"path": asked, "scheme": there.scheme or get.get("scheme")}, host, port)
     if answer is None or answer.location:
         return "failure", f'Get "{path}": stopped after {MOST_REDIRECTS} redirects'
     if 300 <= answer.code < 400:

@@ -16,6 +16,7 @@ from kubelab.cri.reference import InvalidReference, Reference, parse
 from kubelab.cri.registry import PullFailure, resolve
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import Act, Key, Nudge, Plan, Reason, step
+from kubelab.kubelet import durations
 from kubelab.kubelet.network_world import Around, shared
 from kubelab.kubelet.pod.seen import RETRY_NS, container_event, pod_nudge
 from kubelab.kubelet.pod.starting import wanted
@@ -76,6 +77,11 @@ def pull(scope: Scope, uid: str, namespace: str, pod_name: str, name: str, image
             scope.table("pulled")[runtime.pull_image(image, scope.now_ns)] = scope.now_ns
         except CriError as refusal:
             error = refusal.message
+    else:
+        runtime.count("pull_image")
+    durations.took(scope.local, "pull_image", duration_ns)
+    if error:
+        durations.failed(scope.local, "pull_image")
     found = wanted(scope, key)
     if found is None:
         worker = scope.table("workers").get(uid)
@@ -104,15 +110,9 @@ def _broken(table: Mapping[str, Any], image: str) -> str:
 
     upstream: containerd core/remotes/docker/resolver.go.
     """
-    if not table:
+    if not table or not is_broken(table, image):
         return ""
-    try:
-        reference = parse(image)
-        broken = image in table or any(_stands_for(entry, reference) for entry in table)
-    except InvalidReference:
-        return ""
-    if not broken:
-        return ""
+    reference = parse(image)
     host, _, path = reference.name.partition("/")
     host = "registry-1.docker.io" if host == "docker.io" else host
     where = f"https://{host}/v2/{path}/manifests/{reference.digest or reference.tag}"
@@ -120,6 +120,15 @@ def _broken(table: Mapping[str, Any], image: str) -> str:
         f'rpc error: code = Unknown desc = failed to pull and unpack image "{reference}": failed to resolve reference "{reference}": '
         f"unexpected status from HEAD request to {where}: 503 Service Unavailable"
     )
+
+
+def is_broken(table: Mapping[str, Any], image: str) -> bool:
+    """Whether the table names the image."""
+    try:
+        reference = parse(image)
+        return image in table or any(_stands_for(entry, reference) for entry in table)
+    except InvalidReference:
+        return False
 
 
 def _no_room(scope: Scope, image: str) -> str:

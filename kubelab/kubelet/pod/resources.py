@@ -41,7 +41,7 @@ def _linux(cpu: str, cpu_limit: str, memory: str, memory_limit: str, qos: str, c
     wanted, most = _milli(cpu), _milli(cpu_limit)
     adjust = shares.oom_score_adj(qos, _bytes(memory), _bytes(capacity), critical=is_critical)
     return LinuxResources(
-        shares.milli_cpu_to_shares(wanted if wanted or not most else most),
+        shares.milli_cpu_to_shares(wanted if cpu else most),  # a request of 0 is one
         shares.milli_cpu_to_quota(most),
         shares.QUOTA_PERIOD_US,
         _bytes(memory_limit),
@@ -61,7 +61,7 @@ def of_pod(pod: Object) -> tuple[LinuxResources, str, int]:
     """A pod's cgroup: its resources, its place in the tree, the CPU that it requests in thousandths."""
     uid, spec = pod["metadata"]["uid"], pod["spec"]
     qos = (pod.get("status") or _NONE).get("qosClass", "BestEffort")
-    if qos == "BestEffort" and not spec.get("overhead"):
+    if qos == "BestEffort":
         return BEST_EFFORT_POD, f"/kubepods/besteffort/pod{uid}", 0
     parent = f"/kubepods/pod{uid}" if qos == "Guaranteed" else f"/kubepods/{qos.lower()}/pod{uid}"
     request = pod_request(pod)

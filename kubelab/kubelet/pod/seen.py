@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kubelab.cri.api import RUNNING, Container, Sandbox
 from kubelab.engine.component import Scope, Tables
@@ -16,6 +16,9 @@ from kubelab.kubelet import static_pods
 from kubelab.kubelet.records import PodRecord, Stop, Worker
 from kubelab.world.clock import SECOND, rfc3339
 from kubelab.world.timing import Timing
+
+if TYPE_CHECKING:
+    from kubelab.kubelet.pod.preemption import Turn
 
 Object = dict[str, Any]
 NO_RECORD = PodRecord("", "")
@@ -29,7 +32,8 @@ class PodSeen:
 
     ``present``: the object still exists under this uid (else ``pod`` is its last state). ``relist_ns``: until the PLEG looks next.
     ``retry_ns``: until the next look after a failure (0 where nothing has failed). ``verdict``: why a new pod is not admitted.
-    ``shown``: of a static pod, what the API server has of it.
+    ``shown``: of a static pod, what the API server has of it. ``turn``: what other pods have to do before this one is admitted.
+    ``missing_secrets``: those to pull images with that are not there.
     """
 
     key: Key
@@ -49,6 +53,8 @@ class PodSeen:
     retry_ns: int
     verdict: tuple[str, str] | None
     shown: static_pods.Shown | None = None
+    turn: Turn | None = None
+    missing_secrets: tuple[str, ...] = ()
 
     @property
     def uid(self) -> str:
@@ -84,11 +90,13 @@ def observe(scope: Scope, key: Key, verdict_of: Any) -> PodSeen | None:
             pod = worker.pod if worker is not None else _orphan(scope, key, record)
     if pod is None:
         return None
-    fresh, verdict = worker is None, None
+    fresh, verdict, turn = worker is None, None, None
     if worker is None:
         if shown is None and present and static_pods.is_mirror(pod):
             return None
         verdict = verdict_of(scope, pod, known=record is not NO_RECORD) if present else None
+        if verdict is not None and not isinstance(verdict[0], str):
+            verdict, turn = None, verdict
         started = (pod.get("status") or _NONE).get("startTime") or rfc3339(scope.now_ns)
         worker = Worker(pod, scope.now_ns, started)
     evicted = scope.memory.get("evicted")
@@ -115,7 +123,15 @@ def observe(scope: Scope, key: Key, verdict_of: Any) -> PodSeen | None:
         retry_ns,
         verdict,
         shown,
+        turn,
+        _missing_secrets(scope, pod) if "imagePullSecrets" in pod["spec"] else (),
     )
+
+
+def _missing_secrets(scope: Scope, pod: Object) -> tuple[str, ...]:
+    """upstream: getPullSecretsForPod in pkg/kubelet/kubelet_pods.go."""
+    names = (each.get("name") for each in pod["spec"]["imagePullSecrets"] or ())
+    return tuple(name for name in names if name and scope.view.get("secrets", pod["metadata"]["namespace"], name) is None)
 
 
 def _orphan(scope: Scope, key: Key, record: PodRecord) -> Object | None:

@@ -10,16 +10,16 @@ from contextlib import suppress
 from typing import Any
 
 from kubelab.cri import disks
-from kubelab.cri.api import ContainerSpec, CriError, SandboxConfig
+from kubelab.cri.api import Container, ContainerSpec, CriError, SandboxConfig
 from kubelab.cri.runtime import SimulatedRuntime
 from kubelab.engine.component import Scope
 from kubelab.engine.plan import EventDraft, Key, Nudge, Plan
 from kubelab.kubelet import static_pods
 from kubelab.kubelet.addresses import NoAddress, allocate
 from kubelab.kubelet.network_world import Around, local, shared
-from kubelab.kubelet.pod import broken_disks, hooks, resources, usages
+from kubelab.kubelet.pod import broken_disks, dns, hooks, resources, usages
 from kubelab.kubelet.pod.environment import ConfigError, Place, expand, skipped, variables
-from kubelab.kubelet.pod.identity import verify_non_root
+from kubelab.kubelet.pod.identity import user_of, verify_non_root
 from kubelab.kubelet.pod.seen import NO_RECORD, RETRY_NS, container_event, host_ip, pod_event, pod_nudge, relist_in_ns, spec_of
 from kubelab.kubelet.pod.volumes import Unmountable, is_refreshed, mount_all, mounts, prepare
 from kubelab.kubelet.records import Instances, PodRecord, Worker
@@ -27,7 +27,9 @@ from kubelab.world.clock import SECOND
 from kubelab.world.streams import fnv64
 
 Object = dict[str, Any]
+SANDBOX_CHANGED = ("SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
 GONE = Plan(error="the pod is no longer to run")
+LONGEST_NAME = 64  # of a machine, to the kernel
 MOUNT_RETRY_NS = SECOND // 2  # upstream: pkg/util/goroutinemap/exponentialbackoff, doubled up to 2m2s
 MOUNT_RETRY_MAX_NS = 122 * SECOND
 REFRESH_NS = 60 * SECOND
@@ -60,10 +62,28 @@ def mount(scope: Scope, key: Key) -> Plan:
         mount_all(place, shared(scope, "disks"), pod["spec"]["nodeName"])
     except Unmountable as error:
         return _unmounted(scope, key, pod, worker, error)
-    if any("sizeLimit" in (volume.get("emptyDir") or _NONE) for volume in pod["spec"].get("volumes") or ()):
+    directories = [volume["emptyDir"] for volume in pod["spec"].get("volumes") or () if "emptyDir" in volume]
+    if any("sizeLimit" in (each or _NONE) for each in directories) or (directories and any(map(_disk_limit, pod["spec"]["containers"]))):
         local(scope, "bounded")[key[1]] = True
     nudges = (refresh_nudge(key, pod, scope.now_ns),) if is_refreshed(pod) else ()
-    return Plan(note={"workers": {key[1]: worker._replace(mounted=True, mounts=(0, 0, ""))}}, nudge=nudges)
+    again = scope.local.get("records", _NONE).get(key[1], NO_RECORD).sandbox
+    events: tuple[EventDraft, ...] = (pod_event(pod, "Normal", *SANDBOX_CHANGED),) if again else ()
+    if scope.release == "1.7" and not again:
+        events = tuple(_mounted(scope, pod, volume) for volume in pod["spec"].get("volumes") or ())
+    return Plan(note={"workers": {key[1]: worker._replace(mounted=True, mounts=(0, 0, ""))}}, events=events, nudge=nudges)
+
+
+def _mounted(scope: Scope, pod: Object, volume: Object) -> EventDraft:
+    """What 1.7 told of every volume, a claim's by its PersistentVolume (upstream: operation_generator.go GenerateMountVolumeFunc, 1.7)."""
+    name, claim = volume["name"], volume.get("persistentVolumeClaim")
+    if claim is not None:
+        found = scope.view.get("persistentvolumeclaims", pod["metadata"]["namespace"], claim["claimName"])
+        name = found["spec"].get("volumeName", name) if found is not None else name
+    return pod_event(pod, "Normal", "SuccessfulMountVolume", f'MountVolume.SetUp succeeded for volume "{name}" ')
+
+
+def _disk_limit(container: Object) -> Any:
+    return ((container.get("resources") or _NONE).get("limits") or _NONE).get("ephemeral-storage")
 
 
 def refresh_nudge(key: Key, pod: Object, now_ns: int) -> Nudge:
@@ -119,6 +139,10 @@ def sandbox(scope: Scope, key: Key) -> Plan:
     if (full := broken_disks.no_directories(scope, pod)) is not None:
         return full
     meta, spec = pod["metadata"], pod["spec"]
+    try:
+        hostname = hostname_of(pod)
+    except ValueError as error:
+        return Plan(error=str(error), events=(pod_event(pod, "Warning", *_no_sandbox(str(error))),))
     around = Around(scope)
     runtime = around.runtime(scope.local)
     records = local(scope, "records")
@@ -133,24 +157,44 @@ def sandbox(scope: Scope, key: Key) -> Plan:
         try:
             ip = allocate(scope, uid, spec["nodeName"])
         except NoAddress as error:
-            return Plan(
-                error=str(error), events=(pod_event(pod, "Warning", "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}"),)
-            )
+            return Plan(error=str(error), events=(pod_event(pod, "Warning", *_no_sandbox(str(error))),))
     linux, cgroup_parent, request_milli = resources.of_pod(pod)
     config = SandboxConfig(
-        meta["name"], meta["namespace"], uid, attempt, hostname_of(pod), ip, meta.get("labels") or _NONE, linux=linux,
-        cgroup_parent=cgroup_parent, cpu_request_milli=request_milli,
+        meta["name"], meta["namespace"], uid, attempt, hostname, ip, meta.get("labels") or _NONE, meta.get("annotations") or _NONE,
+        linux=linux, cgroup_parent=cgroup_parent, cpu_request_milli=request_milli,
     )  # fmt: skip
     sandbox_id = runtime.run_pod_sandbox(config, scope.now_ns)
     records[uid] = PodRecord(sandbox_id, ip, attempt, record.containers)
-    return Plan(nudge=around.pokes()) if around.poked else Plan()
+    events = () if dns.is_usual(pod) else tuple(pod_event(pod, "Warning", dns.REASON, text) for text in dns.of_pod(pod).told)
+    return Plan(nudge=around.pokes(), events=events) if around.poked or events else Plan()
+
+
+def _no_sandbox(why: str) -> tuple[str, str]:
+    return "FailedCreatePodSandBox", f"Failed to create pod sandbox: {why}"
 
 
 def hostname_of(pod: Object) -> str:
-    """upstream: GeneratePodHostNameAndDomain (without hostNetwork's node name)."""
-    if pod["spec"].get("hostNetwork"):
-        return str(pod["spec"].get("nodeName", ""))
-    return str(pod["spec"].get("hostname") or pod["metadata"]["name"][:63].rstrip("-."))
+    """upstream: GeneratePodHostNameAndDomain, GetNodenameForKernel. Raises ValueError for a name that is too long."""
+    spec = pod["spec"]
+    if spec.get("hostNetwork"):
+        return str(spec.get("nodeName", ""))
+    name = str(spec.get("hostname") or pod["metadata"]["name"][:63].rstrip("-."))
+    if not spec.get("setHostnameAsFQDN") or not spec.get("subdomain"):
+        return name
+    whole = f"{name}.{domain_of(pod)}"
+    if len(whole) > LONGEST_NAME:
+        raise ValueError(
+            f"failed to construct FQDN from pod hostname and cluster domain, FQDN {whole} is too long ({LONGEST_NAME} characters is the max, "
+            f"{len(whole)} characters requested)"
+        )
+    return whole
+
+
+def domain_of(pod: Object) -> str:
+    """The domain of a pod with a subdomain; "" for others, and for those on the node's own network."""
+    spec = pod["spec"]
+    sub = spec.get("subdomain")
+    return f"{sub}.{pod['metadata']['namespace']}.svc.{dns.DOMAIN}" if sub and not spec.get("hostNetwork") else ""
 
 
 def run(scope: Scope, key: Key, name: str, pulled: bool) -> Plan:
@@ -178,8 +222,7 @@ def run(scope: Scope, key: Key, name: str, pulled: bool) -> Plan:
     except (ConfigError, Unmountable) as error:
         return _failed(scope, key, pod, worker, name, events, "CreateContainerConfigError", str(error))
     except CriError as error:
-        text = f"rpc error: code = {error.code} desc = {error.message}"
-        return _failed(scope, key, pod, worker, name, events, "CreateContainerError", text)
+        return _failed(scope, key, pod, worker, name, events, "CreateContainerError", error.message)
     if scope.memory.get("usages"):
         runtime.set_usage(container_id, usages.asked_of(scope.memory["usages"].values(), pod, name), scope.now_ns)
     _remember_instance(scope, runtime, key[1], record, name, Instances(container_id, before.current if before else "", restarts))
@@ -187,8 +230,7 @@ def run(scope: Scope, key: Key, name: str, pulled: bool) -> Plan:
     try:
         runtime.start_container(container_id, scope.now_ns)
     except CriError as error:
-        text = error.message
-        return _failed(scope, key, pod, worker, name, events, "RunContainerError", text)
+        return _failed(scope, key, pod, worker, name, events, "RunContainerError", error.message)
     events.append(container_event(pod, name, "Normal", "Started", f"Started container {name}"))
     note: dict[str, dict[str, Worker]] = {}
     if name in worker.reasons:
@@ -202,6 +244,8 @@ def run(scope: Scope, key: Key, name: str, pulled: bool) -> Plan:
             container.get("terminationMessagePolicy") or "File",
         )
         local(scope, "messages")[container_id] = (path, policy)
+        if _disk_limit(container):  # its log counts
+            local(scope, "bounded")[key[1]] = True
     nudges = [*tick_nudges(scope, runtime, container_id), *around.pokes()]
     plan = hooks.post_start(scope, runtime, key, pod, container, container_id, worker) if "lifecycle" in container else None
     nudges.append(pod_nudge(scope, key, relist_in_ns(scope.local, scope.timing, scope.now_ns)))
@@ -213,7 +257,10 @@ def _remember_instance(scope: Scope, runtime: SimulatedRuntime, uid: str, record
     """Keep the last two instances of a container; older ones are removed, as the kubelet's garbage collection does."""
     before = record.containers.get(name)
     if before is not None and before.previous:
+        left: Container | None = scope.local["containers"].get(before.previous)
         runtime.remove_container(before.previous, scope.now_ns)
+        if left is not None and left.sandbox_id != record.sandbox and not scope.local["members"].get(left.sandbox_id):
+            runtime.remove_pod_sandbox(left.sandbox_id, scope.now_ns)  # upstream: evictSandboxes
     if before is not None:
         for table in ("stops", "finite", "messages"):
             scope.local.get(table, _NONE).pop(before.current, None)
@@ -258,8 +305,9 @@ def container_spec(scope: Scope, pod: Object, container: Object, record: PodReco
     env = variables(place, container)
     verify_non_root(pod, container)
     mounted = mounts(scope.view, pod, container, node_name, env, expand)
+    domain = domain_of(pod) if "subdomain" in spec else ""
     if mounted:
-        prepare(pod, record.ip, hostname_of(pod), mounted, shared(scope, "disks"))
+        prepare(pod, record.ip, hostname_of(pod), mounted, shared(scope, "disks"), domain)
     linux = resources.of_container(pod, container, place.node)
     return ContainerSpec(
         container["name"],
@@ -280,4 +328,6 @@ def container_spec(scope: Scope, pod: Object, container: Object, record: PodReco
         meta.get("annotations") or _NONE,
         "",
         linux,
+        domain=domain,
+        user=user_of(pod, container),
     )

@@ -18,6 +18,8 @@ Object = dict[str, Any]
 OWN_CONDITIONS = ("Initialized", "Ready", "ContainersReady", "PodScheduled")
 TERMINAL = ("Succeeded", "Failed")
 DISRUPTION = "DisruptionTarget"
+UNKNOWN = "forever"  # the program of an image that the lab does not know
+DEADLINE = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 _NONE: dict[str, Any] = {}
 
 
@@ -35,18 +37,23 @@ def generate(
 ) -> Object:
     """The status to report now. ``ended``: no container of the pod runs or will run again; ``ending``: it is being stopped.
 
-    A pod that is being stopped keeps its phase until its last container has ended (upstream: mergePodStatus).
+    A pod that is being stopped keeps its phase until its last container has ended (upstream: mergePodStatus). Why it was stopped is forgotten where
+    all of its containers exit with 0: then it has succeeded (upstream: SyncTerminatingPod generates its last status without podStatusFn;
+    test/e2e_node/critical_pod_test.go). Static pods have failed in any case (getPhase), and so have those that were out of time (ShouldEvict), and
+    those of images whose exit code is only what the lab supposes.
     """
     old = pod.get("status") or _NONE
     inits, mains = statuses(pod, worker, record, running, images)
     phase = phase_of(pod["spec"], inits, mains, ended=ended)
     reason, message = old.get("reason"), old.get("message")
-    if worker.verdict is not None and ended:
+    if worker.verdict is not None and ended and not (phase == "Succeeded" and _forgets(pod, worker, running)):
         phase, (reason, message) = "Failed", worker.verdict
     elif old.get("phase") in TERMINAL:
         phase = old["phase"]
     elif ending and phase in TERMINAL:
         phase = old.get("phase") or "Pending"
+    elif phase != old.get("phase"):
+        reason = message = None  # they belonged to the phase before
     out: Object = {"phase": phase, "conditions": _conditions(pod, inits, mains, phase, rfc3339(now_ns))}
     if ended:
         _terminate(out, pod, inits, mains)
@@ -70,11 +77,24 @@ def generate(
     return out
 
 
+def _forgets(pod: Object, worker: Worker, running: Mapping[str, Container]) -> bool:
+    """Whether exit codes of 0 count for more than why the pod was stopped."""
+    if worker.verdict == DEADLINE or (pod["metadata"].get("annotations") or _NONE).get("kubernetes.io/config.source", "api") != "api":
+        return False
+    uid = pod["metadata"]["uid"]
+    return not any(each.program == UNKNOWN and not _is_pause(each) for each in running.values() if each.spec.pod_uid == uid)
+
+
+def _is_pause(container: Container) -> bool:
+    """Its exit code is known without a program: 0 (upstream: build/pause/linux/pause.c)."""
+    return container.spec.image.partition("@")[0].rpartition("/")[2].partition(":")[0] == "pause"
+
+
 def _with_disruption(conditions: list[Object], message: str, now: str) -> list[Object]:
     """Why the kubelet ended the pod: said once all has stopped (upstream: mergePodStatus)."""
     before = next((condition for condition in conditions if condition["type"] == DISRUPTION), None)
     target = _condition(before, DISRUPTION, "True", "TerminationByKubelet", message, now)
-    return [*(condition for condition in conditions if condition["type"] != DISRUPTION), target]
+    return [*conditions, target] if before is None else [target if condition is before else condition for condition in conditions]
 
 
 def _terminate(out: Object, pod: Object, inits: list[Object], mains: list[Object]) -> None:

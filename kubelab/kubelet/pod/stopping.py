@@ -14,7 +14,7 @@ from kubelab.engine.component import Scope
 from kubelab.engine.plan import EventDraft, Key, Nudge, Plan
 from kubelab.kubelet.addresses import release
 from kubelab.kubelet.network_world import Around, local, shared
-from kubelab.kubelet.pod import hooks
+from kubelab.kubelet.pod import dns, hooks
 from kubelab.kubelet.pod.probing import taken_up_again
 from kubelab.kubelet.pod.seen import container_event, pod_nudge, spec_of
 from kubelab.kubelet.pod.starting import tick_nudges
@@ -46,7 +46,7 @@ def stop(scope: Scope, pod: Object, key: Key, name: str, grace_s: int, message: 
     events: list[EventDraft] = []
     if known is None:
         if not scope.local.get(ANNOUNCED, _NONE).pop(container_id, False):
-            events.append(_killing(pod, name, message))
+            events.append(_killing(scope, pod, name, container_id, message))
         handler = (spec_of(pod, name).get("lifecycle") or _NONE).get("preStop")
         if handler and grace_s > 0:
             steady = container_id not in scope.local["states"]
@@ -69,7 +69,14 @@ def stop(scope: Scope, pod: Object, key: Key, name: str, grace_s: int, message: 
     return Plan(events=tuple(events), nudge=_term(scope, runtime, around, key, container_id, kill_ns))
 
 
-def _killing(pod: Object, name: str, message: str) -> EventDraft:
+def _killing(scope: Scope, pod: Object, name: str, container_id: str, message: str) -> EventDraft:
+    """1.7 says which container by its id (upstream: killContainer, computePodContainerChanges, 1.7)."""
+    if scope.release == "1.7":
+        meta, why = pod["metadata"], "Need to kill Pod"
+        if message:
+            shown = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
+            why = f'pod "{shown}" container "{name}" is unhealthy, it will be killed and re-created.'
+        return container_event(pod, name, "Normal", "Killing", f"Killing container with id containerd://{container_id}:{why}")
     return container_event(pod, name, "Normal", "Killing", message or f"Stopping container {name}")
 
 
@@ -79,7 +86,7 @@ def announce(scope: Scope, pod: Object, uid: str, name: str, message: str) -> Pl
     if not container_id or container_id in scope.local.get("stops", _NONE) or container_id in local(scope, ANNOUNCED):
         return Plan()
     local(scope, ANNOUNCED)[container_id] = True
-    return Plan(events=(_killing(pod, name, message),))
+    return Plan(events=(_killing(scope, pod, name, container_id, message),))
 
 
 def unannounce(scope: Scope, uid: str, name: str) -> None:
@@ -109,13 +116,17 @@ def hook_ended(scope: Scope, pod: Object, key: Key) -> Plan:
     events: tuple[EventDraft, ...] = ()
     if known.hook_error == "deadline":
         events = (container_event(pod, name, "Warning", "FailedPreStopHook", "PreStopHook failed"),)
-    nudges = _term(scope, around.runtime(scope.local), around, ("pod", uid, namespace, pod_name), container_id, known.kill_ns)
+    # of what the hook took, whole seconds count (upstream: executePreStopHook)
+    kill_ns = scope.now_ns - (scope.now_ns - known.kill_ns) // SECOND * SECOND
+    nudges = _term(scope, around.runtime(scope.local), around, ("pod", uid, namespace, pod_name), container_id, kill_ns)
     return Plan(events=events, nudge=nudges)
 
 
 def _term(scope: Scope, runtime: SimulatedRuntime, around: Around, key: Key, container_id: str, kill_ns: int) -> tuple[Nudge, ...]:
     kill_ns = max(kill_ns, scope.now_ns + LEAST_GRACE_NS)
-    scope.local["stops"][container_id] = Stop(0, kill_ns)
+    known: Stop | None = scope.local["stops"].get(container_id)
+    asked_ns = known.asked_ns or scope.now_ns if known is not None else scope.now_ns
+    scope.local["stops"][container_id] = Stop(0, kill_ns, "", asked_ns)
     runtime.stop_container(container_id, kill_ns - scope.now_ns, scope.now_ns)
     nudges = (*tick_nudges(scope, runtime, container_id), *around.pokes())
     if scope.local["containers"][container_id].state != RUNNING:
@@ -152,7 +163,8 @@ def forget(scope: Scope, pod: Object) -> Plan:
             for sandbox_id in [name for name, sandbox in scope.local["sandboxes"].items() if sandbox.config.uid == uid]:
                 runtime.remove_pod_sandbox(sandbox_id, scope.now_ns)
         release(scope, uid)
-    if pod["spec"].get("volumes"):
+    if pod["spec"].get("volumes") or "hostAliases" in pod["spec"] or not dns.is_usual(pod):
         discard(pod, shared(scope, "disks"))
-        scope.local.get("bounded", _NONE).pop(uid, None)
+    if scope.local.get("bounded"):
+        scope.local["bounded"].pop(uid, None)
     return Plan(nudge=around.pokes()) if around.poked else Plan()

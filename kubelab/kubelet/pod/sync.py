@@ -15,7 +15,7 @@ from kubelab.engine.plan import Act, Batch, Because, Call, EventDraft, Nudge, Pl
 from kubelab.kubelet.pod import probing, status
 from kubelab.kubelet.pod.container_status import has_started, is_sidecar, restarts
 from kubelab.kubelet.pod.seen import PodSeen, container_event, format_pod, pod_event
-from kubelab.kubelet.pod.starting import refresh_nudge
+from kubelab.kubelet.pod.starting import SANDBOX_CHANGED, refresh_nudge
 from kubelab.kubelet.pod.volumes import is_plain, is_refreshed, needs_mount
 from kubelab.kubelet.records import Worker, next_backoff
 from kubelab.world.clock import SECOND, format_duration, parse_rfc3339
@@ -34,13 +34,18 @@ UNFIT = Reason("container-unfit", "{subject}: {text}")
 INITIALIZING = Reason("initializing", "{subject}: waiting for init container {container}")
 ENDED = Reason("ended", "{subject}: all containers have ended, phase {phase}")
 TOO_LONG = Reason("deadline-exceeded", "{subject} was active for longer than {seconds} s")
-DEADLINE = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+LEAST_GRACE_S = 2
+NO_SECRETS = "Unable to retrieve some image pull secrets ({}); attempting to pull the image may not succeed."
+NO_HINDRANCE = (
+    404,
+    422,
+)  # a status that the API server does not take, as of a sidecar that restarts in a pod that does not: it is told later
 
 
 class Draft:
     """A plan being put together; private to one call of ``plan``."""
 
-    __slots__ = ("acts", "again_ns", "because", "events", "first", "nudges", "worker")
+    __slots__ = ("acts", "again_ns", "because", "events", "first", "nudges", "runs", "worker")
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
@@ -50,6 +55,7 @@ class Draft:
         self.nudges: list[Nudge] = []
         self.because: list[Because] = []
         self.again_ns: int | None = None
+        self.runs = False  # the pod is reported to run for the first time
 
     def look_again(self, after_ns: int) -> None:
         self.again_ns = after_ns if self.again_ns is None else min(self.again_ns, after_ns)
@@ -69,8 +75,8 @@ def plan(seen: PodSeen) -> Plan:
     deadline_ns = _deadline_in_ns(seen)
     if deadline_ns is not None and deadline_ns <= 0:
         return Plan(
-            note={"workers": {seen.uid: worker._replace(verdict=DEADLINE)}},
-            events=(pod_event(pod, "Normal", *DEADLINE),),
+            note={"workers": {seen.uid: worker._replace(verdict=status.DEADLINE)}},
+            events=(pod_event(pod, "Normal", *status.DEADLINE),),
             again_ns=0,
             because=(TOO_LONG(subject, seconds=pod["spec"]["activeDeadlineSeconds"]),),
         )
@@ -81,6 +87,9 @@ def plan(seen: PodSeen) -> Plan:
     if deadline_ns is not None:
         draft.look_again(deadline_ns)
     _act(seen, draft, subject)
+    if seen.missing_secrets and (draft.first or draft.acts):
+        text = NO_SECRETS.format(", ".join(seen.missing_secrets))
+        draft.events.insert(0, pod_event(pod, "Warning", "FailedToRetrieveImagePullSecret", text))
     if not (worker.resumed and draft.acts):
         _report(seen, draft, new, subject)
     probing.start(seen, draft)
@@ -97,9 +106,11 @@ def _report(seen: PodSeen, draft: Draft, new: Object, subject: str) -> None:
     body = status.patch_body(seen.pod, new)
     if body is not None:
         draft.worker = draft.worker._replace(reported=status.digest(new))
+        draft.runs = new["phase"] == "Running" and (seen.pod.get("status") or {}).get("phase") == "Pending"
         meta = seen.pod["metadata"]
         because = REPORT(subject)
-        draft.first.insert(0, Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "strategic", (404,), because=because))
+        call = Call("patch", "pods", meta["namespace"], meta["name"], "status", body, "strategic", NO_HINDRANCE, because=because)
+        draft.first.insert(0, call)
 
 
 def _end(seen: PodSeen, draft: Draft, new: Object, subject: str) -> Plan:
@@ -138,12 +149,15 @@ def _finished(seen: PodSeen, draft: Draft) -> Plan:
     batches = [Batch(tuple(draft.first))] if draft.first else []
     batches += [Batch((act,)) for act in draft.acts]
     known = seen.worker is draft.worker and not seen.fresh
+    note: dict[str, dict[str, Any]] = {} if known else {"workers": {seen.uid: draft.worker}}
+    if draft.runs:
+        note["pod_starts"] = {seen.uid: seen.now_ns - draft.worker.started_ns}
     return Plan(
         tuple(batches),
         draft.again_ns,
         tuple(draft.because),
         tuple(draft.events),
-        note={} if known else {"workers": {seen.uid: draft.worker}},
+        note=note,
         nudge=tuple(draft.nudges),
     )
 
@@ -177,26 +191,45 @@ def _wait_for_kill(seen: PodSeen, name: str, because: Because) -> Plan:
 
 # -- what to do on the machine -----------------------------------------------------------------------------------------------
 def _act(seen: PodSeen, draft: Draft, subject: str) -> None:
-    pod, spec = seen.pod, seen.pod["spec"]
     sandbox = seen.sandboxes.get(seen.record.sandbox)
     ready = sandbox is not None and sandbox.state == READY
     if not ready:
-        if not draft.worker.mounted and not is_plain(pod):
-            duration_ns = seen.timing.mount_ns if needs_mount(pod) else 0
-            missing = seen.worker.mounts[2]
-            because = UNMOUNTED(subject, text=missing) if missing else NEEDS_VOLUMES(subject)
-            draft.because.append(because)
-            draft.first.append(Act("mount", seen.key, duration_ns, because))
-            draft.acts.append(Act("sandbox", seen.key, seen.timing.sandbox_ns, NEEDS_SANDBOX(subject)))
-        else:
-            draft.first.append(Act("sandbox", seen.key, seen.timing.sandbox_ns, NEEDS_SANDBOX(subject)))
-    elif seen.fresh and is_refreshed(pod):
-        draft.nudges.append(refresh_nudge(seen.key, pod, seen.now_ns))
-    sandbox_id = seen.record.sandbox if ready else ""
-    for container in spec.get("initContainers") or ():
-        if not _init_done(seen, draft, container, sandbox_id, subject):
+        if _is_over(seen):
             return
-    for container in spec["containers"]:
+        _make_sandbox(seen, draft, subject)
+    elif seen.fresh and is_refreshed(seen.pod):
+        draft.nudges.append(refresh_nudge(seen.key, seen.pod, seen.now_ns))
+    sandbox_id = seen.record.sandbox if ready else ""
+    if "initContainers" in seen.pod["spec"] and not _initialized(seen, draft, sandbox_id, subject):
+        return
+    _start_containers(seen, draft, sandbox_id, subject)
+
+
+def _is_over(seen: PodSeen) -> bool:
+    """A pod that never restarts gets no second sandbox once it has had containers (upstream: computePodActions)."""
+    return bool(seen.record.sandbox and seen.record.containers) and seen.pod["spec"].get("restartPolicy") == "Never"
+
+
+def _make_sandbox(seen: PodSeen, draft: Draft, subject: str) -> None:
+    """Mount what is to be mounted, then make the sandbox; that another one was there is told (by the mount, if there is one)."""
+    pod = seen.pod
+    act = Act("sandbox", seen.key, seen.timing.sandbox_ns, NEEDS_SANDBOX(subject))
+    if draft.worker.mounted or is_plain(pod):
+        if seen.record.sandbox:
+            draft.events.append(pod_event(pod, "Normal", *SANDBOX_CHANGED))
+        draft.first.append(act)
+        return
+    duration_ns = seen.timing.mount_ns if needs_mount(pod) else 0
+    missing = seen.worker.mounts[2]
+    because = UNMOUNTED(subject, text=missing) if missing else NEEDS_VOLUMES(subject)
+    draft.because.append(because)
+    draft.first.append(Act("mount", seen.key, duration_ns, because))
+    draft.acts.append(act)
+
+
+def _start_containers(seen: PodSeen, draft: Draft, sandbox_id: str, subject: str) -> None:
+    pod = seen.pod
+    for container in pod["spec"]["containers"]:
         current = seen.current(container["name"])
         if current is not None and current.state == RUNNING and current.sandbox_id == sandbox_id:
             _kill_if_unhealthy(seen, draft, container, current, subject)
@@ -207,42 +240,61 @@ def _act(seen: PodSeen, draft: Draft, subject: str) -> None:
                 return
 
 
-def _init_done(seen: PodSeen, draft: Draft, container: Object, sandbox_id: str, subject: str) -> bool:
-    """Whether the next container may start; if this init container has to be started, that is planned."""
-    current = seen.current(container["name"])
-    here = current if current is not None and current.sandbox_id == sandbox_id else None
-    if is_sidecar(container):
-        if here is None or here.state != RUNNING:
-            _start(seen, draft, container, current, subject)
+def _initialized(seen: PodSeen, draft: Draft, sandbox_id: str, subject: str) -> bool:
+    """Whether the containers may start; which init containers have to be started or killed is planned.
+
+    From the last to the first: those before one that is known have been run, even if nothing is left of them (upstream:
+    computeInitContainerActions; what an earlier sandbox has left counts for nothing).
+    """
+    inits, spec = seen.pod["spec"]["initContainers"], seen.pod["spec"]
+    found = [seen.current(container["name"]) for container in inits]
+    here = [current if current is not None and current.sandbox_id == sandbox_id else None for current in found]
+    mains = (seen.current(container["name"]) for container in spec["containers"])
+    initialized = known = any(current is not None and current.sandbox_id == sandbox_id for current in mains)
+    starts: list[int] = []
+    for at in range(len(inits) - 1, -1, -1):
+        container, current = inits[at], here[at]
+        sidecar = is_sidecar(container)
+        if current is None:
+            starts += [at] if known and sidecar else []
+            continue
+        if known and not sidecar:
+            continue
+        if current.state == EXITED and (sidecar or current.exit_code != 0):
+            starts.append(at)
+        elif current.state == EXITED or (sidecar and has_started(container, current, seen.worker)):
+            initialized = initialized or at == len(inits) - 1
+            starts += [at + 1] if not known and at + 1 < len(inits) else []
+        elif current.state == RUNNING and not sidecar:
+            draft.because.append(INITIALIZING(subject, container=container["name"]))
+        if sidecar and current.state == RUNNING:
+            _kill_if_unhealthy(seen, draft, container, current, subject)
+        known = True
+    for at in reversed(starts if known else [0]):
+        if not _start(seen, draft, inits[at], found[at], subject):
             return False
-        _kill_if_unhealthy(seen, draft, container, here, subject)
-        return has_started(container, here, seen.worker)
-    if here is not None and here.state == EXITED and here.exit_code == 0:
-        return True
-    if here is not None and here.state == RUNNING:
-        draft.because.append(INITIALIZING(subject, container=container["name"]))
-        return False
-    _start(seen, draft, container, current, subject)
-    return False
+    return initialized
 
 
 def _kill_if_unhealthy(seen: PodSeen, draft: Draft, container: Object, current: Container, subject: str) -> None:
     """A failed liveness or startup probe, or an image that is no longer the one in the spec."""
-    name = container["name"]
+    name, sidecar = container["name"], is_sidecar(container)
     text, grace_s = "", None
     for kind in ("liveness", "startup"):
         probe = seen.worker.probes.get((name, kind))
         if probe is not None and probe.container == current.id and probe.result == "failure":
-            again = "" if seen.pod["spec"].get("restartPolicy") == "Never" else ", will be restarted"
-            text = f"Container {name} failed {kind} probe{again}"
+            again = "" if sidecar or seen.pod["spec"].get("restartPolicy") == "Never" else ", will be restarted"
+            text = f"{'Init container' if sidecar else 'Container'} {name} failed {kind} probe{again}"
             grace_s = (container.get(f"{kind}Probe") or {}).get("terminationGracePeriodSeconds")
             break
-    if current.spec.image != container["image"]:
+    if not sidecar and current.spec.image != container["image"]:
         text = f"Container {name} definition changed, will be restarted"
     if text:
         because = UNFIT(subject, text=text)
         draft.because.append(because)
-        draft.acts.append(Act("stop", (*seen.key, name, _grace_s(seen.pod) if grace_s is None else int(grace_s), text), because=because))
+        if grace_s is None:  # upstream: setTerminationGracePeriod
+            grace_s = seen.pod["spec"].get("terminationGracePeriodSeconds", LEAST_GRACE_S)
+        draft.acts.append(Act("stop", (*seen.key, name, int(grace_s), text), because=because))
 
 
 # -- starting one container ---------------------------------------------------------------------------------------------------

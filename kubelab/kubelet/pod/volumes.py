@@ -13,6 +13,7 @@ from typing import Any
 
 from kubelab.cri.api import Mount
 from kubelab.cri.shell.files import hosts_file
+from kubelab.kubelet.pod import dns
 from kubelab.kubelet.pod.environment import ConfigError, Place, config_map, field_value, resource_value, secret
 from kubelab.store.view import View
 
@@ -20,6 +21,10 @@ Object = dict[str, Any]
 ROOT_CA = "kube-root-ca.crt"
 NO_KEY = "configmap references non-existent config key: {key}"
 NO_SECRET_KEY = "references non-existent secret key: {key}"
+NODE_HOSTS = (  # of a pod on the host's network: what the node's own file says
+    "# Kubernetes-managed hosts file (host network).\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+    "fe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n{address}\t{name}\n"
+)
 WRITTEN = ("configMap", "secret", "projected", "downwardAPI")
 _NONE: dict[str, Any] = {}
 _VARIABLE = re.compile(r"\$\(([^)]+)\)")
@@ -99,7 +104,7 @@ def contents(place: Place, volume: Object) -> dict[str, str]:
     if "configMap" in volume:
         source = volume["configMap"]
         optional = bool(source.get("optional"))
-        return _items(config_map(place.view, namespace, source["name"], optional=optional), source, optional, NO_KEY)
+        return _items(config_map(place.view, namespace, source["name"], optional=optional, binary=True), source, optional, NO_KEY)
     if "secret" in volume:
         source = volume["secret"]
         optional = bool(source.get("optional"))
@@ -116,7 +121,7 @@ def _projected(place: Place, namespace: str, source: Object) -> dict[str, str]:
     if "configMap" in source:
         inner = source["configMap"]
         optional = bool(inner.get("optional")) or inner["name"] == ROOT_CA
-        return _items(config_map(place.view, namespace, inner["name"], optional=optional), inner, optional, NO_KEY)
+        return _items(config_map(place.view, namespace, inner["name"], optional=optional, binary=True), inner, optional, NO_KEY)
     if "secret" in source:
         inner = source["secret"]
         optional = bool(inner.get("optional"))
@@ -146,7 +151,7 @@ def _downward(place: Place, source: Object) -> dict[str, str]:
         if "fieldRef" in item:
             out[item["path"]] = field_value(place, item["fieldRef"]["fieldPath"])
         elif "resourceFieldRef" in item:
-            out[item["path"]] = resource_value(place, _NONE, item["resourceFieldRef"])
+            out[item["path"]] = resource_value(place, None, item["resourceFieldRef"])
     return out
 
 
@@ -173,10 +178,13 @@ def mounts(view: View, pod: Object, container: Object, node: str, env: Mapping[s
 
 
 def _files_of_the_kubelet(pod: Object, container: Object) -> list[Mount]:
-    """The hosts file where the pod adds to it, and the seal on a read-only root."""
-    out = []
-    if pod["spec"].get("hostAliases"):
+    """The hosts file where the pod adds to it, resolv.conf where it is not the usual one, and the seal on a read-only root."""
+    out, spec = [], pod["spec"]
+    own = [entry["mountPath"] for entry in container.get("volumeMounts") or ()]
+    if (spec.get("hostAliases") or spec.get("hostNetwork")) and "/etc/hosts" not in own:
         out.append(Mount("/etc/hosts", f"pod/{pod['metadata']['uid']}/etc-hosts", False, "hosts"))
+    if not dns.is_usual(pod) and "/etc/resolv.conf" not in own:
+        out.append(Mount("/etc/resolv.conf", f"pod/{pod['metadata']['uid']}/etc-hosts", False, "resolv.conf"))
     if (container.get("securityContext") or _NONE).get("readOnlyRootFilesystem"):
         out.append(Mount("/", "", True))
     return out
@@ -190,8 +198,8 @@ def _expanded(expression: str, env: Mapping[str, str], expand: Any) -> str:
     return str(expand(expression, env))
 
 
-def prepare(pod: Object, ip: str, hostname: str, mounted: tuple[Mount, ...], disks: dict[str, Mapping[str, str]]) -> None:
-    """Make what a container's mounts need on the volumes: directories of sub-paths, the hosts file."""
+def prepare(pod: Object, ip: str, hostname: str, mounted: tuple[Mount, ...], disks: dict[str, Mapping[str, str]], domain: str = "") -> None:
+    """Make what a container's mounts need on the volumes: directories of sub-paths, the hosts file, resolv.conf."""
     for mount in mounted:
         if not mount.sub_path:
             continue
@@ -199,11 +207,20 @@ def prepare(pod: Object, ip: str, hostname: str, mounted: tuple[Mount, ...], dis
         sub = mount.sub_path.strip("/")
         if mount.container_path == "/etc/hosts" and mount.volume.endswith("/etc-hosts"):
             if sub not in held:
-                lines = "".join("\t".join((entry["ip"], *(entry.get("hostnames") or ()))) + "\n" for entry in pod["spec"]["hostAliases"])
-                text = f"{hosts_file(ip, hostname)}\n# Entries added by HostAliases.\n{lines}"
-                disks[mount.volume] = {sub: text}
+                text = hosts_of_pod(pod, ip, hostname, domain)
+                disks[mount.volume] = {**held, sub: text}
+        elif mount.container_path == "/etc/resolv.conf" and mount.volume.endswith("/etc-hosts"):
+            disks[mount.volume] = {**held, sub: dns.of_pod(pod).text}
         elif sub not in held and not mount.readonly and not any(path.startswith(f"{sub}/") for path in held):
             disks[mount.volume] = {**held, f"{sub}/": ""}
+
+
+def hosts_of_pod(pod: Object, ip: str, hostname: str, domain: str) -> str:
+    """upstream: pkg/kubelet/kubelet_pods.go ensureHostsFile, hostsEntriesFromHostAliases."""
+    spec = pod["spec"]
+    text = NODE_HOSTS.format(address=ip, name=spec.get("nodeName", "")) if spec.get("hostNetwork") else hosts_file(ip, hostname, domain)
+    aliases = ["\t".join((entry["ip"], *(entry.get("hostnames") or ()))) + "\n" for entry in spec.get("hostAliases") or ()]
+    return "".join((text, "\n# Entries added by HostAliases.\n", *aliases)) if aliases else text
 
 
 def discard(pod: Object, disks: dict[str, Mapping[str, str]]) -> None:

@@ -14,10 +14,11 @@ from kubelab.cri.api import Container, LinuxResources, Sandbox
 from kubelab.cri.reference import InvalidReference, parse
 from kubelab.cri.usage.machine import boot_of
 from kubelab.cri.usage.reading import Capacity, runs_at
-from kubelab.kinds import quantity
 from kubelab.kinds.core.pod import qos_class
 from kubelab.kinds.kind import Object
+from kubelab.kubelet.eviction.config import config_of, pods_memory
 from kubelab.kubelet.records import Worker
+from kubelab.world.timing import Timing
 
 Tables = dict[str, dict[Any, Any]]
 
@@ -58,7 +59,7 @@ class Machine(NamedTuple):
     """A node with what its kubelet reads: its object, its machine's tables, its pods by uid, the contents of volumes, the seed of chance.
 
     ``claims``: PersistentVolumeClaims by (namespace, name); ``gate``: PodAndContainerStatsFromCRI; ``workers``: the kubelet's own memory of
-    its pods, by uid.
+    its pods, by uid; ``memory``: all of it, by table.
     """
 
     node: Object
@@ -69,6 +70,8 @@ class Machine(NamedTuple):
     seed: int
     gate: bool = False
     workers: Mapping[str, Worker] = {}
+    memory: Mapping[str, Mapping[Any, Any]] = {}
+    timing: Timing = Timing()
 
     @property
     def name(self) -> str:
@@ -122,10 +125,9 @@ def system_of(machine: Machine, name: str) -> Cgroup:
     started_ns = machine.capacity.started_ns
     limits = LinuxResources(cpu_shares=1024)
     if name == "pods":
-        allocatable = ((machine.node.get("status") or _NONE).get("allocatable") or _NONE).get("memory")
         limits = LinuxResources(
             cpu_shares=machine.capacity.cores * 1024,
-            memory_limit=quantity.value(allocatable) if allocatable else machine.capacity.memory_bytes,
+            memory_limit=pods_memory(machine.node, config_of(machine.node)),
         )
     return Cgroup(SLICES.get(name, KUBEPODS), name, "", started_ns, started_ns, limits)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from kubelab.kubelet.stats import cri, runtime_operations
+from kubelab.kubelet.stats import cri, own_metrics, runtime_operations
 from kubelab.kubelet.stats.cgroups import Machine, sandboxes
 from kubelab.kubelet.stats.prometheus import GAUGE, Metric, Row
 
@@ -45,6 +45,7 @@ def rows(machine: Machine, t_ns: int) -> Iterator[Row]:
     states = Counter(STATES[item.state] for item in machine.tables.get("containers", {}).values())
     yield from (Row(RUNNING_CONTAINERS, count, (state,)) for state, count in states.items())
     yield from runtime_operations.rows(machine, t_ns)
+    yield from own_metrics.rows(machine, t_ns)
     seen: dict[tuple[str, str], None] = {}
     for pod in cri.pods(machine, t_ns):
         place = pod["podRef"]

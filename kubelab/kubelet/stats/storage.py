@@ -14,11 +14,11 @@ from kubelab.cri.api import Container
 from kubelab.cri.usage.reading import NodeReading, node_at
 from kubelab.kinds import quantity
 from kubelab.kinds.kind import Object
+from kubelab.kubelet.logs import of_container, policy_of
 from kubelab.kubelet.stats.cgroups import Machine
 
 BLOCK = 4096
 MOUNTPOINT = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs"
-LOG_LINE_HEAD = len("2026-01-01T00:00:00.000000000Z stdout F ")
 BYTES_PER_INODE = 16384
 WRITTEN_TO_MEMORY = ("secret", "projected", "downwardAPI")
 _NONE: dict[Any, Any] = {}
@@ -41,7 +41,9 @@ class Disk:
         self.t_ns = t_ns
         self.reading: NodeReading = node_at(machine.tables, capacity, t_ns)
         self.capacity = capacity.fs_bytes
-        self.used = min(self.reading.fs_used, self.capacity)
+        self.logs = log_sizes(machine, t_ns)
+        beyond = sum(blocks(size) for sizes in self.logs.values() for size in sizes) + _on_volumes(machine)
+        self.used = min(self.reading.fs_used + beyond, self.capacity)
         self.available = self.capacity - self.used
         self.inodes = capacity.inodes
         self.inodes_used = min(self.reading.fs_inodes_used, self.inodes)
@@ -65,19 +67,21 @@ class Disk:
         return self.stats(self.t_ns, self.reading.image_fs_used, self.reading.image_fs_inodes_used)
 
 
-def log_bytes(machine: Machine, container: Container, t_ns: int) -> int:
-    """Bytes of a container's log file, which has one line per line written, with its time, stream and tag before it."""
-    entries = machine.tables.get("logs", _NONE).get(container.id, ())
-    return sum(len(entry.text.encode()) + LOG_LINE_HEAD * max(1, entry.text.count("\n")) for entry in entries if entry.time_ns <= t_ns)
-
-
 def logs(machine: Machine, disk: Disk, container: Container) -> Object:
     """All log files of a container's name in its pod: those of earlier attempts too, as long as they are there."""
     table: Mapping[str, Container] = machine.tables.get("containers", _NONE)
     members = machine.tables.get("members", _NONE).get(container.sandbox_id, ())
     same = [table[item] for item in members if item in table and table[item].spec.name == container.spec.name]
-    files = [blocks(log_bytes(machine, item, disk.t_ns)) for item in same if 0 < item.started_ns <= disk.t_ns]
-    return disk.stats(disk.t_ns, sum(files), len(files))
+    sizes = [size for item in same if 0 < item.started_ns <= disk.t_ns for size in disk.logs.get(item.id, (0,))]
+    return disk.stats(disk.t_ns, sum(map(blocks, sizes)), len(sizes))
+
+
+def log_sizes(machine: Machine, t_ns: int) -> dict[str, tuple[int, ...]]:
+    """Bytes of each log file, by container; of those that have written something."""
+    table: Mapping[str, Container] = machine.tables.get("containers", _NONE)
+    policy = policy_of(machine.node)
+    written = (table[item] for item in machine.tables.get("logs", _NONE) if item in table)
+    return {item.id: of_container(machine.tables, item, policy, t_ns).sizes for item in written}
 
 
 def volumes(machine: Machine, disk: Disk, pod: Object | None) -> tuple[list[Object], list[Object]]:
@@ -98,6 +102,16 @@ def volumes(machine: Machine, disk: Disk, pod: Object | None) -> tuple[list[Obje
         elif "emptyDir" in volume or any(kind in volume for kind in WRITTEN_TO_MEMORY):
             others.append(_of_memory(machine, disk, pod, volume))
     return ephemeral, others
+
+
+def _on_volumes(machine: Machine) -> int:
+    """Bytes of the pods' directories on the node's filesystem (upstream: emptyDir on disk, configMap)."""
+    total = 0
+    for uid, pod in machine.pods.items() if machine.disks else ():
+        for volume in pod["spec"].get("volumes") or ():
+            if "configMap" in volume or ("emptyDir" in volume and not _in_memory(volume)):
+                total += _held(machine.disks.get(f"pod/{uid}/{volume['name']}", _NONE))[0]
+    return total
 
 
 def _in_memory(volume: Object) -> bool:

@@ -12,12 +12,16 @@ from kubelab.kinds import quantity
 from kubelab.kinds.core.node_selectors import matches_any_term
 from kubelab.kinds.selectors import matches_selector
 from kubelab.scheduler.cluster import Cluster
-from kubelab.scheduler.facts import Entry
+from kubelab.scheduler.facts import Entry, owner_of
 from kubelab.scheduler.framework import (
     CLAIM_ADD,
     CLAIM_UPDATE,
     CLASS_ADD,
     CLASS_UPDATE,
+    CSI_DRIVER_ADD,
+    CSI_DRIVER_UPDATE,
+    CSI_NODE_ADD,
+    CSI_NODE_UPDATE,
     HOSTNAME,
     NODE_ADD,
     NODE_LABEL,
@@ -37,7 +41,10 @@ NO_VOLUME = "node(s) didn't find available persistent volumes to bind"
 NO_SPACE = "node(s) did not have enough free storage"
 VOLUME_MISSING = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
 UNBOUND_IMMEDIATE = Status(NAME, ("pod has unbound immediate PersistentVolumeClaims",), unresolvable=True)
-WAKES_ON = (CLASS_ADD, CLASS_UPDATE, CLAIM_ADD, CLAIM_UPDATE, VOLUME_ADD, VOLUME_UPDATE, NODE_ADD, NODE_LABEL)
+WAKES_ON = (
+    *(CLASS_ADD, CLASS_UPDATE, CLAIM_ADD, CLAIM_UPDATE, VOLUME_ADD, VOLUME_UPDATE, NODE_ADD, NODE_LABEL),
+    *(CSI_NODE_ADD, CSI_NODE_UPDATE, CSI_DRIVER_ADD, CSI_DRIVER_UPDATE),
+)
 
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
@@ -81,7 +88,7 @@ def pre_filter(pod: Entry, cluster: Cluster) -> State | Status | Skip:
     claims: list[Object] = []
     for name in (*pod.claims, *pod.ephemeral_claims):
         claim = cluster.view.get("persistentvolumeclaims", pod.namespace, name)
-        reason = _unusable(claim, name, is_ephemeral=name in pod.ephemeral_claims)
+        reason = _unusable(claim, pod, name, is_ephemeral=name in pod.ephemeral_claims)
         if claim is None or reason:
             return Status(NAME, (reason,), unresolvable=True)
         claims.append(claim)
@@ -98,7 +105,7 @@ def pre_filter(pod: Entry, cluster: Cluster) -> State | Status | Skip:
     return State(bound, tuple(unbound), volumes, taken, cluster)
 
 
-def _unusable(claim: Object | None, name: str, *, is_ephemeral: bool) -> str:
+def _unusable(claim: Object | None, pod: Entry, name: str, *, is_ephemeral: bool) -> str:
     if claim is None:
         if is_ephemeral:
             return f'waiting for ephemeral volume controller to create the persistentvolumeclaim "{name}"'
@@ -107,6 +114,8 @@ def _unusable(claim: Object | None, name: str, *, is_ephemeral: bool) -> str:
         return f'persistentvolumeclaim "{name}" bound to non-existent persistentvolume "{claim["spec"].get("volumeName", "")}"'
     if claim["metadata"].get("deletionTimestamp"):
         return f'persistentvolumeclaim "{name}" is being deleted'
+    if is_ephemeral and owner_of(claim["metadata"]).uid != pod.uid:
+        return f"PVC {pod.namespace}/{name} was not created for pod {pod.namespace}/{pod.name} (pod is not owner)"
     return ""
 
 

@@ -67,7 +67,10 @@ def _volume(namespace: str, claim_name: str, cluster: Cluster) -> dict[str, Any]
     storage_class = cluster.view.get("storageclasses.storage.k8s.io", "", class_name)
     if storage_class is None:
         return f'storageclass.storage.k8s.io "{class_name}" not found'
-    return None if storage_class.get("volumeBindingMode") == "WaitForFirstConsumer" else "PersistentVolume had no name"
+    mode = storage_class.get("volumeBindingMode")
+    if mode is None:
+        return f'VolumeBindingMode not set for StorageClass "{class_name}"'
+    return None if mode == "WaitForFirstConsumer" else "PersistentVolume had no name"
 
 
 def filter(state: State, node: NodeInfo) -> Status | None:

@@ -139,6 +139,12 @@ def test_user_agents(agent: str, user: str, full: str) -> None:
     assert agents.full(agent, user) == full
 
 
+def test_the_one_client_of_an_older_scheduler_is_named_for_the_election() -> None:
+    """upstream: createClient in plugin/cmd/kube-scheduler/app/configurator.go, 1.7."""
+    found = agents.full("kube-scheduler", "system:kube-scheduler", release="1.7")
+    assert found == "kube-scheduler/v1.7.0 (linux/amd64) kubernetes/d3ada01/leader-election"
+
+
 ENTRIES = [{"manager": "a", "operation": "Update"}, {"manager": "b", "operation": "Update"}]
 STATUS = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "code": 200}
 

@@ -135,6 +135,7 @@ def test_what_is_no_policy_is_refused_in_upstreams_words(text: str, message: str
             "/nowhere/policy.yaml",
             'loading audit policy file: failed to read file path "/nowhere/policy.yaml": open /nowhere/policy.yaml: no such file or directory',
         ),
+        ("a\0b", 'loading audit policy file: failed to read file path "a\\x00b": open a\0b: invalid argument'),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(source: str, message: str) -> None:

@@ -33,11 +33,27 @@ def total(page, **labels):
         ({"verb": "GET", "scope": "resource", "code": "404"}, 1),
         ({"verb": "PUT", "dry_run": "All", "code": "200"}, 1),
         ({"verb": "LIST", "scope": "namespace", "code": "200"}, 1),
-        ({"verb": "LIST", "scope": "cluster"}, 0),  # refused before its handler: not counted there
+        ({"verb": "LIST", "scope": "cluster"}, 2),  # of informers; the one refused before its handler is not counted there
+        ({"verb": "WATCH"}, 0),  # counted when they end
     ],
 )
 def test_calls_are_counted_by_their_labels(page, labels, count):
     assert total(page, resource="secrets", component="apiserver", **labels) == count
+
+
+def test_watches_are_a_gauge_while_they_are_open_and_calls_when_they_end(make):
+    cluster = make(nodes=1)
+
+    def watches(of):
+        page = cluster.request("GET", "/metrics")[1]
+        found = re.findall(rf'^apiserver_{of}\{{(?=.*resource="nodes")(?=.*verb="WATCH").*\}} (\S+)$', page, re.MULTILINE)
+        return sum(int(float(count)) for count in found)
+
+    assert (watches("longrunning_requests"), watches("request_total")) == (4, 0)  # API server, manager, scheduler, kubelet
+    cluster.run("10m")
+    over = len(cluster.frames.watches().query("resource == 'nodes' and ended == ended"))
+    assert (watches("longrunning_requests"), watches("request_total")) == (4, over)
+    assert watches("request_duration_seconds_count") == watches("request_total") >= 4
 
 
 def test_a_histogram_adds_up(page):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from pathlib import Path
 
 import pytest
 
@@ -149,3 +150,21 @@ def test_background_is_set_apart(more, apart):
 
     log = kl.auditlog.read([event() | more])
     assert log.sql(f"SELECT {APART} AS apart FROM calls").apart.tolist() == [apart]
+
+
+@pytest.mark.parametrize("files", [("a.log", "b.log"), ("b.log", "a.log")])
+def test_of_overlapping_exports_the_first_file_is_named_whatever_is_read_first(tmp_path, files):
+    for name in files:
+        (tmp_path / name).write_text("".join(f"{line}\n" for line in LINES), encoding="utf-8")
+    found = kl.auditlog.read([tmp_path / name for name in files]).calls()
+    assert len(found) == len({row.audit_id for row in found.itertuples()})
+    assert {Path(name).name for name in found["file"]} == {"a.log"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_of_equal_stages_the_same_one_speaks_in_whatever_order_they_come(order):
+    """A gateway in front that answers again: three ends of one call."""
+    ends = [event(ended=ended, code=code) for ended, code in ((0.5, 200), (0.6, 504), (0.7, 499))]
+    (row,) = calls(*(ends[index] for index in order)).itertuples()
+    (other,) = calls(*ends).itertuples()
+    assert (row.code, row.completed) == (other.code, other.completed)

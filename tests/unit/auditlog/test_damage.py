@@ -29,6 +29,8 @@ DAMAGE = {
     "a line is cut between two fields": (A + b"\n" + B[: B.index(b'"verb"')] + b"\n" + C, 2, [2], []),
     "a line is cut after a colon": (A + b"\n" + B[: B.index(b'"verb"') + 7] + b"\n" + C, 2, [2], []),
     "a cut line and the next are joined": (A + b"\n" + B[:300] + C + b"\n", 2, [2], []),
+    "the rest of a cut line before an event": (A + b"\n" + B[-40:] + C + b"\n", 2, [2], []),
+    "a cut row of a table": (A + b'\n1,"{""kind"":""Event"",""apiVersion"":""audit.k8s.io/v1"",""auditID"":""7\n' + B, 2, [2], []),
     "several values in a line": (A + B + b" " + C, 3, [], []),
     "klog between events": (A + b"\n" + KLOG.encode() + b"\nE1124 17:36:20.1 1 x.go:1] {oh}\n" + B, 2, [], [2, 3]),
     "JSON that is no event": (A + b'\n{"kind":"Event","apiVersion":"v1","message":"Pulled"}\n12\n"text"\n' + B, 2, [], [2, 3, 4]),

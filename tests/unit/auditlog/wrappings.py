@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import csv
 import gzip
+import io
 import json
 from pathlib import Path
 
@@ -115,6 +117,13 @@ def docker():
     return jsonl(rows)
 
 
+def table(rows):
+    """Comma-separated values as consoles export them."""
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue()
+
+
 #: name: (text, server, lines that are skipped)
 WRAPPINGS = {
     "one JSON array": (json.dumps(EVENTS), "", 0),
@@ -171,6 +180,36 @@ WRAPPINGS = {
         0,
     ),
     "logcli": (jsonl({"labels": {"node": "cp-1"}, "line": line, "timestamp": "2026"} for line in LINES), "cp-1", 0),
+    "EKS, a table of Insights": (
+        table([("@timestamp", "@logStream", "@message"), *(("2026-11-24 17:36:20.188", STREAM, line) for line in LINES)]),
+        STREAM,
+        1,
+    ),
+    "EKS, a part of a table": (table(("1764005780188", line) for line in LINES), "", 0),
+    "Log Analytics, a table of log_s": (
+        table(
+            [
+                ("TimeGenerated [UTC]", "Category", "log_s", "pod_s"),
+                *(("11/24/2026, 5:36 PM", "kube-audit", line, "cp-1") for line in LINES),
+            ]
+        ),
+        "cp-1",
+        1,
+    ),
+    "Log Analytics, a table of AKSAudit": (
+        table([["PodName", *COLUMNS.values()], *([row.get(name) for name in ["PodName", *COLUMNS.values()]] for row in aks_rows())]),
+        "kube-apiserver-9",
+        1,
+    ),
+    "kubectl logs --prefix": ("\n".join(f"[pod/kube-apiserver-cp-1/kube-apiserver] {line}" for line in LINES), "kube-apiserver-cp-1", 0),
+    "grep over files": ("\n".join(f"logs/audit-{number}.log:{line}" for number, line in enumerate(LINES)), "", 0),
+    "syslog with its data": (
+        "\n".join(f'<14>1 2026-11-24T17:36:20Z cp-1 kube-apiserver 7 - [meta@1 sequenceId="1"] {line}' for line in LINES),
+        "",
+        0,
+    ),
+    "a sequence of RFC 7464": ("".join(f"\x1e{line}\n" for line in LINES), "", 0),
+    "k3s to its journal": ('time="2026-11-24T17:36:20Z" level=info msg="Running kube-apiserver --a={}"\n' + "\n".join(LINES), "", 1),
     "CRI around Fluentd around a string": (
         "\n".join("2026-11-24T17:36:20Z stdout F " + json.dumps({"message": json.dumps({"log": line})}) for line in LINES),
         "",

@@ -95,3 +95,13 @@ def test_hostile_workloads_are_drawn_as_text():
     assert [label.get_text() for label in ax.get_yticklabels()] == [f"{name}-0"]
     assert ax.get_title(loc="left").startswith(f"statefulset/{name}: 1 rollout")
     matplotlib.pyplot.close(ax.figure)
+
+
+def test_thousands_of_bars_are_points_in_a_page_and_no_shapes(monkeypatch, stories):
+    picture = gantt.tidy(rollout_phases(stories), rollout_steps(stories))
+    shaped = gantt.draw(picture)
+    monkeypatch.setattr(gantt, "SHAPED_UP_TO", 10)
+    pointed = gantt.draw(picture)
+    for ax, expected in ((shaped, False), (pointed, True)):
+        assert {bool(each.get_rasterized()) for each in [*ax.collections, *ax.lines]} == {expected}
+        assert not any(each.get_rasterized() for each in ax.texts)

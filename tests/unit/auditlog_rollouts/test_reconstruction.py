@@ -10,6 +10,8 @@ import pytest
 
 from kubelab.auditlog import read
 from kubelab.auditlog.rollouts import deeds, rollout_notes, rollout_pods, rollout_steps, rollouts
+from kubelab.auditlog.rollouts.history import history_of
+from kubelab.auditlog.rollouts.steps import Present
 from tests.unit.auditlog_rollouts.events import deployment, event, pod, stamp
 
 
@@ -260,3 +262,19 @@ def test_a_log_without_workloads_gives_empty_frames_of_the_same_columns():
 
 def test_the_builders_dates_are_what_they_say():
     assert stamp(61.5) == "2026-01-01T00:01:01.500000Z"
+
+
+def test_pods_that_are_there_are_the_same_in_whatever_order_one_asks():
+    lives = history_of(read([*deployment(0, "web", "7876b85647"), *_coming_and_going()])).lives
+    instants = sorted({each for life in lives for each in (life.seen, life.seen + 1, life.deleted.earliest, life.deleted.earliest + 1)})
+    slowly = {instant: [life for life in lives if life.seen < instant and life.deleted.earliest >= instant] for instant in instants}
+    for asked in (instants, instants[::-1], [*instants[::3], *instants[1::3]]):
+        there = Present(lives)
+        assert {instant: there.at(instant) for instant in asked} == {instant: slowly[instant] for instant in asked}
+    assert {len(each) for each in slowly.values()} >= {0, 1, 3}
+
+
+def _coming_and_going():
+    for at, letter in enumerate("bcdfgh"):
+        yield from pod(1 + at, f"web-7876b85647-5pgr{letter}", letter)
+        yield event(3.5 + 1.5 * at, "replicaset-controller", "delete", "pods", f"web-7876b85647-5pgr{letter}")

@@ -170,10 +170,13 @@ def test_the_audit_log_tells_elections_as_upstream_does() -> None:
     """Recorded (1.20, whose timeout is the renew deadline): kube-controller-manager/v1.20.2 (linux/amd64) kubernetes/none/leader-election."""
     cluster = kl.Cluster(1, seed=4, control_planes=1, audit_policy="Metadata")
     cluster.run("5s")
-    found = [event for event in cluster.audit_events() if (event.get("objectRef") or {}).get("name") == "kube-scheduler"]
-    assert {event["verb"] for event in found} == {"get", "update"}
-    assert {event["requestURI"] for event in found} == {
-        "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/kube-scheduler?timeout=5s"
+    named = [event for event in cluster.audit_events() if (event.get("objectRef") or {}).get("name") == "kube-scheduler"]
+    found = [event for event in named if event["objectRef"]["resource"] == "leases"]
+    leases = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+    assert {(event["verb"], event["requestURI"]) for event in found} == {
+        ("create", f"{leases}?timeout=5s"),
+        ("get", f"{leases}/kube-scheduler?timeout=5s"),
+        ("update", f"{leases}/kube-scheduler?timeout=5s"),
     }
     assert all(event["userAgent"].startswith("kube-scheduler/v1.28.0 (linux/amd64) kubernetes/") for event in found)
     assert all(event["userAgent"].endswith("/leader-election") for event in found)

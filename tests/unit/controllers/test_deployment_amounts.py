@@ -178,6 +178,8 @@ def test_grow_new(replicas, surge, old, new, expected):
         (10, 2, 10, 0, 8, 0, 8),
         (10, 2, 10, 0, 9, 0, 8),
         (10, 2, 8, 2, 8, 0, None),
+        # cleanupUnhealthyReplicas, rolling.go: the old status still counts more than the size: an invalid request, which is dropped
+        (30, 8, 16, 22, 23, 15, None),
     ],
 )
 def test_shrink_old(replicas, unavailable, old, new, old_ready, new_ready, expected):
@@ -201,6 +203,16 @@ def test_shrink_available(unavailable, available, old, expected):
     draft = rolling_draft(10, 0, old, unavailable=unavailable, old_available=available)
     shrink_available(draft, draft.old, available - min_available(draft.deployment))
     assert sizes(draft) == ({} if expected is None else {"foo-old": expected})
+
+
+def test_an_old_replica_set_whose_write_is_refused_does_not_end_the_sync():
+    # upstream: reconcileOldReplicaSets drops the error, and the status is written; reconcileNewReplicaSet returns it
+    draft = rolling_draft(10, 0, 10, unavailable=2, old_available=10)
+    shrink_old(draft, draft.new)
+    assert 409 in draft.batches[0].calls[0].accept
+    draft = rolling_draft(10, 5, 0, surge=2)
+    grow_new(draft, draft.new)
+    assert draft.batches[0].calls[0].accept == ()
 
 
 def test_the_second_write_of_a_replica_set_in_one_sync_has_no_resource_version():

@@ -8,9 +8,9 @@ from kubelab.controllers.deployment.controller import DeadlineCheck, Seen, plan
 from kubelab.controllers.deployment.replica_sets import (
     REVISION,
 )
-from kubelab.controllers.deployment.status import deadline_check_ns, is_complete, is_progressing, is_timed_out, rollout_status
+from kubelab.controllers.deployment.status import deadline_check_ns, is_complete, is_progressing, is_timed_out, looks_on, rollout_status
 from kubelab.world.clock import SECOND, parse_rfc3339
-from tests.unit.controllers.builders import NOW, NOW_NS, deployment, replica_set
+from tests.unit.controllers.builders import NOW, NOW_NS, ago, deployment, replica_set
 
 
 def told(replicas=4, most=5, revision="1", **more):
@@ -158,3 +158,18 @@ def test_a_replica_failure_comes_up_to_the_deployment():
     assert find_condition(status["conditions"], "ReplicaFailure") == {**failure, "lastUpdateTime": T0}
     mended = rollout_status({**deployment(replicas=3), "status": status}, replica_set("new", 3), [], NOW_NS)
     assert find_condition(mended["conditions"], "ReplicaFailure") is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "since", "after", "polls"),
+    [  # requeueStuckDeployment, progress.go: a rollout that was complete once waits for old pods of a Recreate update
+        ("NewReplicaSetAvailable", ago(10), 51 * SECOND, False),
+        ("NewReplicaSetAvailable", ago(100), None, True),  # looked at again and again, every 5 ms
+        ("ProgressDeadlineExceeded", ago(100), None, False),
+        ("ReplicaSetUpdated", ago(10), 51 * SECOND, False),
+    ],
+)
+def test_a_recreate_update_that_waits_for_old_pods_is_looked_at_again(reason, since, after, polls):
+    owner = with_status(0, 0, 0, [condition(reason, at=since)])
+    assert deadline_check_ns(owner, owner["status"], NOW_NS, waiting=True) == after
+    assert looks_on(owner, NOW_NS) is polls

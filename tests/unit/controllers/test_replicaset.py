@@ -45,9 +45,9 @@ def test_creations_start_slowly(replicas, present, batches):
 def test_a_created_pod_is_the_templates_with_a_generated_name_and_its_controller():
     # upstream: TestCreatePodsWithGenerateName, controller_utils_test.go
     call = planned(1, []).calls[0]
+    assert call.namespace == "default"
     assert call.body["metadata"] == {
         "generateName": "web-",
-        "namespace": "default",
         "labels": {"app": "web"},
         "ownerReferences": [
             {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "uid-web", "controller": True, "blockOwnerDeletion": True}

@@ -1,6 +1,8 @@
 """The StatefulSet controller's plans: what it does with which pods. Rows: upstream pkg/controller/statefulset/*_test.go, 1.28, and recorded
 syncs. In a row each word is the pod of one ordinal: ``-`` is missing, ``old+…`` has the old revision."""
 
+from dataclasses import replace
+
 import pytest
 
 from kubelab.controllers.common.history import resolve_revision, sorted_revisions, template_data
@@ -306,3 +308,13 @@ def test_history_is_truncated(numbers, limit, deleted):
     given = Seen(owner, [], all_[-1], all_[-2], NOW_NS, all_)
     expected = deleted if len(numbers) > 3 else []
     assert [call.name.removeprefix("r") for call in truncate_history(given).calls] == expected
+
+
+@pytest.mark.parametrize(
+    ("of_1_20", "current", "updated"),
+    [(False, 3, 3), (True, 2, 2)],  # upstream: stateful_set_control.go, 1.20: the condemned pod counts no more at once; 1.28 updateStatus
+)
+def test_a_condemned_pod_in_the_status_of_the_sync_that_deletes_it(of_1_20, current, updated):
+    given = seen("ready ready ready", replicas=1)
+    status = status_of(plan(replace(given, gates=Gates(counts_made=of_1_20))))
+    assert (status["replicas"], status["currentReplicas"], status["updatedReplicas"]) == (3, current, updated)

@@ -80,6 +80,9 @@ def test_a_schedule_that_never_comes_due_says_so():
         # constantdelay_test.go
         ("@every 1h30m", "", "2012-07-09T14:45:00.5Z", ["2012-07-09T16:15:00Z"]),
         ("@every 100ms", "", "2012-07-09T14:45:00Z", ["2012-07-09T14:45:01Z"]),
+        ("@every 0s", "", "2012-07-09T14:45:00Z", ["2012-07-09T14:45:01Z"]),
+        ("@every -1h", "", "2012-07-09T14:45:00Z", ["2012-07-09T14:45:01Z"]),
+        ("@every 1.9s", "", "2012-07-09T14:45:00Z", ["2012-07-09T14:45:01Z"]),
     ],
 )
 def test_the_next_times(schedule, zone, after, expected):

@@ -4,7 +4,7 @@ import pytest
 
 import kubelab as kl
 from kubelab.controllers.endpointslicemirroring import CONTROLLER
-from kubelab.controllers.endpointslicemirroring.mirror import MANAGED_BY, MANAGER, SERVICE_NAME, mirrored
+from kubelab.controllers.endpointslicemirroring.mirror import MANAGED_BY, MANAGER, SERVICE_NAME, Changes, mirrored
 from tests.unit.controllers_more.builders import meta, service
 from tests.unit.storage.harness import World
 
@@ -67,7 +67,7 @@ def test_a_slice_no_longer_wanted_becomes_a_wanted_one():
     present = {**first, "metadata": {**first["metadata"], "name": "old"}}
     changes = mirrored(endpoints(subset("10.0.0.1", ports=(OTHER,))), (present,))
     assert ([each["metadata"]["name"] for each in changes.update], changes.create, changes.delete) == (["old"], (), ())
-    assert mirrored(endpoints(subset("10.0.0.1")), (present,)) == ((), (), (), 0)
+    assert mirrored(endpoints(subset("10.0.0.1")), (present,)) == Changes()
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_a_cluster_scoped_dependent_of_a_namespaced_owner_is_told_and_kept():
     world = World(CONTROLLER, owner, of).sync("delete", "nodes", "", "n", "uid-n")
     assert writes(world) == []
     assert world.events == [
-        ("Warning OwnerRefInvalidNamespace", 'ownerRef [v1/ConfigMap, name: cm, uid: uid-cm] does not exist in namespace ""')
+        ("Warning OwnerRefInvalidNamespace", 'ownerRef [v1/ConfigMap, namespace: , name: cm, uid: uid-cm] does not exist in namespace ""')
     ]
 
 

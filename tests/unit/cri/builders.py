@@ -213,7 +213,7 @@ class MiniCluster:
         """Exit code and output of a command in a pod."""
         node, container, _ = self.where[pod]
         result = self.runtimes[node].exec_sync(container, argv, self.now)
-        return result.exit_code, result.output
+        return result.exit_code, result.terminal or result.output
 
     def http(self, pod: str, port: int, path: str) -> int | None:
         """Status code of a GET, None if refused."""

@@ -57,7 +57,7 @@ def test_reference_is_refused(image: str, complaint: str) -> None:
 def test_kubelet_words_an_invalid_image_name() -> None:
     # upstream: pkg/kubelet/images/image_manager.go (EnsureImageExists, applyDefaultImageTag), 1.28
     assert invalid_image_name("Foo:1") == (
-        'Failed to apply default image tag "Foo:1": couldn\'t parse image reference "Foo:1": '
+        'Failed to apply default image tag "Foo:1": couldn\'t parse image name "Foo:1": '
         "invalid reference format: repository name must be lowercase"
     )
     assert invalid_image_name("foo:1") is None

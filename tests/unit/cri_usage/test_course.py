@@ -10,6 +10,7 @@ from kubelab.cri.usage.course import Course
 from kubelab.cri.usage.curves import CORE
 from kubelab.cri.usage.demand import Run, curve_of
 from kubelab.cri.usage.epoch import TIERS, Epoch, Leaf, PodShare, share
+from kubelab.cri.usage.sharing import Sharing
 from kubelab.world.clock import SECOND
 from tests.unit.cri_usage.machines import MachineLab
 
@@ -58,6 +59,9 @@ EPOCHS = {
         _pod("burstable", 1, 39, 0, ({"constant": 0.3}, 0, 1, 0)),
         *(_pod("besteffort", number, 1, 0, (_spikes(0.01, 0.4, 6, 2.5), 0, 1, number)) for number in range(6)),
     ),
+    "spikes that come again and again": _epoch(
+        1, *(_pod("besteffort", number, 1, 0, (_spikes(0.02, 0.3, 2, 0.8), 0, 39, 0.31 * number)) for number in range(9))
+    ),
     "a pod's quota that sines cross": _epoch(
         2,
         _pod("burstable", 0, 39, 0.8, (_sine(0.5, 0.4, 20), 0, 20, 0), (_sine(0.4, 0.3, 13), 0, 39, 2)),
@@ -94,6 +98,25 @@ def test_never_more_is_given_than_there_is_or_than_is_wanted(name: str) -> None:
         for gain, (found, origin) in zip(gains, course.profiles, strict=True):
             assert gain <= (found.served(t_ns - origin) - found.served(-origin)) * 1.0001 + 10_000 * SECOND
         before = gains
+
+
+@pytest.mark.parametrize("name", EPOCHS)
+def test_gains_added_up_for_many_at_once_are_those_of_each_alone(name: str) -> None:
+    walker = Course(EPOCHS[name]).walker
+    for _ in range(400):
+        cell, gains, held = walker.moment.cell, walker.moment.gains, walker.moment.held
+        if cell.is_last:
+            break
+        span = cell.to_ns - cell.from_ns
+        sharing = Sharing(walker.tree, walker.capacity, cell, held)
+        sharing.run(span)
+        known = gains.by_leaf(cell.from_ns)
+        alone = sharing.gains(known, span)
+        given, most = sum(alone) - sum(known), 2 * walker.capacity * span
+        if given > most:
+            alone = [before + (after - before) * most // given for before, after in zip(known, alone, strict=True)]
+        walker.step()
+        assert walker.moment.gains.by_leaf(cell.to_ns) == alone
 
 
 @pytest.mark.parametrize("name", EPOCHS)

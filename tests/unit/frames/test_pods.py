@@ -4,6 +4,7 @@ import pandas as pd
 
 from kubelab.frames.lives import lives
 from kubelab.frames.pods import pods, transitions
+from kubelab.store.entries import Entries
 from tests.unit.frames.builders import START_NS, Story, at_ns, pod, workload
 
 
@@ -73,5 +74,5 @@ def test_a_row_per_phase_the_last_one_lasts_until_now():
 
 def test_a_log_that_begins_later_takes_the_creation_from_the_object():
     story = life_of_a_pod()
-    del story.log.commits[:4]
+    story.log.commits = Entries(story.log.commits[4:])
     assert pods(lives(story.log), START_NS)["elapsed"].tolist() == [0]

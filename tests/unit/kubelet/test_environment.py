@@ -1,7 +1,7 @@
 """Variables of containers.
 
 upstream: third_party/forked/golang/expansion/expand_test.go, pkg/kubelet/kubelet_pods_test.go TestMakeEnvironmentVariables,
-pkg/kubelet/envvars/envvars_test.go, 1.28.
+pkg/kubelet/envvars/envvars_test.go, pkg/fieldpath/fieldpath_test.go, pkg/api/v1/resource/helpers_test.go TestExtractResourceValue, 1.28.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubelab.kubelet.pod.environment import ConfigError, Place, expand, skipped, variables
+from kubelab.kubelet.pod.environment import ConfigError, Place, expand, field_value, resource_value, skipped, variables
 from kubelab.store.log import Commit, Manager
 from kubelab.store.state import State
 from kubelab.store.view import View
@@ -189,3 +189,89 @@ def test_a_changed_service_changes_what_later_containers_get_and_own_variables_s
     assert env_of({"name": "c"}, before)["MY_WEB_SERVICE_HOST"] == "10.96.0.7"
     assert env_of({"name": "c"}, after)["MY_WEB_SERVICE_HOST"] == "10.96.0.8"
     assert "MY_WEB_SERVICE_HOST" not in env_of({"name": "c"}, before, enableServiceLinks=False)
+
+
+FIELDS: list[tuple[str, Object, str]] = [
+    # fieldpath_test.go TestExtractFieldPathAsString
+    ("metadata.namespace", {}, "ns"),
+    ("metadata.name", {}, "p"),
+    ("metadata.labels", {"labels": {"key": "value"}}, 'key="value"'),
+    ("metadata.labels", {"labels": {"key": "value\n"}}, 'key="value\\n"'),
+    ("metadata.annotations", {"annotations": {"builder": "john-doe"}}, 'builder="john-doe"'),
+    (
+        "metadata.annotations['spec.pod.beta.kubernetes.io/statefulset-index']",
+        {"annotations": {"spec.pod.beta.kubernetes.io/statefulset-index": "1"}},
+        "1",
+    ),
+    ("metadata.annotations['Www.k8s.io/test']", {"annotations": {"Www.k8s.io/test": "1"}}, "1"),
+    ("metadata.uid", {"uid": "b70b3269-858e-12a8-9cf2-1232a194038a"}, "b70b3269-858e-12a8-9cf2-1232a194038a"),
+    ("metadata.labels['something']", {"labels": {"something": "label value"}}, "label value"),
+    # fieldpath_test.go TestFormatMap, and what strconv.Quote does with other characters
+    ("metadata.labels", {}, ""),
+    ("metadata.annotations", {"annotations": {"b": 'a "b"', "a": "\t\\"}}, 'a="\\t\\\\"\nb="a \\"b\\""'),
+    ("metadata.annotations", {"annotations": {"a": "ü\x01"}}, 'a="ü\\x01"'),
+]
+
+
+@pytest.mark.parametrize(("path", "meta", "expected"), FIELDS)
+def test_fields_are_written_as_upstream_writes_them(path: str, meta: Object, expected: str) -> None:
+    pod = {"metadata": {"name": "p", "namespace": "ns", "uid": "u", **meta}, "spec": {"containers": []}}
+    assert field_value(Place(view(), pod, "", "", None), path) == expected
+
+
+def test_an_unknown_field_is_an_error() -> None:
+    pod = {"metadata": {"name": "p", "namespace": "ns", "uid": "u"}, "spec": {"containers": []}}
+    with pytest.raises(ConfigError, match="unsupported fieldPath: metadata.whoops"):
+        field_value(Place(view(), pod, "", "", None), "metadata.whoops")
+
+
+AMOUNTS: list[tuple[str, str, Object, Object, str]] = [
+    # helpers_test.go TestExtractResourceValue: resource, divisor, requests, limits, value
+    ("limits.cpu", "", {}, {"cpu": "9"}, "9"),
+    ("requests.cpu", "", {}, {}, "0"),
+    ("requests.cpu", "", {"cpu": "8"}, {}, "8"),
+    ("requests.cpu", "", {"cpu": "100m"}, {}, "1"),
+    ("requests.cpu", "100m", {"cpu": "1200m"}, {}, "12"),
+    ("requests.memory", "", {"memory": "100Mi"}, {}, "104857600"),
+    ("requests.memory", "1Mi", {"memory": "100Mi"}, {"memory": "1Gi"}, "100"),
+    ("limits.memory", "", {"memory": "10Mi"}, {"memory": "100Mi"}, "104857600"),
+]
+
+
+@pytest.mark.parametrize("group", ["containers", "initContainers"])
+@pytest.mark.parametrize(("resource", "divisor", "requests", "limits", "expected"), AMOUNTS)
+def test_amounts_are_counted_in_units_of_the_divisor(
+    group: str, resource: str, divisor: str, requests: Object, limits: Object, expected: str
+) -> None:
+    main = {"name": "foo", "resources": {"requests": requests, "limits": limits}}
+    spec = {"containers": [{"name": "main"}], "initContainers": []} | {group: [main]}
+    reference = {"containerName": "foo", "resource": resource} | ({"divisor": divisor} if divisor else {})
+    place = Place(view(), {"metadata": {"name": "p", "namespace": "ns"}, "spec": spec}, "", "", None)
+    assert resource_value(place, None, reference) == expected
+
+
+MERGED: list[tuple[bool, str, str, str]] = [
+    # kubelet_resources.go defaultPodLimitsForDownwardAPI and helpers.go MergeContainerResourceLimits:
+    # by a variable or a volume, of which container, which limit, value
+    (True, "main", "limits.cpu", "4"),
+    (True, "zero", "limits.cpu", "4"),
+    (True, "init", "limits.cpu", "0"),
+    (False, "init", "limits.cpu", "4"),
+    (True, "main", "limits.ephemeral-storage", "0"),
+    (True, "main", "limits.hugepages-2Mi", "0"),
+    (True, "main", "requests.cpu", "0"),
+]
+
+
+@pytest.mark.parametrize(("by_variable", "name", "resource", "expected"), MERGED)
+def test_an_absent_limit_is_what_the_node_has(by_variable: bool, name: str, resource: str, expected: str) -> None:
+    mains = [{"name": "main"}, {"name": "zero", "resources": {"limits": {"cpu": "0"}}}]
+    spec = {"containers": mains, "initContainers": [{"name": "init"}]}
+    node = {"status": {"allocatable": {"cpu": "4", "memory": "16Gi", "hugepages-2Mi": "8Mi"}}}
+    place = Place(view(), {"metadata": {"name": "p", "namespace": "ns"}, "spec": spec}, "", "", node)
+    assert resource_value(place, mains[0] if by_variable else None, {"containerName": name, "resource": resource}) == expected
+
+
+def test_amounts_of_a_container_that_is_not_there() -> None:
+    with pytest.raises(ConfigError, match="container no not found"):
+        env_of(ref(resourceFieldRef={"containerName": "no", "resource": "limits.cpu"}))

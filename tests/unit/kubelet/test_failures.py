@@ -55,7 +55,7 @@ def test_an_image_that_cannot_be_named_is_never_pulled() -> None:
     node.start(pod(container(image="Nginx:1")))
     node.run("2s")
     assert node.state()["state"]["waiting"]["reason"] == "InvalidImageName"
-    message = 'Failed to apply default image tag "Nginx:1": couldn\'t parse image reference "Nginx:1": '
+    message = 'Failed to apply default image tag "Nginx:1": couldn\'t parse image name "Nginx:1": '
     assert node.events("InspectFailed")[0][1].startswith(message)
     assert ("Failed", "Error: InvalidImageName") in node.events()
 
@@ -228,3 +228,18 @@ def test_a_pod_that_does_not_belong_there_is_rejected(spec: dict[str, Any], reas
     node.start({**wanted, "spec": {**wanted["spec"], **spec}})
     node.run("1s")
     assert (node.status()["reason"], node.status()["message"]) == (reason, f"Pod was rejected: Predicate {reason} failed")
+
+
+def test_a_secret_to_pull_with_that_is_not_there_is_told() -> None:
+    # upstream: pkg/kubelet/kubelet_pods_test.go TestGetNonExistentImagePullSecret, 1.28
+    node = Node()
+    node.create("secrets", {"metadata": {"name": "there", "namespace": "default"}})
+    node.run("1s")
+    node.start(pod(imagePullSecrets=[{"name": "secretFoo"}, {"name": "there"}, {"name": ""}, {}]))
+    node.run("10s")
+    words = "Unable to retrieve some image pull secrets (secretFoo); attempting to pull the image may not succeed."
+    assert node.events("FailedToRetrieveImagePullSecret")[0] == ("FailedToRetrieveImagePullSecret", words)
+    assert node.status()["phase"] == "Running"
+    told = len(node.events("FailedToRetrieveImagePullSecret"))
+    node.run("2m")
+    assert len(node.events("FailedToRetrieveImagePullSecret")) == told

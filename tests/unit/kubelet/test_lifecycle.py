@@ -113,6 +113,7 @@ def test_an_init_container_can_wait_for_a_service() -> None:
 
 def test_a_sidecar_starts_first_and_does_not_keep_the_pod() -> None:
     node = Node()
+    node.engine.gates["SidecarContainers"] = True
     sidecar = shell("while true; do sleep 1; done", "s", restartPolicy="Always")
     node.start(pod(shell("sleep 3"), initContainers=[sidecar], restartPolicy="Never", terminationGracePeriodSeconds=2))
     node.run("5s")

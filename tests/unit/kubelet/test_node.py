@@ -1,13 +1,15 @@
 """The node: what a kubelet registers, its lease, its status; names and packets between pods; the door to the runtime.
 
-upstream: pkg/kubelet/kubelet_node_status_test.go, component-helpers/apimachinery/lease/controller_test.go, 1.28.
+upstream: pkg/kubelet/kubelet_node_status_test.go, pkg/kubelet/nodestatus/setters_test.go, component-helpers/apimachinery/lease/controller_test.go, 1.28.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from kubelab.cri.api import CriError
+from kubelab.cri.api import CriError, ImageRecord
 from kubelab.engine.component import Scope
 from kubelab.kubelet import cri_door, node_object
 from kubelab.kubelet.network_world import Around
@@ -135,7 +137,7 @@ def test_the_runtime_shows_its_containers_in_the_protos_names() -> None:
     (listed,) = door.list_containers()
     assert (listed["metadata"], listed["state"]) == ({"name": "c", "attempt": 0}, "CONTAINER_RUNNING")
     assert listed["labels"]["io.kubernetes.pod.name"] == "web"
-    assert door.pod_sandbox_status(listed["podSandboxId"])["network"] == {"ip": "10.244.0.2"}
+    assert door.pod_sandbox_status(listed["podSandboxId"])["network"] == {"ip": "10.244.0.2", "additionalIps": []}
     assert door.list_images()[0]["repoTags"] == ["docker.io/library/nginx:1.25"]
     assert door.exec_sync(listed["id"], ["false"])["exitCode"] == 1
 
@@ -160,6 +162,41 @@ def test_there_are_no_logs_before_a_container_has_run() -> None:
         cri_door.container_logs(scope(node), found, "c")
 
 
+WITHOUT_LOGS = [
+    # kubelet_test.go TestValidateContainerLogStatus, kubelet_pods.go validateContainerLogStatus: the state of a container that has not run, why
+    ({"waiting": {}}, "is waiting to start: ContainerCreating"),
+    ({"waiting": {"reason": "ErrImagePull"}}, "is waiting to start: image can't be pulled"),
+    ({"waiting": {"reason": "ImagePullBackOff"}}, "is waiting to start: trying and failing to pull image"),
+    ({"waiting": {"reason": "CreateContainerConfigError"}}, "is waiting to start: CreateContainerConfigError"),
+    ({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}}, "is terminated"),
+]
+
+
+@pytest.mark.parametrize(("state", "why"), WITHOUT_LOGS)
+@pytest.mark.parametrize("group", ["containerStatuses", "initContainerStatuses"])
+def test_why_there_is_no_log(state: dict[str, Any], why: str, group: str) -> None:
+    found = pod(container("c")) | {"status": {group: [{"name": "c", "state": state}]}}
+    found["metadata"] = {**found["metadata"], "uid": "u"}
+    with pytest.raises(CriError) as raised:
+        cri_door.container_logs(scope(Node()), found, "c")
+    assert raised.value.message == f'container "c" in pod "web" {why}'
+    with pytest.raises(CriError, match='previous terminated container "c" in pod "web" not found'):
+        cri_door.container_logs(scope(Node()), found, "c", previous=True)
+    with pytest.raises(CriError, match='container "blah" in pod "web" is not available'):
+        cri_door.container_logs(scope(Node()), found, "blah")
+
+
+def test_no_command_runs_in_a_container_that_has_ended() -> None:
+    node = Node()
+    node.start(pod(shell("exit 0")))
+    node.run("5s")
+    found = node.pod()
+    assert found is not None and "running" not in node.state()["state"]
+    for name in ("c", "other"):
+        with pytest.raises(CriError, match=rf'container not found \("{name}"\)'):
+            cri_door.exec_in(scope(node), found, name, ["true"])
+
+
 def test_a_command_in_a_container_sees_its_files() -> None:
     node = Node()
     node.start(pod(shell("echo text > /tmp/f; sleep 1000")))
@@ -168,6 +205,27 @@ def test_a_command_in_a_container_sees_its_files() -> None:
     assert found is not None
     result, _ = cri_door.exec_in(scope(node), found, "c", ["cat", "/tmp/f"])
     assert (result.exit_code, result.output) == (0, "text\n")
+
+
+IMAGES: list[tuple[list[tuple[int, int, int]], list[tuple[int, int]]]] = [
+    # setters_test.go TestImages: images as (size, digests, tags), and what is shown of them as (size, names)
+    ([(3, 0, 1), (1, 0, 1), (4, 0, 1), (2, 0, 1)], [(4, 1), (3, 1), (2, 1), (1, 1)]),
+    ([(7, 2, 2)], [(7, 4)]),
+    ([(7, 1, 5)], [(7, 5)]),
+    ([(size, 0, 1) for size in range(1, 52)], [(size, 1) for size in range(51, 1, -1)]),
+]
+
+
+@pytest.mark.parametrize(("present", "shown"), IMAGES)
+def test_the_largest_images_are_shown_by_five_names(present: list[tuple[int, int, int]], shown: list[tuple[int, int]]) -> None:
+    node = Node()
+    for size, digests, tags in present:
+        names = tuple(f"r{size}:{number}" for number in range(tags)), tuple(f"r{size}@sha256:{number:064x}" for number in range(digests))
+        node.engine.machines["n0"].setdefault("images", {})[f"sha256:{size}"] = ImageRecord(f"sha256:{size}", *names, size)
+    node.run("12s")
+    stored = node.engine.store.head.get("nodes", "", "n0")
+    assert stored is not None
+    assert [(image["sizeBytes"], len(image["names"])) for image in stored["status"]["images"]] == shown
 
 
 def test_an_image_that_comes_between_two_quiet_looks_is_reported() -> None:

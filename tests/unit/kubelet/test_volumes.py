@@ -5,10 +5,13 @@ upstream: pkg/kubelet/volumemanager/volume_manager_test.go, pkg/volume/{configma
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 
+from kubelab.kubelet.pod.environment import ConfigError, Place
+from kubelab.kubelet.pod.volumes import contents
 from tests.unit.kubelet.world import Node, pod, shell
 
 Object = dict[str, Any]
@@ -47,6 +50,54 @@ def test_a_container_finds_what_the_kubelet_wrote(volume: Object, path: str, exp
     node.start(reader(path, volume))
     node.run("5s")
     assert node.output() == expected
+
+
+BOTH = {"data": {"foo": "foo", "bar": "bar"}}
+FILES: list[tuple[Object, list[tuple[str, str]], bool, dict[str, str] | None]] = [
+    # configmap_test.go TestMakePayload: the ConfigMap, its items, optional, the files (None: an error)
+    (BOTH, [], False, {"foo": "foo", "bar": "bar"}),
+    ({"binaryData": {"foo": "Zm9v", "bar": "YmFy"}}, [], False, {"foo": "foo", "bar": "bar"}),
+    ({"binaryData": {"foo": "Zm9v"}, "data": {"bar": "bar"}}, [], False, {"foo": "foo", "bar": "bar"}),
+    ({"binaryData": {"foo": "Zm9v"}}, [("foo", "a/foo.bin")], False, {"a/foo.bin": "foo"}),
+    (BOTH, [("foo", "path/to/foo.txt")], False, {"path/to/foo.txt": "foo"}),
+    (BOTH, [("foo", "path/to/1/2/3/foo.txt")], False, {"path/to/1/2/3/foo.txt": "foo"}),
+    (
+        BOTH,
+        [("foo", "path/to/1/2/3/foo.txt"), ("bar", "another/path/to/the/esteemed/bar.bin")],
+        False,
+        {"path/to/1/2/3/foo.txt": "foo", "another/path/to/the/esteemed/bar.bin": "bar"},
+    ),
+    (BOTH, [("zab", "path/to/foo.txt")], False, None),
+    (BOTH, [("foo", "foo.txt"), ("bar", "bar.bin")], False, {"foo.txt": "foo", "bar.bin": "bar"}),
+    (BOTH, [("zab", "path/to/foo.txt")], True, {}),
+]
+
+
+@pytest.mark.parametrize("kind", ["configMap", "secret"])
+@pytest.mark.parametrize("projected", [False, True])
+@pytest.mark.parametrize(("source", "items", "optional", "files"), FILES)
+def test_the_files_of_a_volume(
+    source: Object, items: list[tuple[str, str]], optional: bool, files: dict[str, str] | None, projected: bool, kind: str
+) -> None:
+    # the same rows stand in secret_test.go TestMakePayload, projected_test.go TestCollectDataWithSecret and TestCollectDataWithConfigMap
+    node = Node()
+    obj = source
+    if kind == "secret":
+        data = {key: base64.b64encode(text.encode()).decode() for key, text in (source.get("data") or {}).items()}
+        obj = {"data": data | source.get("binaryData", {})}
+    node.create("configmaps" if kind == "configMap" else "secrets", named("cm", **obj))
+    node.run("1s")
+    listed = {"items": [{"key": key, "path": path} for key, path in items]} if items else {}
+    inner = {"secretName" if kind == "secret" and not projected else "name": "cm", "optional": optional, **listed}
+    volume = {"name": "v", "projected": {"sources": [{kind: inner}]}} if projected else {"name": "v", kind: inner}
+    place = Place(
+        node.engine.scope(node.engine.runners["kubelet/n0"], ()).view, {"metadata": named("p")["metadata"], "spec": {}}, "", "", None
+    )
+    if files is None:
+        with pytest.raises(ConfigError, match="references non-existent .*key: zab"):
+            contents(place, volume)
+        return
+    assert contents(place, volume) == files
 
 
 MISSING = [

@@ -21,9 +21,13 @@ class SmallServer:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.real = engine.server  # which answers informers
         self.faults: dict[str, Any] = {}
         self.calls: list[Request] = []
         self.refuse = ""  # a resource whose calls are answered with 500
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
 
     def handle(self, request: Request, now_ns: int) -> Response:
         self.calls.append(request)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import kubelab as kl
+from kubelab.report.findings import findings
 from kubelab.report.sections import SECTIONS, once_each
 from kubelab.report.table import html_table, text_table
 from kubelab.report.text import html, plain
@@ -162,3 +163,14 @@ def test_anomalies_of_one_kind_stand_in_one_row():
     )
     found = once_each(rows)
     assert found[["user", "minutes", "calls", "q"]].values.tolist() == [["a", 2, 9, 1e-9], ["b", 1, 1, 1e-2]]
+
+
+def test_anomalies_are_told_in_minutes_with_the_false_alarms_to_expect():
+    rows = pd.DataFrame(
+        {"user": ["a", "b", "a"], "window": pd.to_datetime(["2026-01-01T00:01Z", "2026-01-01T00:01Z", "2026-01-01T00:02Z"])}
+    )
+    rows.attrs = {"beside": {}, "false_alarms": {"per_hour": 0.25}}
+    (found,) = findings({"anomalies": rows})
+    assert found.text == (
+        "2 minutes stand out; the users concerned are a and b (on the baseline itself this test gives 0.25 alarms an hour)."
+    )

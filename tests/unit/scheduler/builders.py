@@ -130,6 +130,7 @@ RESOURCES = {
     "PersistentVolume": "persistentvolumes",
     "StorageClass": "storageclasses.storage.k8s.io",
     "PodDisruptionBudget": "poddisruptionbudgets.policy",
+    "CSINode": "csinodes.storage.k8s.io",
 }
 
 
@@ -205,7 +206,9 @@ class World:
                     self._queue(key)
 
     def get(self, kind: str, name: str) -> Object:
-        return self.store.head.get(RESOURCES[kind], "" if kind in ("Node", "PersistentVolume", "StorageClass") else "default", name)
+        return self.store.head.get(
+            RESOURCES[kind], "" if kind in ("Node", "PersistentVolume", "StorageClass", "CSINode") else "default", name
+        )
 
     def node_of(self, name: str) -> str:
         return self.get("Pod", name)["spec"].get("nodeName", "")

@@ -114,7 +114,9 @@ class World:
                 self.put({**work.body, **({"status": old["status"]} if "status" in old else {})})
         elif work.verb == "create":
             made = f"made-{len(self.calls)}"
-            meta = {"name": f"{work.body['metadata'].get('generateName', '')}{made}", "uid": f"uid-{made}", **work.body["metadata"]}
+            where = {"namespace": work.namespace} if work.namespace else {}
+            name = f"{work.body['metadata'].get('generateName', '')}{made}"
+            meta = {"name": name, "uid": f"uid-{made}", **where, **work.body["metadata"]}
             self.put({**work.body, "metadata": meta})
         elif work.verb == "delete" and old is not None:
             self.remove(work.resource, work.namespace, work.name)
