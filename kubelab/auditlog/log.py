@@ -16,7 +16,7 @@ import pandas as pd
 
 from kubelab.auditlog.events import lacks
 from kubelab.auditlog.intake import Event, Tally
-from kubelab.auditlog.schema import CALLS
+from kubelab.auditlog.schema import CALLS, ORDER
 
 #: Columns of ``calls`` with few values: categories in its frame.
 _CATEGORIES = tuple(
@@ -112,7 +112,7 @@ class AuditLog:
                 columns.append(name)
         try:
             con.execute("SET memory_limit = '80%'")
-            return self.sql(f"SELECT {', '.join(columns)} FROM calls ORDER BY received, audit_id, uri")
+            return self.sql(f"SELECT {', '.join(columns)} FROM calls ORDER BY {ORDER}")
         finally:
             con.execute(f"SET memory_limit = '{limit}'")
 

@@ -26,7 +26,7 @@ def each(cluster: Cluster, source: Any, namespace: str, verb: str, options: Opti
     """Create or replace every document, all or nothing."""
 
     def one(handle: Cluster, document: Document) -> Object:
-        reference = _reference(document, namespace)
+        reference = _reference(document, namespace, handle._engine.release)
         name = reference.name if verb == "update" else ""
         target = Reference(reference.kind, reference.namespace, name)
         version = _version(reference, document.object)
@@ -39,7 +39,7 @@ def apply(cluster: Cluster, source: Any, namespace: str, *, server_side: bool, k
     """``kubectl apply``, client-side or server-side."""
 
     def one(handle: Cluster, document: Document) -> Object:
-        reference = _reference(document, namespace)
+        reference = _reference(document, namespace, handle._engine.release)
         if not reference.name:
             raise ApiError(_required_name(reference, document.object), document.place)
         if server_side:
@@ -56,9 +56,9 @@ def delete_all(cluster: Cluster, source: Any, namespace: str) -> list[Any]:
     deleted: list[Any] = []
     refused: list[Exception] = []
     for document in manifests.read(source):
-        reference = _reference(document, namespace)
+        reference = _reference(document, namespace, cluster._engine.release)
         try:
-            deleted.append(cluster.delete(f"{reference.kind.resource}/{reference.name}", namespace=reference.namespace))
+            deleted.append(cluster.delete(f"{reference.kind.asked}/{reference.name}", namespace=reference.namespace))
         except ApiError as error:
             refused.append(ApiError(error.status, document.place))
     if len(refused) == 1:
@@ -75,9 +75,9 @@ def _required_name(reference: Reference, obj: Object) -> Object:
     return {"kind": "Status", "status": "Failure", "message": message, "code": 400, "reason": "BadRequest"}
 
 
-def _reference(document: Document, namespace: str) -> Reference:
+def _reference(document: Document, namespace: str, release: str) -> Reference:
     try:
-        reference = references.parse(document.object, namespace=namespace)
+        reference = references.parse(document.object, None, namespace, release)
     except UnknownReference as error:
         raise ManifestError(str(error), document.place) from None
     if not isinstance(reference.name, str):
@@ -135,7 +135,7 @@ def _client_side(cluster: Cluster, reference: Reference, document: Document, opt
         current = conversion.from_stored(current)
     original = configuration_of(current) or None
     version = str(modified["apiVersion"]).rpartition("/")[2]
-    shape = schema.for_kind(kind.group, version, kind.kind)
+    shape = schema.of(kind, version)
     patch = three_way.patch(original, modified, current, shape)
     if not patch:
         return owned(current, cluster._engine.now_ns)
@@ -154,7 +154,9 @@ def _client_side(cluster: Cluster, reference: Reference, document: Document, opt
 
 
 def _version(reference: Reference, obj: Object) -> str:
-    """The version to name in the call: of an object that its kind has to convert; else "", what is stored."""
+    """The version to name in the call: of an object that its kind has to convert, or of an older release; else "", what is stored."""
+    if reference.kind.release != "1.28":
+        return str(obj["apiVersion"]).rpartition("/")[2]
     api_version = obj["apiVersion"]
     return str(api_version).rpartition("/")[2] if api_version in reference.kind.conversions else ""
 

@@ -2,10 +2,11 @@
 
 A ``.klab`` file is gzip-compressed JSON lines (see docs/format.md):
 
-1. the header: ``{"format": "kubelab-world", "version": 1, "seed": …, "release": …, "now_ns": …, "timing": {…}, …}``
+1. the header: ``{"format": "kubelab-world", "version": 2, "seed": …, "release": …, "now_ns": …, "timing": {…}, …}``
 2. one line per commit: ``["c", time_ns, type, resource, namespace, name, object, previous, call, manager]``
-3. one line per call: ``["k", …the fields of CallRecord…]``
-4. one line per node's tables: ``["m", machine, tables]``; one per component: ``["r", name, state]``; the wakes: ``["w", sequence, heap]``
+3. one line per call: ``["k", …the fields of CallRecord…]``; heartbeats in both have a shorter form (``archived_log``)
+4. one line per node's tables: ``["m", machine, tables]``; one per component: ``["r", name, state]``; the wakes: ``["w", sequence, heap]``;
+   the calls of informers: ``["i", columns, what their reflectors are at]``
 5. the end: ``["end", number of lines before it, CRC-32 of their bytes]``, without which the file counts as truncated.
 
 Values that JSON lacks are tagged as ``kubelab.world.codec`` says.
@@ -22,16 +23,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubelab.apiserver.audit.recording import Audit
-from kubelab.cluster import autoscaler, faults, leaders, scheduling
+from kubelab.cluster import archived_log, autoscaler, faults, leaders, scheduling
 from kubelab.controllers import registry as controllers
 from kubelab.engine import trouble
 from kubelab.engine.cores import Cores
 from kubelab.engine.engine import Engine
+from kubelab.engine.reflectors import Reflectors
 from kubelab.engine.runner import Runner
 from kubelab.kubelet import for_node
 from kubelab.scheduler.extender import Extender
 from kubelab.storage import registry as storage
-from kubelab.store.log import CallRecord, Manager
+from kubelab.store.informer_calls import InformerCalls
+from kubelab.store.log import Commit
 from kubelab.store.state import State
 from kubelab.world.codec import decode, encode
 from kubelab.world.timing import Timing
@@ -39,8 +42,8 @@ from kubelab.world.timing import Timing
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
 
-FORMAT, VERSION = "kubelab-world", 1
-_PLAIN = len(CallRecord._fields)  # where in a call's line its audit note stands, if it has one
+FORMAT, VERSION = "kubelab-world", 2
+READABLE = (1, 2)  # before version 2 heartbeats had no short lines
 
 
 class ArchiveError(ValueError):
@@ -81,16 +84,12 @@ def _lines(cluster: Cluster) -> Iterator[Any]:
         "trailing": engine.trailing.revision,
         "lagging": {name: state.revision for name, state in engine.lagging.items()},
         "timing": asdict(engine.timing),
-        **({"cores": [engine.cores.free_ns, engine.cores.flush_ns]} if engine.cores is not None else {}),
+        **({"cores": [engine.cores.free_ns, engine.cores.flush_ns, engine.cores.told_ns]} if engine.cores is not None else {}),
         "faults": encode(engine.server.faults),
         **({"trouble": encode(engine.trouble)} if engine.trouble else {}),
         **({"audit": encode(audit.state())} if (audit := engine.server.audit) is not None else {}),
     }
-    for commit in engine.store.log.commits:
-        manager = list(commit.manager)
-        yield ["c", commit.time_ns, commit.type, *commit.key, commit.object, commit.previous, commit.call, manager]
-    for call in engine.store.log.calls:
-        yield ["k", *call[:-1]] if call.audit is None else ["k", *call[:-1], encode(call.audit)]
+    yield from archived_log.lines(engine.store.log)
     for name, tables in engine.machines.items():
         yield ["m", name, encode(tables)]
     for name, runner in engine.runners.items():
@@ -98,6 +97,7 @@ def _lines(cluster: Cluster) -> Iterator[Any]:
         dumped["own"] = {key: revision for key, (revision, _) in runner.own.items()}
         yield ["r", name, encode(dumped)]
     yield ["w", engine.wakes.sequence, encode([list(wake) for wake in engine.wakes.heap])]
+    yield ["i", encode(engine.store.log.informers.state()), encode(engine.reflectors.state())]
 
 
 def load(path: str | Path, *, extenders: Sequence[Extender] = ()) -> Cluster:
@@ -108,7 +108,7 @@ def load(path: str | Path, *, extenders: Sequence[Extender] = ()) -> Cluster:
     header, *lines = _read(Path(path))
     try:
         return _restored(header, lines, extenders)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ArchiveError(f"{path}: the file is damaged: {error}") from error
 
 
@@ -116,8 +116,8 @@ def _check_header(path: Path, header: Any) -> None:
     """Before anything else is read: a file of another kind or version is not called damaged."""
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ArchiveError(f"{path}: not a saved world of kubelab")
-    if header.get("version") != VERSION:
-        raise ArchiveError(f"{path}: saved in version {header.get('version')} of the format, this kubelab reads version {VERSION}")
+    if header.get("version") not in READABLE:
+        raise ArchiveError(f"{path}: saved in version {header.get('version')} of the format, this kubelab reads versions up to {VERSION}")
 
 
 def _read(path: Path) -> list[Any]:
@@ -150,22 +150,28 @@ def _read(path: Path) -> list[Any]:
     raise ArchiveError(f"{path}: the file is truncated after {len(lines)} lines")
 
 
+def _timing(figures: dict[str, Any]) -> Timing:
+    """Those of a file; where the kubelet's events had no limit of their own yet, it is that of its other calls."""
+    names = {item.name for item in fields(Timing)}
+    older = {f"kubelet_event_{what}": figures[f"kubelet_{what}"] for what in ("qps", "burst") if f"kubelet_{what}" in figures}
+    return Timing(**{name: item for name, item in {**older, **figures}.items() if name in names})
+
+
 def _restored(header: dict[str, Any], lines: list[Any], extenders: Sequence[Extender]) -> Cluster:
     from kubelab.cluster.handle import Cluster, World
 
-    names = {item.name for item in fields(Timing)}
     engine = Engine(
         seed=header["seed"],
         start_ns=header["engine_start_ns"],
-        timing=Timing(**{name: item for name, item in header["timing"].items() if name in names}),
+        timing=_timing(header["timing"]),
         release=header["release"],
         gates=header["gates"],
     )
     engine.streams.state.update(header["streams"])
     engine.now_ns, engine.moving, engine.wake = header["now_ns"], header["moving"], header["wake"]
     if engine.cores is not None:
-        free_ns, flush_ns = header["cores"]
-        engine.cores = Cores(free_ns, tuple(flush_ns))
+        free_ns, flush_ns, *told_ns = header["cores"]
+        engine.cores = Cores(free_ns, tuple(flush_ns), *told_ns)
     engine.server.faults = decode(header["faults"])
     engine.trouble = decode(header.get("trouble", {}))
     if "audit" in header:
@@ -177,28 +183,28 @@ def _restored(header: dict[str, Any], lines: list[Any], extenders: Sequence[Exte
 
 
 def _restore_log(engine: Engine, header: dict[str, Any], lines: list[Any]) -> None:
-    store = engine.store
-    lagging = header["lagging"]
+    trailing, lagging = header["trailing"], header["lagging"]
     states = {name: State() for name in lagging}
-    for line in lines:
-        if line[0] == "c":
-            time_ns, type_, resource, namespace, name, obj, previous, call, manager = line[1:]
-            commit = store.commit(time_ns, type_, (resource, namespace, name), obj, Manager(*manager), call)
-            if commit.previous != previous:
-                raise ValueError(f"revision {commit.revision} of {resource} {name} does not follow from revision {previous}")
-            if commit.revision <= header["trailing"]:
-                engine.trailing.apply(commit)
-            for component, revision in lagging.items():
-                if commit.revision <= revision:
-                    states[component].apply(commit)
-        elif line[0] == "k":
-            store.log.calls.append(CallRecord(*line[1:_PLAIN], *map(decode, line[_PLAIN:])))
+
+    def told(commit: Commit) -> None:
+        if commit.revision <= trailing:
+            engine.trailing.apply(commit)
+        for component, revision in lagging.items():
+            if commit.revision <= revision:
+                states[component].apply(commit)
+
+    archived_log.restore(engine.store, lines, told)
     engine.lagging = states
 
 
 def _restore_parts(engine: Engine, lines: list[Any], extenders: Sequence[Extender]) -> None:
     engine.machines = {line[1]: decode(line[2]) for line in lines if line[0] == "m"}
-    for component in (*controllers.components(), *storage.components(), faults.CONTROLLER, scheduling.loaded(engine, extenders)):
+    for component in (
+        *controllers.components(engine.release),
+        *storage.components(engine.release),
+        faults.CONTROLLER,
+        scheduling.loaded(engine, extenders),
+    ):
         engine.register(component)
     for name in engine.machines:
         if name:
@@ -224,5 +230,8 @@ def _restore_parts(engine: Engine, lines: list[Any], extenders: Sequence[Extende
         elif line[0] == "w":
             engine.wakes.sequence = line[1]
             engine.wakes.heap[:] = [tuple(wake) for wake in decode(line[2])]
+        elif line[0] == "i":
+            engine.store.log.informers = InformerCalls.restored(decode(line[1]))
+            engine.reflectors = Reflectors.restored(decode(line[2]))
     engine.runners = ordered
     trouble.suspend(engine)

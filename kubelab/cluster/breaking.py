@@ -13,7 +13,7 @@ from kubelab.cluster import leaders
 from kubelab.cluster.active import CONTROLLER_NAME, targets_of
 from kubelab.cri import disks
 from kubelab.cri.power import power_cut, power_on
-from kubelab.engine import trouble
+from kubelab.engine import reflectors, trouble
 from kubelab.engine.plan import Nudge
 from kubelab.engine.trouble import Cut, Hang, Lag
 from kubelab.kinds import registry
@@ -79,9 +79,9 @@ def _periods(given: Mapping[str, str]) -> tuple[tuple[int, int], ...]:
 
 
 def power_off(engine: Engine, node: str) -> None:
-    """The machine goes down, unless its shutdown has been cancelled."""
+    """The machine goes down, unless its shutdown has been cancelled; the kernel closes what is open before the power goes."""
     if engine.machines[node].pop(shutdown.TABLE, None):
-        engine.crash_machine(node)
+        engine.crash_machine(node, in_order=True)
         power_cut(engine.machines[node], engine.now_ns)
 
 
@@ -189,6 +189,7 @@ def _join(engine: Engine, one: Breakage) -> None:
         for node in one.targets:
             if trouble.cut_of(engine, node) is None:
                 trouble.mend(engine, node, cut.begun_ns)
+                reflectors.mended(engine, node, cut.begun_ns)
     islands = engine.machines[""].get(ISLANDS, {})
     if any(one.name in islands.get(node, ()) for node in one.targets):
         for node in one.targets:

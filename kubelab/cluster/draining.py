@@ -234,7 +234,8 @@ def _timed_out(entry: Leaving, timeout_ns: int) -> str:
 
 def _eviction(work: Drain, pod: Object) -> Object:
     meta = {"name": pod["metadata"]["name"], "namespace": pod["metadata"]["namespace"]}
-    return {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": meta, "deleteOptions": _options(work)}
+    version = "policy/v1" if work.cluster._engine.release == "1.28" else "policy/v1beta1"
+    return {"apiVersion": version, "kind": "Eviction", "metadata": meta, "deleteOptions": _options(work)}
 
 
 def _options(work: Drain) -> Object:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kubelab.apiserver import raw
+from kubelab.apiserver import conversion, raw
 from kubelab.apiserver.request import ADMIN, ListOptions, Options, Request, Response, User
 from kubelab.cluster import (
     applying,
@@ -33,24 +33,27 @@ from kubelab.cluster.auditing import Auditing
 from kubelab.cluster.errors import ApiError, ApiWarning, ExecError, Unsettled
 from kubelab.cluster.explaining import Explanation
 from kubelab.cluster.interrupts import held_back
+from kubelab.cluster.listening import Listening
 from kubelab.cluster.objects import ApiList, ApiObject, owned, owned_list
 from kubelab.cluster.references import Reference
 from kubelab.cluster.rollout import Rollout
+from kubelab.cluster.turns import Turns
 from kubelab.cluster.why_not import Answer
 from kubelab.engine.engine import Engine
 from kubelab.engine.plan import Plan
 from kubelab.kinds import registry
 from kubelab.kinds.kind import Object
+from kubelab.kinds.registry import RELEASES
 from kubelab.scheduler.extender import Extender
 from kubelab.world.clock import parse_rfc3339, to_datetime
 from kubelab.world.collector import held_off
 from kubelab.world.timing import Timing
+from kubelab.world.turns import Turn, taking_turns
 
 if TYPE_CHECKING:
     from kubelab.cluster.workload import Replay, Workload
 
 START = "2026-01-01T00:00:00Z"
-RELEASES = ("1.28", "1.7")
 USER_AGENT = "kubelab"
 COMPLETED = (
     "configmaps",
@@ -69,15 +72,18 @@ COMPLETED = (
 class World:
     """The engine that a handle and all handles made from it (``as_user``) share."""
 
-    __slots__ = ("auditing", "engine", "start_ns")
+    __slots__ = ("auditing", "engine", "listening", "start_ns")
 
     def __init__(self, engine: Engine, start_ns: int) -> None:
         self.engine = engine
         self.start_ns = start_ns
+        engine.turn = Turns()
+        self.listening = Listening(engine)
         self.auditing = Auditing(engine)
         node_door.connect(engine)
 
 
+@taking_turns
 class Cluster:
     """A cluster in virtual time. It stands still until ``run``, ``settle`` or ``step`` lets time pass.
 
@@ -85,7 +91,8 @@ class Cluster:
     ----------
     nodes: a number (``node-1`` …, 4 CPU, 16Gi, 110 pods each, zones a, b, c in turn), names, or Node manifests.
     seed: all chance follows from it.
-    timing: the name of a preset or a ``kl.Timing``.
+    release: ``"1.28"``, or ``"1.7"`` with the groups, defaults, limits and words of 2017.
+    timing: the name of a preset or a ``kl.Timing``; None: that of the release.
     start: the clock's start, RFC 3339.
     feature_gates: ``{"Name": True}``.
     storage_class: the name of the default StorageClass, or None for none.
@@ -104,7 +111,7 @@ class Cluster:
         seed: int = 0,
         *,
         release: str = "1.28",
-        timing: str | Timing = "default",
+        timing: str | Timing | None = None,
         start: str = START,
         feature_gates: dict[str, bool] | None = None,
         storage_class: str | None = "standard",
@@ -116,17 +123,17 @@ class Cluster:
     ) -> None:
         if release not in RELEASES:
             raise ValueError(f"release={release!r}: use one of {', '.join(RELEASES)}")
-        if release == "1.7":
-            raise NotImplementedError('release="1.7" is not built yet: use release="1.28"')
+        if release == "1.7" and control_planes is not None:
+            raise ValueError('control_planes: 1.7 elects by an Endpoints object, not by a Lease: leave it out, or use release="1.28"')
         start_ns, replicas = parse_rfc3339(start), leaders.check(control_planes)
-        wanted = bootstrap.node_objects(nodes, start_ns - bootstrap.BOOT_NS)
+        wanted = bootstrap.node_objects(nodes, start_ns - bootstrap.BOOT_NS, release)
         engine = bootstrap.engine(seed, start_ns - bootstrap.BOOT_NS, timing, release, feature_gates)
-        bootstrap.start(engine, wanted, storage_class, scheduling.scheduler(engine, scheduler_config, extenders), replicas)
-        running.advance(engine, start_ns)
-        looking.introduce((Plan, Explanation, Answer, ApiError, Unsettled))
         self._world = World(engine, start_ns)
         if audit_policy is not None:
             self._world.auditing.reload(audit_policy)
+        bootstrap.start(engine, wanted, storage_class, scheduling.scheduler(engine, scheduler_config, extenders), replicas)
+        running.advance(engine, start_ns)
+        looking.introduce((Plan, Explanation, Answer, ApiError, Unsettled))
         self._user = ADMIN
         self._agent = USER_AGENT
         if node_pools is not None:
@@ -141,6 +148,10 @@ class Cluster:
     @property
     def _engine(self) -> Engine:
         return self._world.engine
+
+    @property
+    def _turn(self) -> Turn:
+        return self._world.engine.turn
 
     # -- time ------------------------------------------------------------------------------------------------------------
     @property
@@ -219,23 +230,31 @@ class Cluster:
         """One call by this handle's user; refusals raise ApiError."""
         place = more.pop("place", "")
         agent = more.pop("agent", self._agent)
-        request = Request(verb, reference.kind.resource, reference.namespace, reference.name, user=self._user, user_agent=agent, **more)
+        kind = reference.kind
+        if kind.release != "1.28" and not more.get("version"):
+            more["version"] = kind.versions[0]
+        request = Request(verb, kind.asked, reference.namespace, reference.name, user=self._user, user_agent=agent, **more)
         with held_back():
             response = self._engine.handle(request)
         clock.obey(self._engine, self._world.start_ns)
         self._world.auditing.ship()
         if response.code >= 400:
             raise ApiError(response.object, place)
+        if kind.release != "1.28":
+            response.object = conversion.answered(kind, response.object)
         for text in response.warnings:
-            warnings.warn(text, ApiWarning, stacklevel=3)
+            warnings.warn(text, ApiWarning, stacklevel=4)
         return response
 
     def _owned(self, response: Response) -> ApiObject:
         return owned(response.object, self._engine.now_ns)
 
+    def _refer(self, reference: str | Object, name: str | None, namespace: str) -> Reference:
+        return references.parse(reference, name, namespace, self._engine.release)
+
     def get(self, reference: str | Object, name: str | None = None, *, namespace: str = "default") -> ApiObject:
         """One object; ApiError (NotFound) if it is not there."""
-        found = references.parse(reference, name, namespace)
+        found = self._refer(reference, name, namespace)
         return self._owned(self._call("get", found))
 
     def __getitem__(self, reference: str) -> ApiObject:
@@ -250,7 +269,7 @@ class Cluster:
         field_selector: str = "",
     ) -> ApiList:
         """The objects of a kind in a namespace (None: all namespaces), in the order of their names."""
-        found = references.kind_of(kind)
+        found = references.kind_of(kind, self._engine.release)
         where = (namespace or "") if found.namespaced else ""
         references.check_selectors(selector, field_selector)
         options = ListOptions(selector, field_selector)
@@ -258,7 +277,7 @@ class Cluster:
 
     def kinds(self) -> list[str]:
         """The kinds that this cluster serves, as kubectl names them."""
-        return [kind.resource for kind in registry.all_kinds() if "get" in kind.verbs]
+        return [kind.asked for kind in registry.all_kinds(self._engine.release) if "get" in kind.verbs]
 
     def create(self, source: Any, *, namespace: str = "default", dry_run: bool = False, field_validation: str = "Strict") -> Any:
         """Create every object of a source (see ``apply`` for its forms); returns the object, or a list if there are several."""
@@ -295,7 +314,7 @@ class Cluster:
         """Patch an object: ``type`` is strategic, merge or json."""
         if type not in ("strategic", "merge", "json"):
             raise ValueError(f"type={type!r}: use strategic, merge or json")
-        found = references.parse(reference, namespace=namespace)
+        found = self._refer(reference, None, namespace)
         return self._owned(self._call("patch", found, body=body, patch_type=type, subresource=subresource, agent="kubectl-patch"))
 
     def delete(
@@ -308,7 +327,7 @@ class Cluster:
         cascade: str | None = None,
     ) -> ApiObject:
         """Delete an object. ``cascade``: background, foreground or orphan; ``grace_period`` in seconds."""
-        found = references.parse(reference, name, namespace)
+        found = self._refer(reference, name, namespace)
         options: Object = {}
         if grace_period is not None:
             options["gracePeriodSeconds"] = grace_period
@@ -326,9 +345,10 @@ class Cluster:
 
     def scale(self, reference: str, replicas: int, *, namespace: str = "default") -> ApiObject:
         """Set the number of replicas, as ``kubectl scale``."""
-        found = references.parse(reference, namespace=namespace)
+        found = self._refer(reference, None, namespace)
         body = {"spec": {"replicas": replicas}}
-        return self._owned(self._call("patch", found, body=body, patch_type="merge", subresource="scale", agent="kubectl"))
+        subresource = "scale" if found.kind.release == "1.28" or "scale" in found.kind.subresources else ""
+        return self._owned(self._call("patch", found, body=body, patch_type="merge", subresource=subresource, agent="kubectl"))
 
     def cordon(self, node: str) -> str:
         """Let no new pods come to a node, as ``kubectl cordon``; returns kubectl's words."""
@@ -374,19 +394,19 @@ class Cluster:
     # -- why -------------------------------------------------------------------------------------------------------------
     def plan(self, reference: str | Object, *, namespace: str = "default") -> Plan:
         """What the component in charge of an object would do next, and because of what; nothing happens."""
-        return explaining.plan(self, references.parse(reference, namespace=namespace))
+        return explaining.plan(self, self._refer(reference, None, namespace))
 
     def explain(self, reference: str | Object, *, namespace: str = "default") -> Explanation:
         """The causal chain behind an object's present state, from the log's own links."""
-        return explaining.explain(self, references.parse(reference, namespace=namespace))
+        return explaining.explain(self, self._refer(reference, None, namespace))
 
     def why_not(self, reference: str | Object, *, namespace: str = "default") -> Answer:
         """Why something is not there, not scheduled or not ready: one answer over all who have a say."""
-        return reasons.why_not(self, references.parse(reference, namespace=namespace))
+        return reasons.why_not(self, self._refer(reference, None, namespace))
 
     def rollout(self, reference: str | Object, *, namespace: str = "default") -> Rollout:
         """The rollout of a Deployment, StatefulSet or DaemonSet: status, history, undo, pause, resume, restart."""
-        return Rollout(self, references.parse(reference, namespace=namespace))
+        return Rollout(self, self._refer(reference, None, namespace))
 
     def fault(self, kind: str, **fields: Any) -> ApiObject:
         """Break something: ``c.fault("NodeCrash", nodes=["node-1"], duration="5m")``. Without a duration until the Fault is deleted.
@@ -422,7 +442,7 @@ class Cluster:
     ) -> str:
         """What a container has written, as ``kubectl logs``: of a pod, or of the first pod of a workload or Service."""
         options = {"container": container, "previous": previous, "tailLines": tail}
-        found = attaching.pod_for_logs(self, references.parse(reference, namespace=namespace))
+        found = attaching.pod_for_logs(self, self._refer(reference, None, namespace))
         body = {name: item for name, item in options.items() if item}
         return str(self._call("get", found, subresource="log", body=body).object)
 
@@ -430,16 +450,16 @@ class Cluster:
         """Run a command (a list, or text split as a shell would) in a container, as ``kubectl exec``: what it writes; ApiError where it
         cannot be run; ExecError with ``exit_code``, ``stdout`` and ``stderr`` if it ends with another code than 0."""
         argv = shlex.split(command) if isinstance(command, str) else list(command)
-        found = attaching.pod_for_exec(self, references.parse(reference, namespace=namespace))
+        found = attaching.pod_for_exec(self, self._refer(reference, None, namespace))
         body = {"command": argv, **({"container": container} if container else {})}
         result = self._call("create", found, subresource="exec", body=body).object
         if result["exitCode"]:
             raise ExecError(argv, result["exitCode"], result["stdout"], result["stderr"])
-        return str(result["stdout"])
+        return str(self._engine.server.kubelet_door.terminal)
 
     def cri(self, node: str) -> Any:
         """A node's container runtime: RPC names in snake_case, plain dicts."""
-        return node_door.runtime(self._engine, node)
+        return node_door.runtime(self._engine, self._world.listening, node)
 
     def summary(self, node: str, *, only_cpu_and_memory: bool = False) -> Object:
         """A node's ``/stats/summary``, as its kubelet answers it: usage of the node, its pods, containers and volumes.
@@ -486,7 +506,11 @@ class Cluster:
     def _ipython_key_completions_(self) -> list[str]:
         """Tab completion of ``c["…"]``: references of what is there."""
         state = self._engine.store.head
-        words = [(kind.singular or kind.kind.lower(), kind.resource) for kind in registry.all_kinds() if kind.resource in COMPLETED]
+        words = [
+            (kind.singular or kind.kind.lower(), kind.resource)
+            for kind in registry.all_kinds(self._engine.release)
+            if kind.resource in COMPLETED
+        ]
         return [f"{word}/{name}" for word, resource in words for (namespace, name) in state.all(resource) if namespace in ("default", "")]
 
     def _repr_html_(self) -> str:

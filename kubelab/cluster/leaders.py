@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from kubelab.cluster.active import targets_of
 from kubelab.controllers import registry as controllers
+from kubelab.engine import reflectors
 from kubelab.engine.component import Client, Identity, Later, Scope, Watch
 from kubelab.engine.plan import NOTHING, Act, Batch, Call, EventDraft, Key, Plan, Reason, create, reference, update
 from kubelab.scheduler import cycles
@@ -145,6 +146,7 @@ class Elector:
             start_led(engine, self.binary)
             return Plan(events=self._told(engine, f"{identity} became leader"))
         resign(engine, self.name)
+        reflectors.anew(engine, engine.runners[self.name])
         events = self._told(engine, f"{identity} stopped leading")
         fresh = f"{self.replica}_{engine.streams.uuid(self.name)}"  # the process ends, and is started again
         return Plan(events=events, note={"lead": {"since": None}, "self": {"id": fresh}})

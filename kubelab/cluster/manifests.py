@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from kubelab.cluster.errors import ManifestError
 from kubelab.kinds.kind import Object
 
@@ -19,30 +17,6 @@ class Document(NamedTuple):
 
     object: Object
     place: str
-
-
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML 1.1 as Kubernetes reads it (sigs.k8s.io/yaml), but with timestamps as text and duplicate keys refused."""
-
-
-def _mapping(loader: Any, node: Any, deep: bool = False) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    seen: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if isinstance(key, bool):
-            key = "true" if key else "false"
-        elif not isinstance(key, str):
-            key = str(key)
-        if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f'key "{key}" already set in map', key_node.start_mark)
-        seen[key] = loader.construct_object(value_node, deep=True)
-    return seen
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
-_Loader.add_constructor("tag:yaml.org,2002:binary", lambda loader, node: loader.construct_scalar(node))
 
 
 def read(source: Any) -> list[Document]:
@@ -101,9 +75,13 @@ def _decoded(data: bytes, source: str) -> str:
 
 
 def _read_text(text: str, source: str) -> list[Document]:
+    import yaml  # what a world of Python's own values never reads
+
+    from kubelab.cluster import yaml_documents
+
     template = re.search(r"^[^#\n]*\{\{ *-? *[.$a-z]", text, re.MULTILINE)
     try:
-        found = [item for item in yaml.load_all(text, _Loader) if item is not None]
+        found = [item for item in yaml_documents.of(text) if item is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = f"error parsing YAML: {error.problem or error.context}"

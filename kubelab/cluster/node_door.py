@@ -8,12 +8,15 @@ from typing import Any
 from kubelab.apiserver import status
 from kubelab.apiserver.subresources.kubelet import KubeletUnreachable
 from kubelab.cluster import metrics_server, node_metrics
+from kubelab.cluster.listening import Listening
 from kubelab.cri.api import CriError
+from kubelab.cri.events import ContainerEvents
 from kubelab.engine import trouble
 from kubelab.engine.component import Scope
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
 from kubelab.kubelet import cri_door
+from kubelab.kubelet.cri_door import CriDoor, Outside
 from kubelab.world.clock import SECOND, parse_rfc3339
 
 
@@ -26,10 +29,16 @@ def scope_of(engine: Engine, node: str) -> Scope:
     return engine.scope(runner, ())
 
 
-def runtime(engine: Engine, node: str) -> Any:
+def runtime(engine: Engine, listening: Listening, node: str) -> CriDoor:
     """The node's container runtime, its RPCs as methods."""
     scope_of(engine, node)
-    return cri_door.runtime_of(lambda: scope_of(engine, node), lambda nudge: engine.nudge(nudge, 0))
+
+    def listen(events: ContainerEvents) -> None:
+        listening.listen(node, events, door.event)
+
+    outside = Outside(lambda nudge: engine.nudge(nudge, 0), engine.turn, listen, listening.look)
+    door = cri_door.runtime_of(lambda: scope_of(engine, node), outside)
+    return door
 
 
 class Door:
@@ -37,6 +46,7 @@ class Door:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.terminal = ""
 
     def _reach(self, namespace: str, name: str) -> tuple[Object, Scope]:
         """The pod and its kubelet; a node that is down or unknown cannot be reached."""
@@ -70,14 +80,20 @@ class Door:
         return text.encode()[:limit].decode(errors="ignore") if limit else text
 
     def exec(self, namespace: str, name: str, options: Object) -> Object:
-        """Run a command in a container: its exit code and output."""
+        """Run a command in a container: its exit code and both streams. ``terminal``: what a terminal shows of the latest.
+
+        upstream: pkg/kubelet/kubelet_pods.go GetExec; staging/src/k8s.io/kubelet/pkg/cri/streaming/remotecommand/exec.go ServeExec, 1.28.
+        """
         pod, scope = self._reach(namespace, name)
         try:
             result, nudges = cri_door.exec_in(scope, pod, options["container"], options.get("command") or [])
         except CriError as error:
-            raise status.bad_request(error.message) from None
+            if error.message.startswith("container not found"):
+                raise status.plain_error(error.message) from None  # upstream: the kubelet finds none that runs, before any stream
+            raise status.internal_error(f"error executing command in container: {error.message}") from None
         for nudge in nudges:
             self._engine.nudge(nudge, 0)
+        self.terminal = result.terminal
         return {"exitCode": result.exit_code, "stdout": result.output, "stderr": result.stderr}
 
     def attach(self, namespace: str, name: str, options: Object) -> Any:

@@ -27,8 +27,9 @@ def machine_of(engine: Engine, node: str) -> Machine:
     disks = engine.machines[""].get("disks", {})
     gate = bool(engine.gates.get(GATE))
     runner = engine.runners.get(f"kubelet/{node}")
-    workers = runner.memory.get("workers", {}) if runner is not None else {}
-    return Machine(found, engine.machines[node], pods, head.all("persistentvolumeclaims"), disks, engine.streams.seed, gate, workers)
+    memory = runner.memory if runner is not None else {}
+    claims, workers = head.all("persistentvolumeclaims"), memory.get("workers", {})
+    return Machine(found, engine.machines[node], pods, claims, disks, engine.streams.seed, gate, workers, memory, engine.timing)
 
 
 def summary(engine: Engine, node: str, *, only_cpu_and_memory: bool = False) -> Object:

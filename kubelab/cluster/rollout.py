@@ -13,6 +13,7 @@ from kubelab.cluster.references import Reference
 from kubelab.kinds.kind import Object
 from kubelab.kinds.selectors import matches_selector
 from kubelab.world.clock import rfc3339
+from kubelab.world.turns import taking_turns
 
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
@@ -45,6 +46,7 @@ class RolloutError(ValueError):
     """What kubectl rollout refuses, in kubectl's words."""
 
 
+@taking_turns
 class Rollout:
     """``c.rollout("sts/web")``."""
 
@@ -52,6 +54,7 @@ class Rollout:
         if reference.kind.kind not in KINDS:
             raise RolloutError(f'no rollouter has been implemented for "{reference.kind.kind}": use a {", ".join(KINDS)}')
         self._cluster = cluster
+        self._turn = cluster._turn
         self._reference = reference
 
     @property
@@ -118,6 +121,8 @@ class Rollout:
             raise RolloutError(f"you cannot rollback a paused deployment; resume it first with '{resume}' and try again")
         history = self.history()
         chosen = self._chosen(history, to)
+        if "rollback" in self._reference.kind.subresources:
+            return self._ask_for_rollback(to)
         template = _without_hash(chosen.template)
         if template == _without_hash(obj["spec"]["template"]):
             return f"{self._named()} skipped rollback (current template already matches revision {to})"
@@ -130,6 +135,21 @@ class Rollout:
         ]
         self._patch(body, "json")
         return f"{self._named()} rolled back"
+
+    def _ask_for_rollback(self, to: int) -> str:
+        """As kubectl of 1.7: the controller goes back, and tells of it by an event.
+
+        upstream: pkg/kubectl/rollback.go DeploymentRollbacker, 1.7.
+        """
+        kind, name = self._reference.kind, self._reference.name
+        asked = {
+            "kind": "DeploymentRollback",
+            "apiVersion": f"{kind.group}/{kind.versions[0]}",
+            "name": name,
+            "rollbackTo": {"revision": to},
+        }
+        self._cluster._call("create", self._reference, body=asked, subresource="rollback", agent="kubectl")
+        return f'deployment "{name}" rolled back'
 
     def _chosen(self, history: list[Revision], to: int) -> Revision:
         name = self._reference.name

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
 
 
+WAKES_BETWEEN_TURNS = 16
 WAKES_BETWEEN_LOOKS = 512
 BAR_AFTER_SECONDS = 1.0
 LONGEST_NS = 2**63 - 1
@@ -32,18 +33,24 @@ def advance(engine: Engine, to_ns: int, start_ns: int | None = None) -> None:
 def drive(engine: Engine, limit_ns: int, done: Callable[[], bool] | None, start_ns: int | None, *, known_end: bool) -> bool:
     """Process wakes up to ``limit_ns`` or until ``done``; True if it was ``done`` that ended it.
 
-    A run of more than a second of real time shows a bar, where somebody can see it (``start_ns``: the cluster's start). Ctrl-C ends it between
-    two wakes.
+    Who waits for the world in another thread gets it between two wakes. A run of more than a second of real time shows a bar, where somebody
+    can see it (``start_ns``: the cluster's start). Ctrl-C ends it between two wakes.
     """
-    heap, run_one, server = engine.wakes.heap, engine.run_one, engine.server
+    heap, run_one, server, turn = engine.wakes.heap, engine.run_one, engine.server, engine.turn
     began, from_ns, count, bar = time.monotonic(), engine.now_ns, 0, None
     try:
         with interrupts.held_back() as asked, held_off():
             while not asked and heap and heap[0][0] <= limit_ns:
                 run_one()
+                if engine.listener is not None:
+                    engine.listener()
                 if done is not None and done():
                     return True
                 count += 1
+                if count % WAKES_BETWEEN_TURNS:
+                    continue
+                if turn.wanted:
+                    turn.give_way()
                 if count % WAKES_BETWEEN_LOOKS:
                     continue
                 if server.follower is not None:
@@ -124,14 +131,14 @@ def _until(cluster: Cluster, met: Callable[[], bool], limit_ns: int) -> bool:
     engine = cluster._engine
     if met():
         return True
-    commits = engine.store.log.commits
-    seen = len(commits)
+    head = engine.store.head
+    seen = head.revision
 
     def done() -> bool:
         nonlocal seen
-        if len(commits) == seen:
+        if head.revision == seen:
             return False
-        seen = len(commits)
+        seen = head.revision
         return met()
 
     if drive(engine, limit_ns, done, cluster._world.start_ns, known_end=False):
@@ -150,6 +157,8 @@ def step(cluster: Cluster, count: int) -> None:
             if asked or not engine.wakes.heap:
                 return
             engine.run_one()
+            if engine.listener is not None:
+                engine.listener()
 
 
 def settle(cluster: Cluster, timeout: str | float) -> None:

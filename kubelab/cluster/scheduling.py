@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 
 def scheduler(engine: Engine, source: Any, extenders: Sequence[Extender]) -> Scheduler:
     """The scheduler that a ``scheduler_config`` and ``extenders`` mean. ValueError names what will not do."""
+    if source is not None and engine.release == "1.7":
+        raise ValueError('scheduler_config: a scheduler of 1.7 reads no KubeSchedulerConfiguration: leave it out, or use release="1.28"')
     configuration = configured(source, extenders)
     if configuration is not None:
         engine.machines[""][TABLE] = {"configuration": configuration}
-    return scheduler_of(engine.machines[""], extenders)
+    return scheduler_of(engine.machines[""], extenders, engine.release)
 
 
 def loaded(engine: Engine, extenders: Iterable[Extender] = ()) -> Scheduler:
     """The scheduler of a world out of a file. Callables are not in the file: who shall answer for extenders is given anew."""
-    return scheduler_of(engine.machines.get("", {}), extenders)
+    return scheduler_of(engine.machines.get("", {}), extenders, engine.release)
 
 
 def setup(engine: Engine) -> Setup:

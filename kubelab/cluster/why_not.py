@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SHOWN = 300  # letters of a refusal
 NAMED = 5  # nodes in a line
+STARTS_NOTHING = ("Suspended", "BrokenSchedule", "MissedStart", "StillRunning")  # rules of the CronJob controller
 BAD = (
     "Failed",
     "FailureTarget",
@@ -88,6 +89,8 @@ def why_not(cluster: Cluster, reference: Reference) -> Answer:
         return _pod(cluster, obj, subject)
     if reference.kind.kind == "Service" and obj["spec"].get("selector"):
         return _service(cluster, obj, subject)
+    if reference.kind.kind == "CronJob" and (idle := _starts_nothing(engine, reference)):
+        return Answer(subject, CONTROLLERS["CronJob"], idle)
     if until.is_ready(obj):
         return Answer(subject, "", "nothing is in the way: it is there and ready", fine=True)
     return _workload(cluster, reference, obj, subject)
@@ -158,6 +161,13 @@ def _pods_of(engine: Engine, obj: Object) -> list[Object]:
             else:
                 uids.append(dependent["metadata"]["uid"])
     return found
+
+
+def _starts_nothing(engine: Engine, reference: Reference) -> str:
+    """Why a CronJob starts no Job, where it is not only a matter of time; "" if nothing keeps it from it."""
+    runner = engine.runners.get(CONTROLLERS["CronJob"])
+    stories = () if runner is None else runner.stories.get((*PREFIXES["CronJob"], reference.namespace, reference.name), ())
+    return next((str(because) for because in stories if because.rule in STARTS_NOTHING), "")
 
 
 def _stories(engine: Engine, reference: Reference) -> list[str]:

@@ -24,17 +24,20 @@ from kubelab.plot import (
     timeline,
     usage,
 )
+from kubelab.world.turns import taking_turns
 
 if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster
 
 
+@taking_turns
 class Plot:
     """Pictures of what happened so far. Each returns a matplotlib Axes, draws into ``ax=`` if given, and says in its title what it found.
     ``since`` leaves out what ended before so many seconds after the start."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._frames = Frames(cluster)
+        self._turn = cluster._turn
         self._store = cluster._engine.store
         self._elapsed = cluster.elapsed
 
@@ -82,8 +85,10 @@ class Plot:
         return ownership.draw(ownership.tidy(owners, found.name, found.kind.kind, found.namespace), owners, ax)
 
     def calls(self, *, since: float = 0, ax: Axes | None = None) -> Axes:
-        """Calls to the API server over time by component, and where a client limit held them back."""
+        """Calls to the API server over time by component, and where a client limit held them back. Watches, which are open for minutes, stand
+        apart (``frames.watches()``)."""
         frame = self._frames.calls()
+        frame = frame[frame["verb"] != "watch"]
         return calls.draw(calls.tidy(frame, self._elapsed, since=since), ax)
 
     def breakdown(self, reference: str | None = None, *, namespace: str = "default", since: float = 0, ax: Axes | None = None) -> Axes:

@@ -49,7 +49,7 @@ def _noisy(frame: pd.DataFrame) -> str:
     noisy = frame[(frame["unlimited"] > 0) & frame["role"].isin(PEOPLE)]
     if noisy.empty:
         return ""
-    first = noisy.sort_values("unlimited", ascending=False).iloc[0]
+    first = noisy.sort_values("unlimited", ascending=False, kind="stable").iloc[0]
     return f"{names([first['user']])} listed without a limit {int(first['unlimited']):,} times."
 
 
@@ -59,7 +59,7 @@ def _hot(frame: pd.DataFrame) -> str:
         return ""
     place = "/".join(str(part) for part in (first["namespace"], first["name"]) if part)
     what = names([f"{first['resource']} {place}"])
-    return f"{what} is fought over: {int(first['conflicts']):,} conflicts."
+    return f"{what} is fought over: {many(int(first['conflicts']), 'conflict')}."
 
 
 def _denied(frame: pd.DataFrame) -> str:
@@ -90,10 +90,11 @@ def _rollouts(frame: pd.DataFrame) -> str:
 
 
 def _anomalies(frame: pd.DataFrame) -> str:
-    alarms = frame.attrs["beside"].get("false_alarms", {})
+    alarms = frame.attrs.get("false_alarms", {})
     hours = alarms.get("per_hour")
     rate = f" (on the baseline itself this test gives {hours:.2g} alarms an hour)" if hours is not None else ""
-    return f"{len(frame):,} minutes stand out; the users concerned are {names(list(dict.fromkeys(frame['user'])))}{rate}."
+    windows = frame["window"].nunique()
+    return f"{many(windows, 'minute')} stand{'s' if windows == 1 else ''} out; the users concerned are {names(list(dict.fromkeys(frame['user'])))}{rate}."
 
 
 def _deprecated(frame: pd.DataFrame) -> str:

@@ -10,7 +10,12 @@ A file ``NAME.txt`` is a list of blocks, separated by empty lines. Lines that be
     scale REF N | delete REF | image REF CONTAINER=IMAGE | patch REF JSON | partition REF N
     undo REF [N] | history REF | status REF | restart REF
     fault TYPE key=value …
+    heal                            all faults end
     cordon NODE | uncordon NODE | drain NODE [FLAG …] [NAME=VALUE …]
+    kill SELECTOR N | evict SELECTOR N    the N-th pod of the selected, by name
+    rid IMAGE                       delete the pods with the image
+    reload                          go on with what a file of the world says
+    check | check rest              what is wrong (tests/property/promises.py), and what is when nothing moves any more
     why REF | events REF | pods-over-time
 """
 
@@ -20,14 +25,17 @@ import json
 import os
 import re
 import shlex
+import tempfile
 from pathlib import Path
 
 import kubelab as kl
 from kubelab.cluster import references, tables
 from kubelab.cluster.rollout import RolloutError
+from tests.property import promises
 
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")  # they say nothing, and change with every other object
 ROOT = Path(__file__).parent.parent.parent
+SINGLE = ("duration", "delay", "share", "from_", "direction", "fill")  # of a fault's fields, those that are no lists
 
 
 def blocks(text: str) -> list[tuple[str, str]]:
@@ -135,8 +143,52 @@ class Player:
         return self.cluster.rollout(words[0]).restart()
 
     def do_fault(self, words: list[str], _: str) -> str:
-        fields = {name: item.split(",") if name != "duration" else item for name, item in (word.split("=", 1) for word in words[1:])}
+        given = [word.split("=", 1) for word in words[1:]]
+        fields = {name: item if name in SINGLE else item.split(",") for name, item in given}
         return f"fault/{self.cluster.fault(words[0], **fields)['metadata']['name']}"
+
+    def do_heal(self, _: list[str], __: str) -> str:
+        faults = self.cluster.list("faults")
+        for fault in faults:
+            self.cluster.delete(fault)
+        return "\n".join(f"fault/{fault['metadata']['name']} deleted" for fault in faults)
+
+    def _nth(self, words: list[str]) -> str | None:
+        found = self.cluster.list("pods", selector=words[0])
+        names = sorted(pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"])
+        return names[int(words[1]) % len(names)] if names else None
+
+    def do_kill(self, words: list[str], _: str) -> str:
+        name = self._nth(words)
+        if name is None:
+            return "no pods"
+        self.cluster.delete(f"pod/{name}")
+        return f"pod/{name} deleted"
+
+    def do_evict(self, words: list[str], _: str) -> str:
+        name = self._nth(words)
+        if name is None:
+            return "no pods"
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": "default"}}
+        code, answer = self.cluster.request("POST", f"/api/v1/namespaces/default/pods/{name}/eviction", body)
+        return f"pod/{name}: {code} {answer.get('message', '')}".rstrip()
+
+    def do_rid(self, words: list[str], _: str) -> str:
+        found = [pod for pod in self.cluster.list("pods") if any(each["image"] == words[0] for each in pod["spec"]["containers"])]
+        for pod in found:
+            self.cluster.delete(pod)
+        return "\n".join(f"pod/{pod['metadata']['name']} deleted" for pod in found)
+
+    def do_reload(self, _: list[str], __: str) -> str:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "world.klab"
+            self.cluster.save(path)
+            self.cluster = kl.load(path)
+        return f"{self.cluster.elapsed:.1f}s"
+
+    def do_check(self, words: list[str], _: str) -> str:
+        found = [*promises.always(self.cluster), *(promises.at_rest(self.cluster) if words == ["rest"] else ())]
+        return "\n".join(f"{rule}: {text}" for rule, text in found) or "all well"
 
     def do_cordon(self, words: list[str], _: str) -> str:
         return self.cluster.cordon(words[0])

@@ -50,9 +50,16 @@ def receiver(certificates: Certificates) -> Iterator[Receiver]:
     made.kill()
 
 
+def audited(policy: Any = "Metadata", nodes: int = 1) -> kl.Cluster:
+    """A cluster that is audited from now on: what its boot did would only be in the way where events are counted."""
+    cluster = kl.Cluster(nodes, seed=1)
+    cluster.audit.reload(policy)
+    return cluster
+
+
 @pytest.fixture
 def c() -> kl.Cluster:
-    return kl.Cluster(3, seed=1, audit_policy="Metadata")
+    return audited(nodes=3)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -242,7 +249,7 @@ def test_a_receiver_that_starts_again_within_a_run_has_missed_nothing(c: kl.Clus
 
 
 def test_a_full_buffer_drops_counts_and_says(receiver: Receiver):
-    cluster = kl.Cluster(3, seed=1, audit_policy="Metadata")
+    cluster = audited(nodes=3)
     webhook = cluster.audit.webhook(receiver.kubeconfig(), buffer_size=20, max_batch_size=5, throttle_qps=0.1, throttle_burst=1)
     cluster.apply(APP)
     with pytest.warns(AuditWarning, match=r"'buffered' affecting \d+ audit events: audit buffer queue blocked"):
@@ -367,7 +374,7 @@ def test_two_backends_do_not_share_a_file(c: kl.Cluster, tmp_path: Path):
     "body", ["NaN", '{"data":{"a":1e999}}', "[" * 100_000, '{"a":' * 300 + "1" + "}" * 300, '{"data":{"a":"\\ud800"}}']
 )
 def test_a_patch_that_no_reader_could_take_loses_no_event(tmp_path: Path, body: str):
-    c = kl.Cluster(1, audit_policy="Request")
+    c = audited("Request")
     log = c.audit.log(tmp_path / "audit.log")
     c.request("PATCH", "/api/v1/namespaces/default/configmaps/none", body, content_type="application/merge-patch+json")
     assert log.lost == 0
@@ -408,7 +415,7 @@ def test_the_end_says_what_is_lost(c: kl.Cluster, receiver: Receiver):
 
 
 def test_a_handle_that_is_gone_has_sent_what_it_held(receiver: Receiver):
-    cluster = kl.Cluster(1, audit_policy="Metadata")
+    cluster = audited()
     cluster.audit.webhook(receiver.kubeconfig())
     cluster.apply(APP)
     wanted = len(cluster.audit_events())
@@ -421,7 +428,7 @@ def test_the_end_of_the_process_sends_what_waits(receiver: Receiver, tmp_path: P
     config = tmp_path / "kubeconfig"
     config.write_text(json.dumps(receiver.kubeconfig()))
     story = (
-        "import sys, kubelab as kl; c = kl.Cluster(1, audit_policy='Metadata'); c.audit.webhook(sys.argv[1]); c.request('GET', '/version'); "
+        "import sys, kubelab as kl; c = kl.Cluster(1); c.audit.reload('Metadata'); c.audit.webhook(sys.argv[1]); c.request('GET', '/version'); "
         "print(len(c.audit_events()))"
     )
     ran = subprocess.run([sys.executable, "-c", story, str(config)], capture_output=True, text=True, check=True, env=dict(os.environ))
@@ -431,7 +438,7 @@ def test_the_end_of_the_process_sends_what_waits(receiver: Receiver, tmp_path: P
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
 def test_a_disk_that_fills_up_loses_no_line_uncounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("kubelab.cluster.auditing.rotation.MEGABYTE", 4000)
-    cluster = kl.Cluster(1, audit_policy="Metadata")
+    cluster = audited()
     log = cluster.audit.log(tmp_path / "audit.log", max_size=1)
     cluster.apply(APP)
     stored = log.sent

@@ -89,7 +89,7 @@ def test_the_same_call_leaves_the_same_event_as_a_real_control_plane(
         assert event["requestObject"].keys() == model["requestObject"].keys()
         assert event["requestObject"]["kind"] == model["requestObject"]["kind"]
         assert event["requestObject"]["apiVersion"] == model["requestObject"]["apiVersion"]
-        ignored = {"labels", "annotations", "finalizers", "namespace"}  # only some of upstream's controllers set the namespace
+        ignored = {"labels", "annotations", "finalizers"}
         assert set(event["requestObject"].get("metadata", {})) - ignored == set(model["requestObject"].get("metadata", {})) - ignored
     if "responseObject" in model:
         assert event["responseObject"]["kind"] == model["responseObject"]["kind"]

@@ -294,7 +294,7 @@ def test_a_failed_authentication_is_one_event_at_response_started(cluster: kl.Cl
 
 
 def test_rules_for_users_never_match_nobody() -> None:
-    rules = [{"level": "None", "userGroups": ["system:authenticated"]}, {"level": "Metadata"}]
+    rules = [{"level": "None", "userGroups": ["system:authenticated", "system:masters"]}, {"level": "Metadata"}]
     cluster = kl.Cluster(1, audit_policy={"apiVersion": "audit.k8s.io/v1", "rules": rules})
     engine = cluster._engine
     raw.ask(engine.server, engine.handle, engine.now_ns, "GET", NAMESPACE + "pods", None, "", NOBODY, {})
@@ -415,7 +415,8 @@ def test_forks_and_saved_worlds_record_on(tmp_path: Path, cluster: kl.Cluster) -
 def test_a_policy_is_changed_while_the_cluster_runs_and_a_bad_one_leaves_the_old(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n")
-    cluster = kl.Cluster(1, audit_policy=path)
+    cluster = kl.Cluster(1)
+    cluster.audit.reload(path)
     (_, before) = recorded(cluster, "GET", NAMESPACE + "pods")
     assert before["level"] == "Metadata"
     path.write_text("apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: RequestResponse\n")

@@ -6,7 +6,7 @@ import copy
 import os
 import pickle
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +154,15 @@ def test_an_until_that_raises_leaves_the_world_whole(cluster: kl.Cluster) -> Non
     assert cluster.run(until="deploy/web ready").rollout("deploy/web").done
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also where the tests are a shell's background job, which is born deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("after", [40, 400, 4000])
 def test_an_interrupt_waits_for_the_end_of_the_wake(cluster: kl.Cluster, after: int) -> None:
     cluster.apply(deployment("web", replicas=30))

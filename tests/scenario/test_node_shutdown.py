@@ -16,7 +16,7 @@ from tests.scenario.e2e import conditions, events, script
 from tests.scenario.test_daemonset_stories import daemonset
 
 Make = Callable[..., kl.Cluster]
-SLOW = "trap 'sleep 8; exit 0' TERM; sleep 1d & wait"
+SLOW = "trap 'sleep 8; exit 143' TERM; sleep 1d & wait"
 
 
 def bound(name: str, command: str = SLOW, node: str = "node-1", **spec: Any) -> dict[str, Any]:
@@ -52,6 +52,19 @@ def test_pods_end_before_the_node_does_the_critical_ones_last(make: Make) -> Non
     assert ended(cluster, "plain") == "2026-01-01T00:00:28Z"
     assert ended(cluster, "vital", "kube-system") == "2026-01-01T00:00:36Z"
     assert cluster.run("1m")["node/node-1"]["spec"]["taints"][0]["key"] == "node.kubernetes.io/unreachable"
+
+
+def test_who_exits_with_0_has_succeeded(make: Make) -> None:
+    """upstream: SyncTerminatingPod forgets why (kubernetes#118310); test/e2e_node/critical_pod_test.go expects it of pause."""
+    cluster = make(2, seed=4)
+    cluster.apply([bound("orderly", "trap 'exit 0' TERM; sleep 1d & wait"), bound("unknown")])
+    cluster.apply(pod("own", {"name": "c", "image": "example.com/app:2"}, nodeName="node-1"))
+    cluster.run("20s").fault("NodeShutdown", nodes=["node-1"])
+    cluster.run("20s")
+    status = cluster["pod/orderly"]["status"]
+    assert (status["phase"], status.get("reason"), status.get("message")) == ("Succeeded", None, None)
+    assert [each["reason"] for each in status["conditions"] if each["type"] == "DisruptionTarget"] == ["TerminationByKubelet"]
+    assert [cluster[f"pod/{name}"]["status"]["reason"] for name in ("unknown", "own")] == ["Terminated"] * 2
 
 
 def test_who_does_not_end_in_time_is_killed(make: Make) -> None:

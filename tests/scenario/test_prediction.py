@@ -17,7 +17,6 @@ REACH = 0.10
 SEEDS = (1, 2, 3)
 #: (workload, pods, limits) of the rows whose median is farther from the mean of the runs than that
 APART = {
-    ("StatefulSet created, OrderedReady", 10, "default"),  # the bucket's edge: each conflict more is 0.1 s more
     ("Deployment created", 50, "raised"),  # the two runs are 57 % apart
 }
 CASES = [(row, limits) for row in ROWS for limits in prediction.LIMITS]

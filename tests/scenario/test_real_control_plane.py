@@ -101,6 +101,31 @@ def test_a_hollow_node_reports_a_pod_by_one_patch_and_confirms_its_deletion():
     assert c.list("pods") == []
 
 
+def test_pods_of_hollow_nodes_have_addresses_of_their_own_and_conditions_as_go_writes_them():
+    c = _ran(Row("Deployment", 30))
+    pods = c.list("pods")
+
+    assert len({pod["status"]["podIP"] for pod in pods}) == 30
+    assert all(pod["status"]["podIPs"] == [{"ip": pod["status"]["podIP"]}] for pod in pods)
+    assert all(each["lastProbeTime"] is None for pod in pods for each in pod["status"]["conditions"])
+
+
+def test_a_hollow_node_reports_once_that_an_image_cannot_be_had():
+    c = kl.Cluster(prediction._nodes(3), timing=RAISED)
+    c.fault("ImageBroken", images=["web:2"], duration="2m")
+    for name, image in (("never", "broken:1"), ("later", "web:2")):
+        c.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": image}]}})
+    c.run("1m")
+
+    for name in ("never", "later"):
+        (state,) = c[f"pod/{name}"]["status"]["containerStatuses"]
+        assert (c[f"pod/{name}"]["status"]["phase"], state["state"]["waiting"]["reason"]) == ("Pending", "ImagePullBackOff")
+    c.run("10m")
+    assert (c["pod/never"]["status"]["phase"], c["pod/later"]["status"]["phase"]) == ("Pending", "Running")
+    patches = c.frames.calls().query("resource == 'pods' and subresource == 'status'")
+    assert patches["name"].tolist().count("never") == 1
+
+
 @pytest.mark.parametrize("fault", ["DiskFull", "RuntimeHang", "NodePartition"])
 def test_a_hollow_node_goes_on_after_a_fault(fault):
     c = _ran(Row("Deployment", 8))
@@ -142,3 +167,51 @@ def test_without_shared_cores_a_controller_knows_what_it_wrote(timing):
     c.settle(timeout="10m")
 
     assert 409 not in c.frames.calls()["code"].tolist()
+
+
+def test_the_garbage_collector_reads_and_deletes_each_dependent_once_at_the_usual_rate():
+    """As recorded: owners that were seen to go are not asked for; its client has the limit of the others (upstream: 1.28 doubles it)."""
+    c = _ran(Row("Deployment", 40), REAL)
+    before = len(c.frames.calls())
+    c.delete("deploy/web")
+    c.settle(timeout="10m")
+    calls = c.frames.calls().iloc[before:].query("component == 'garbage-collector-controller'")
+    sent = calls["elapsed"] - calls["executing"]
+    owner_gone = c.frames.calls().query("verb == 'delete' and resource == 'deployments.apps'")["elapsed"].max()
+
+    assert calls.groupby(["verb", "resource", "code"], observed=True).size().to_dict() == {
+        ("get", "replicasets.apps", 200): 1,
+        ("delete", "replicasets.apps", 200): 1,
+        ("get", "pods", 200): 40,
+        ("delete", "pods", 200): 40,
+    }
+    assert (sent.max() - sent.min()) == pytest.approx((82 - 30) / 20, rel=0.05)
+    assert sent.min() - owner_gone == pytest.approx(0.458, abs=0.03)  # recorded: 39 calls of discovery come first
+
+
+def test_real_kubelets_on_a_measured_control_plane():
+    c = kl.Cluster(4, seed=1, timing=kl.Timing.preset("real-1.20-2cpu", kubelet=("cri-containerd-1.0", "pull-containerd-2.1")))
+    c.create(prediction.workload(Row("Deployment", 12)))
+    c.run(until="deployment/web ready", timeout="10m")
+
+    begun = c.frames.calls().query("component == 'scheduler' and subresource == 'binding'")["elapsed"].min()
+    assert c.elapsed - begun > 0.95  # sandbox and start alone
+    assert {each["reason"] for each in c.list("events")} >= {"Pulling", "Pulled", "Created", "Started"}
+
+
+def _ready_after(kubelet: str) -> float:
+    """Seconds until a pod whose image is there is ready, the PLEG's period and the spread of latencies left out."""
+    timing = kl.Timing.preset("default", kubelet=kubelet).with_(relist_ns=1_000_000, jitter=0.0)
+    c = kl.Cluster(1, timing=timing)
+    for name in ("first", "second"):
+        begun = c.elapsed
+        c.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "app:1"}]}})
+        c.run(until=f"pod/{name} ready")
+    return c.elapsed - begun
+
+
+def test_published_figures_of_a_runtime_move_what_they_say():
+    ssd, hdd = _ready_after("docker-azure-ssd"), _ready_after("docker-azure-hdd")
+
+    assert hdd - ssd == pytest.approx(1.157 - 0.568, abs=0.005)
+    assert _ready_after("cri-containerd-1.0") - ssd == pytest.approx(0.78 + 0.17 - (0.3 + 0.568), abs=0.005)

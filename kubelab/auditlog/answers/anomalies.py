@@ -29,7 +29,7 @@ from kubelab.auditlog.answers.requests import background
 
 MORE, LESS, NEW = "more", "less", "never seen before"
 LEAST_WINDOWS = 4  # of a baseline: two halves of two
-MOST_TESTS = 20_000_000
+MOST_TESTS = 10_000_000  # two tables of four bytes for each: a month of minutes of 450 groups, within the memory of scan
 PRIOR = 0.5  # calls in the whole baseline, of a group that it does not know
 
 Instant = str | datetime
@@ -134,10 +134,10 @@ def _counted(log: Log, by: str | Sequence[str], start: datetime, end: datetime, 
             f"{len(groups):,} groups by {by!r} in {windows:,} windows are {len(groups) * windows:,} tests, and {MOST_TESTS:,} are the most:"
             " name fewer columns in by=, or give a longer window="
         )
-    counts = np.zeros((len(groups), windows))
+    counts = np.zeros((len(groups), windows), dtype=np.int32)
     at = frame["slot"].to_numpy()
     whole = (at >= 0) & (at < windows)
-    np.add.at(counts, (rows[whole], at[whole]), frame["counted"].to_numpy()[whole])
+    np.add.at(counts, (rows[whole], at[whole]), frame["counted"].to_numpy(dtype=np.int32)[whole])
     epoch = pd.Timestamp(start).timestamp()
     return Counted(groups, counts, epoch + width * np.arange(windows))
 
@@ -156,9 +156,9 @@ def _aligned(first: Counted, second: Counted) -> tuple[pd.DataFrame, np.ndarray[
     order = {key: at for at, key in enumerate(map(tuple, known.astype(object).fillna("").to_numpy()))}
     tables = []
     for part in (first, second):
-        table = np.zeros((len(known), part.counts.shape[1]))
+        table = np.zeros((len(known), part.counts.shape[1]), dtype=np.int32)
         rows = [order[tuple(key)] for key in part.groups.astype(object).fillna("").to_numpy()]
-        np.add.at(table, rows, part.counts)
+        table[rows] = part.counts
         tables.append(table)
     return known, tables[0], tables[1]
 
@@ -166,20 +166,24 @@ def _aligned(first: Counted, second: Counted) -> tuple[pd.DataFrame, np.ndarray[
 def _alarms(normal: Counted, tested: Counted, level: float) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """The groups of both, the alarms (``at`` a group, ``column`` a window), and how many tests there were."""
     groups, base, seen = _aligned(normal, tested)
-    rows = [_tested(base[at], seen[at]) for at in range(len(groups))]
-    p = np.array([row[0] for row in rows]).reshape(seen.shape)
-    expected = np.array([row[1] for row in rows])
-    q = corrected(p.ravel()).reshape(p.shape)
-    at, column = np.nonzero(q <= level)
-    order = np.lexsort((column, at, p[at, column]))
-    at, column = at[order], column[order]
+    expected = np.zeros(len(groups))
+    doubtful, kept = [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+    for row in range(len(groups)):
+        p, expected[row] = _tested(base[row], seen[row])
+        doubtful.append(np.flatnonzero(p <= level))  # a larger p is no alarm, and makes none of another
+        kept.append(p[doubtful[-1]])
+    at, column, p = np.repeat(np.arange(len(groups)), [len(each) for each in doubtful[1:]]), np.concatenate(doubtful), np.concatenate(kept)
+    q = corrected(p, seen.size)
+    order = np.lexsort((column, at, p))
+    order = order[q[order] <= level]
+    at, column, p, q = at[order], column[order], p[order], q[order]
     calls, mean = seen[at, column].astype("int64"), expected[at]
     unknown = base[at].sum(axis=1) == 0 if len(at) else np.zeros(0, bool)
     kind = np.where(unknown, NEW, np.where(calls > mean, MORE, LESS)) if len(at) else np.array([], dtype=object)
     found = pd.DataFrame({"at": at, "column": column, "calls": calls, "expected": mean, "kind": pd.array(kind, dtype="str")})
     found["times"] = np.where(unknown, np.nan, calls / np.where(mean > 0, mean, 1))
-    found["p"], found["q"] = p[at, column], q[at, column]
-    return groups, found, int(p.size)
+    found["p"], found["q"] = p, q
+    return groups, found, int(seen.size)
 
 
 def held_out(normal: Counted, level: float, width: float) -> tuple[dict[str, float], float]:
@@ -252,16 +256,18 @@ def tails(mean: float, variance: float, most: int) -> tuple[np.ndarray[Any, Any]
     return lower[: most + 1], upper[: most + 1]
 
 
-def corrected(p: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Benjamini and Hochberg's q of each p.
+def corrected(p: np.ndarray[Any, Any], tests: int | None = None) -> np.ndarray[Any, Any]:
+    """Benjamini and Hochberg's q of each p; ``tests``: how many there were, if these are only the least p of them.
 
     >>> [round(float(q), 3) for q in corrected(np.array([0.01, 0.02, 0.5]))]
     [0.03, 0.03, 0.5]
+    >>> [round(float(q), 3) for q in corrected(np.array([0.01, 0.02]), 3)]
+    [0.03, 0.03]
     """
     if not p.size:
         return p
     order = np.argsort(p, kind="stable")
-    scaled = p[order] * p.size / np.arange(1, p.size + 1)
+    scaled = p[order] * (tests or p.size) / np.arange(1, p.size + 1)
     q = np.empty_like(p)
     q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return q

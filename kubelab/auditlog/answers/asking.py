@@ -88,7 +88,7 @@ def columns(by: str | Sequence[str]) -> list[tuple[str, str]]:
     for name in names:
         column = ALIASES.get(name, name)
         if column not in DERIVED and (column not in CALLS or column in _LISTS):
-            known = ", ".join(sorted([*ALIASES, *DERIVED, *(set(CALLS) - _LISTS)]))
+            known = ", ".join(sorted({*ALIASES, *DERIVED, *CALLS} - _LISTS))
             raise ValueError(f"by={name!r} is no column to group by: what would work is {known}")
         found.append((name, column))
     if len(dict.fromkeys(name for name, _ in found)) < len(found):
@@ -104,6 +104,14 @@ def selected(by: str | Sequence[str]) -> str:
 def names_of(by: str | Sequence[str]) -> str:
     """The same as a list for GROUP BY and ORDER BY."""
     return ", ".join(f'"{column}"' for _, column in columns(by))
+
+
+def time_together(condition: str) -> str:
+    """The latencies of the calls that a condition selects together, in seconds.
+
+    Whole microseconds are added: a sum of fractions depends on the order in which the engine's threads come to them, and what is ranked by it too.
+    """
+    return f"(coalesce(sum(try_cast(latency * 1e6 AS BIGINT)) FILTER (WHERE {condition}), 0)::DOUBLE / 1e6)"
 
 
 def tidy(frame: pd.DataFrame, beside: dict[str, Any] | None = None) -> pd.DataFrame:

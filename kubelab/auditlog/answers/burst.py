@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from kubelab.auditlog.answers.asking import CALLS_MORE, Log, instant, limited, names_of, seconds, selected, span, tidy
+from kubelab.auditlog.answers.asking import CALLS_MORE, Log, instant, limited, names_of, seconds, selected, span, tidy, time_together
 
 WINDOW = 10.0
 
@@ -47,8 +47,8 @@ def burst(
         SELECT {selected(by)}, count(*) FILTER (WHERE within AND apart = '') AS calls, count(*) FILTER (WHERE within AND apart <> '') AS background,
           count(*) FILTER (WHERE within AND apart = '') / $length AS per_second,
           CASE WHEN $length_before > 0 THEN count(*) FILTER (WHERE NOT within AND apart = '') / $length_before END AS per_second_before,
-          coalesce(sum(latency) FILTER (WHERE within AND {timed}), 0)::DOUBLE AS seconds,
-          CASE WHEN $length_before > 0 THEN coalesce(sum(latency) FILTER (WHERE NOT within AND {timed}), 0) / $length_before END AS seconds_before,
+          {time_together(f"within AND {timed}")} AS seconds,
+          CASE WHEN $length_before > 0 THEN {time_together(f"NOT within AND {timed}")} / $length_before END AS seconds_before,
           quantile_cont(latency, 0.95) FILTER (WHERE within AND {timed}) AS p95,
           quantile_cont(latency, 0.95) FILTER (WHERE NOT within AND {timed}) AS p95_before,
           count(*) FILTER (WHERE within AND apart = '' AND code >= 400) AS errors, min(received) FILTER (WHERE within) AS first

@@ -40,9 +40,9 @@ def conflicts(
           SELECT *,
             lead(received) OVER onward AS again,
             min(CASE WHEN done THEN coalesce(completed, received) END) OVER
-              (PARTITION BY object ORDER BY received, audit_id ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS accepted,
-            count(*) FILTER (WHERE done) OVER (PARTITION BY object ORDER BY received, audit_id) AS chain
-          FROM touched WINDOW onward AS (PARTITION BY object ORDER BY received, audit_id)
+              (PARTITION BY object ORDER BY received, audit_id, code, completed ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS accepted,
+            count(*) FILTER (WHERE done) OVER (PARTITION BY object ORDER BY received, audit_id, code, completed) AS chain
+          FROM touched WINDOW onward AS (PARTITION BY object ORDER BY received, audit_id, code, completed)
         ), outcome AS (
           SELECT *, epoch(again) - epoch(coalesce(completed, received)) <= $limit AS is_retried,
             CASE WHEN epoch(accepted) - epoch(coalesce(completed, received)) <= $limit

@@ -58,7 +58,8 @@ def deprecated(log: Log, before: str | None = None) -> pd.DataFrame:
           bool_or(coalesce(deprecated, false) OR removed_release IS NOT NULL) AS announced, max(removed_release) AS removed_release,
           string_agg(DISTINCT nullif(namespace, ''), ',' ORDER BY nullif(namespace, '')) AS namespaces, min(received) AS first, max(received) AS last
         FROM {CALLS_MORE} WHERE resource IS NOT NULL AND api_version IS NOT NULL AND (code IS NULL OR code NOT IN (401, 403))
-        GROUP BY api_group, api_version, resource, effective, client""")
+        GROUP BY api_group, api_version, resource, effective, client
+        ORDER BY api_group, api_version, resource, effective, client""")
     rows = []
     for row in frame.to_dict("records"):
         known = lifecycles().get((row["api_group"] or "", row["api_version"], row["resource"]))

@@ -35,9 +35,9 @@ def elections(log: Log) -> pd.DataFrame:
         ), renewed AS (
           SELECT kind, resource, namespace, name, identity, received, audit_id,
             epoch(received) - epoch(lag(received) OVER steps) AS gap, identity <> lag(identity) OVER steps AS changed
-          FROM locks WHERE renewal AND verb <> 'delete' WINDOW steps AS (PARTITION BY resource, namespace, name ORDER BY received, audit_id)
+          FROM locks WHERE renewal AND verb <> 'delete' WINDOW steps AS (PARTITION BY resource, namespace, name ORDER BY received, audit_id, identity)
         ), kept AS (
-          SELECT kind, resource, namespace, name, arg_max(identity, row(received, audit_id)) AS holder, count(DISTINCT identity) AS holders,
+          SELECT kind, resource, namespace, name, arg_max(identity, row(received, audit_id, identity)) AS holder, count(DISTINCT identity) AS holders,
             count(*) FILTER (WHERE changed) AS changes, count(*) AS renewals, median(gap) AS interval, max(gap) AS longest_gap,
             count(*) FILTER (WHERE gap > $grace) AS late
           FROM renewed GROUP BY ALL

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from kubelab.auditlog.answers.asking import CALLS_MORE, Log, limited, seconds, span, tidy
+from kubelab.auditlog.answers.asking import CALLS_MORE, Log, limited, seconds, span, tidy, time_together
 from kubelab.auditlog.answers.requests import background
 
 _LIMIT = "regexp_matches(query, '(^|&)limit=[1-9]')"
@@ -53,7 +53,7 @@ def noisy_clients(log: Log, *, short: float | str = "60s", top: int | None = Non
         ), counted AS (
           SELECT effective, client, min(role) AS role, count(*) FILTER (WHERE apart = '') AS calls,
             count(*) FILTER (WHERE apart <> '') AS background, count(*) FILTER (WHERE apart = '') / $length AS per_second,
-            coalesce(sum(latency) FILTER (WHERE apart = '' AND NOT long_running AND latency > 0), 0)::DOUBLE AS seconds,
+            {time_together("apart = '' AND NOT long_running AND latency > 0")} AS seconds,
             count(*) FILTER (WHERE apart = '' AND is_list) AS lists, count(*) FILTER (WHERE apart = '' AND is_page) AS pages,
             count(*) FILTER (WHERE apart = '' AND is_unlimited) AS unlimited, count(*) FILTER (WHERE apart = '' AND verb = 'watch') AS watches,
             count(*) FILTER (WHERE apart = '' AND watched < $short AND completed < ended - INTERVAL 10 SECOND) AS short_watches,

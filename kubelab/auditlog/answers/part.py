@@ -11,6 +11,7 @@ import pandas as pd
 
 from kubelab.auditlog.answers import asking
 from kubelab.auditlog.answers.asking import columns, instant
+from kubelab.auditlog.schema import ORDER
 
 _WITH = re.compile(r"\s*WITH\s+", re.IGNORECASE)
 _PREFIX = "part_"
@@ -36,7 +37,7 @@ class Part:
 
     def calls(self) -> pd.DataFrame:
         """All calls of the part, in order of receipt."""
-        return self.sql("SELECT * FROM calls ORDER BY received, audit_id, uri")
+        return self.sql(f"SELECT * FROM calls ORDER BY {ORDER}")
 
     def bodies(self, where: str = "true", **params: Any) -> Iterator[dict[str, Any]]:
         """As of the whole log."""

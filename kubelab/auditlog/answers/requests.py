@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from kubelab.auditlog.answers.asking import CALLS_MORE, Log, limited, names_of, one, selected, span, tidy
+from kubelab.auditlog.answers.asking import CALLS_MORE, Log, limited, names_of, one, selected, span, tidy, time_together
 
 BY = ("user", "verb", "target")
 
@@ -53,7 +53,7 @@ def clients(log: Log, *, top: int | None = None) -> pd.DataFrame:
         SELECT effective AS "user", client, min(role) AS role,
           count(*) FILTER (WHERE apart = '') AS calls, count(*) FILTER (WHERE apart <> '') AS background,
           count(*) FILTER (WHERE apart = '') / greatest(sum(count(*) FILTER (WHERE apart = '')) OVER (), 1)::DOUBLE AS share,
-          coalesce(sum(latency) FILTER (WHERE apart = '' AND NOT long_running AND latency > 0), 0)::DOUBLE AS seconds,
+          {time_together("apart = '' AND NOT long_running AND latency > 0")} AS seconds,
           count(*) FILTER (WHERE apart = '') / $length AS per_second,
           count(*) FILTER (WHERE apart = '' AND code BETWEEN 400 AND 499 AND code NOT IN (404, 409, 429)) AS client_errors,
           count(*) FILTER (WHERE apart = '' AND code = 404) AS not_found, count(*) FILTER (WHERE apart = '' AND code = 409) AS conflicts,
@@ -81,8 +81,8 @@ def latencies(
     frame = log.sql(f"""
         SELECT {selected(by)}, count(*) FILTER (WHERE {counted}) AS calls,
           {", ".join(f'quantile_cont(latency, {q!r}) FILTER (WHERE {counted}) AS "{name}"' for name, q in wanted)},
-          avg(latency) FILTER (WHERE {counted}) AS mean, max(latency) FILTER (WHERE {counted}) AS max,
-          coalesce(sum(latency) FILTER (WHERE {counted}), 0)::DOUBLE AS total,
+          {time_together(counted)} / nullif(count(*) FILTER (WHERE {counted}), 0) AS mean, max(latency) FILTER (WHERE {counted}) AS max,
+          {time_together(counted)} AS total,
           count(*) FILTER (WHERE apart <> '') AS background, count(*) FILTER (WHERE apart = '' AND long_running) AS long_running,
           count(*) FILTER (WHERE apart = '' AND NOT long_running AND latency IS NULL) AS unknown,
           count(*) FILTER (WHERE apart = '' AND NOT long_running AND latency < 0) AS negative

@@ -247,7 +247,7 @@ def _why(groups: pd.DataFrame, at: int, level: str, verdict: str) -> str:
         return ""
     below = groups["level_then"].map(lambda found: LEVELS.index(found) < LEVELS.index(level))
     dropped = groups[below].groupby("rule")[f"need_{at}"].sum()
-    dropped = dropped[dropped > 0].sort_values(ascending=False)
+    dropped = dropped[dropped > 0].sort_values(ascending=False, kind="stable")
     if dropped.empty:
         return "its stages are omitted"
     words = [f"{'no rule' if rule < 0 else f'rule {rule}'} ({int(calls):,} calls)" for rule, calls in dropped.head(3).items()]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from kubelab.auditlog.answers.asking import CALLS_MORE, MUTATING, Log, limited, tidy
+from kubelab.auditlog.schema import ORDER
 from kubelab.kinds import registry
 
 #: Managed clouds give many people one name; EKS keeps the person's in user.extra.
@@ -93,7 +94,7 @@ def _query(
     homes = _HOMES + (" AND api_group = $api_group" if wanted.group is not None else "") if any(_HOME in each for each in wide) else ""
     prefix = f"WITH homes AS ({homes}) " if homes else ""
     return f"""{prefix}SELECT {_COLUMNS}, {how} AS how FROM {CALLS_MORE}
-      WHERE {" AND ".join(always)} AND ({how}) IS NOT NULL ORDER BY received, audit_id{limited(top)}"""
+      WHERE {" AND ".join(always)} AND ({how}) IS NOT NULL ORDER BY {ORDER}{limited(top)}"""
 
 
 _HOMES = "SELECT DISTINCT namespace FROM calls WHERE name = $name AND resource = $resource AND coalesce(namespace, '') <> ''"

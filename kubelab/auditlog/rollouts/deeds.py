@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import pandas as pd
 
 from kubelab.auditlog.rollouts.bodies import Told, told
+from kubelab.auditlog.schema import ORDER
 
 _ACCOUNT = "system:serviceaccount:kube-system:"
 MANAGER, SCHEDULER, NODE = "kube-controller-manager", "kube-scheduler", "node"
@@ -39,7 +40,7 @@ _WHERE = f"""resource IN ({", ".join(f"'{each}'" for each in _RESOURCES)}) AND v
 _QUERY = f"""
 SELECT audit_id, received, completed, effective, component, client, verb, resource, coalesce(subresource, '') AS subresource,
        coalesce(namespace, '') AS namespace, coalesce(name, '') AS name, coalesce(object_uid, '') AS uid, code, coalesce(query, '') AS query
-FROM calls WHERE {_WHERE} AND list_contains($places, coalesce(namespace, '')) ORDER BY received, completed, audit_id, uri, server
+FROM calls WHERE {_WHERE} AND list_contains($places, coalesce(namespace, '')) ORDER BY received, completed, {ORDER}
 LIMIT {{most}} OFFSET {{at}}"""
 _PLACES = f"""
 SELECT coalesce(namespace, '') AS namespace, count(*) AS deeds, bool_or(coalesce(has_request, false) OR coalesce(has_response, false)) AS has_body
@@ -90,8 +91,9 @@ class Deed(NamedTuple):
         return self.span.earliest
 
 
-def deeds_of(log: Log) -> Iterator[list[Deed]]:
-    """All of them, by receipt; a part at a time, each of whole namespaces, as nothing that pods and workloads do reaches beyond one."""
+def deeds_of(log: Log) -> Iterator[Iterator[Deed]]:
+    """All of them, by receipt; a part at a time, to be gone through before the next: each of whole namespaces, as nothing that pods and workloads
+    do reaches beyond one."""
     places = log.sql(_PLACES)
     stories: dict[str, Told] = {}
     if bool(places["has_body"].any()):
@@ -112,16 +114,14 @@ def deeds_of(log: Log) -> Iterator[list[Deed]]:
         yield _part(log, part, stories, reporters)
 
 
-def _part(log: Log, places: list[str], stories: Mapping[str, Told], reporters: frozenset[str]) -> list[Deed]:
-    found: list[Deed] = []
+def _part(log: Log, places: list[str], stories: Mapping[str, Told], reporters: frozenset[str]) -> Iterator[Deed]:
     at = 0
     same: dict[str, str] = {}  # the same words stand in most rows
     rows = log.sql(_QUERY.format(most=ROWS, at=0), places=places)
     while len(rows):
-        found += _deeds(rows, stories, reporters, same)
+        yield from _deeds(rows, stories, reporters, same)
         at += ROWS
         rows = log.sql(_QUERY.format(most=ROWS, at=at), places=places) if len(rows) == ROWS else rows[:0]
-    return found
 
 
 def _deeds(rows: pd.DataFrame, stories: Mapping[str, Told], reporters: frozenset[str], same: dict[str, str]) -> list[Deed]:

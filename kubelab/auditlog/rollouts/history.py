@@ -48,9 +48,9 @@ def history_of(log: Log) -> History:
     return found
 
 
-def reconstruct(parts: Iterable[list[Deed]]) -> History:
+def reconstruct(parts: Iterable[Iterable[Deed]]) -> History:
     """The history of all namespaces; ``parts``: deeds by receipt, each of whole namespaces."""
-    found = [_part(deeds) for deeds in parts if deeds]
+    found = [part for part in map(_part, parts) if part is not None]
     lives = sorted((life for part in found for life in part.lives), key=lambda life: (life.seen, life.namespace, life.name))
     by_workload: dict[Key, list[Life]] = {}
     for life in lives:
@@ -65,16 +65,23 @@ def reconstruct(parts: Iterable[list[Deed]]) -> History:
     return History(lives, steps, dict.fromkeys(sorted(workloads)), notes, min((part.start for part in found), default=0), end)
 
 
-def _part(deeds: list[Deed]) -> Part:
-    workloads = Workloads(deed for deed in deeds if deed.resource != "pods")
-    lives = Lives()
+def _part(deeds: Iterable[Deed]) -> Part | None:
+    """None without deeds. Those of pods, nearly all, are not kept."""
+    of_workloads: list[Deed] = []
+    lives, told, start, end = Lives(), False, 0, 0
     for deed in deeds:
         if deed.resource == "pods":
             lives.take(deed)
+        else:
+            of_workloads.append(deed)
+        told = told or deed.told is not None
+        start, end = start or deed.at, max(end, deed.span.latest)
+    if not end:
+        return None
+    workloads = Workloads(of_workloads)
     for life in lives.all:
         settle(life, workloads)
-    told = any(deed.told is not None for deed in deeds)
-    return Part(lives.all, workloads.all, len(_births(lives)), told, deeds[0].at, max(deed.span.latest for deed in deeds))
+    return Part(lives.all, workloads.all, len(_births(lives)), told, start, end)
 
 
 def _births(lives: Lives) -> list[Deed]:

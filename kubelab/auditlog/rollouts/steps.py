@@ -58,6 +58,8 @@ def steps_of(workload: Workload, lives: Sequence[Life], log_end: int) -> list[St
     current, last, whole = "", None, False
     all_born = sorted((life for life in lives if life.created is not None and not life.known_before), key=_born)
     all_died = sorted((life for life in lives if life.deleted is not None), key=_died)
+    there = Present(lives)
+    replaced = {life.name for life in lives if life.deleted is not None and life.deleted_via == CONTROLLERS["StatefulSet"]}
     for asked, start, end in _windows(workload, lives, log_end):
         made = _between(workload.revisions, start, end, lambda each: each.deed.at)
         born = _between(all_born, start, end, _born)
@@ -69,12 +71,39 @@ def steps_of(workload: Workload, lives: Sequence[Life], log_end: int) -> list[St
         told = asked.told if asked else None
         what, change = _asked_for(asked, told, last, how, born, died)
         last = _as_asked(told, last)
-        step = _followed(workload, asked, what, change, target, current, window, lives)
+        step = _followed(workload, asked, what, change, target, current, window, there)
         found.append(step)
         current = target
         whole = what == "create" or step.old_left == 0 or (whole and step.old_left is None)
-        _name_revisions(workload, born, lives, current, whole)
+        _name_revisions(workload, born, replaced, current, whole)
     return found
+
+
+class Present:
+    """Which pods there are at an instant. Asked in the order of time it goes through them once: a workload of a year has many steps and many pods."""
+
+    def __init__(self, lives: Sequence[Life]) -> None:
+        self._coming = sorted(((life.seen, _left_at(life), life) for life in lives), key=lambda each: each[0])
+        self._begin()
+
+    def _begin(self) -> None:
+        self._next, self._asked = 0, 0
+        self._here: list[tuple[int, int | None, Life]] = []
+
+    def at(self, instant: int) -> list[Life]:
+        """Those first heard of before an instant, and not gone before it."""
+        if instant < self._asked:
+            self._begin()
+        self._asked = instant
+        until = bisect_left(self._coming, instant, self._next, key=lambda each: each[0])
+        self._here += self._coming[self._next : until]
+        self._next = until
+        self._here = [each for each in self._here if each[1] is None or each[1] >= instant]
+        return [life for _, _, life in self._here]
+
+
+def _left_at(life: Life) -> int | None:
+    return min((span.earliest for span in (life.deleted, life.gone) if span is not None), default=None)
 
 
 def _as_asked(told: Told | None, last: Told | None) -> Told | None:
@@ -187,12 +216,13 @@ def _difference(told: Told, last: Told) -> tuple[str, str]:
 
 
 def _followed(
-    workload: Workload, asked: Deed | None, what: str, change: str, revision: str, before: str, window: Window, lives: Sequence[Life]
+    workload: Workload, asked: Deed | None, what: str, change: str, revision: str, before: str, window: Window, there: Present
 ) -> Step:
     """What its controller made of it within the window."""
     own = (CONTROLLERS[workload.key[1]], MANAGER, CONTROLLERS["ReplicaSet"])
     mine = [life for life in window.died if life.deleted_via in own or what == "delete"]
-    others = [life for life in window.died if life not in mine and life.hash in ("", revision)]
+    own_died = set(mine)
+    others = [life for life in window.died if life not in own_died and life.hash in ("", revision)]
     born = _without_replacements(window.born, others)
     acts = [each.deed.at for each in window.made] + [_born(life) for life in born] + [_died(life) for life in mine]
     acts = _together(sorted(acts), window.start)
@@ -201,7 +231,7 @@ def _followed(
     stop = min((_died(life) for life in others if _died(life) > last), default=window.end)
     statuses = _between(workload.statuses, window.start, stop, lambda deed: deed.at)
     finish, outcome, why = _end(what, statuses, acts, rest)
-    left = _left(window, lives, revision) if revision and what in ("template", "restart", "undo", "continue") else None
+    left = _left(window, there, revision) if revision and what in ("template", "restart", "undo", "continue") else None
     if outcome == RESTED and left:
         outcome, why = UNFINISHED, f"{left} pods not replaced: a partition, a pause, or stuck"
     if outcome == UNFINISHED:
@@ -221,11 +251,10 @@ def _without_replacements(born: Sequence[Life], others: Sequence[Life]) -> list[
     return kept
 
 
-def _left(window: Window, lives: Sequence[Life], revision: str) -> int:
+def _left(window: Window, there: Present, revision: str) -> int:
     """Pods that were there at the end of a window with another revision."""
-    end = window.end
-    there = [life for life in lives if life.seen < end and all(span is None or span.earliest >= end for span in (life.deleted, life.gone))]
-    return sum(life.hash != revision if life.hash else life not in window.born for life in there)
+    born = set(window.born)
+    return sum(life.hash != revision if life.hash else life not in born for life in there.at(window.end))
 
 
 def _together(acts: Sequence[int], start: int) -> list[int]:
@@ -261,13 +290,12 @@ def _end(what: str, statuses: Sequence[Deed], acts: Sequence[int], rest: Sequenc
     return chain or Span(last_act, last_act), RESTED, ""
 
 
-def _name_revisions(workload: Workload, born: Sequence[Life], lives: Sequence[Life], current: str, whole: bool) -> None:
+def _name_revisions(workload: Workload, born: Sequence[Life], replaced: set[str], current: str, whole: bool) -> None:
     """At Metadata a StatefulSet's and a DaemonSet's pods do not show their revision. It is the newest one for those of a DaemonSet; of a StatefulSet,
-    once all pods have it (``whole``), and for those that its controller replaces."""
+    once all pods have it (``whole``), and for those that its controller replaces (``replaced``)."""
     kind = workload.key[1]
     if kind not in ("StatefulSet", "DaemonSet"):
         return
-    replaced = {life.name for life in lives if life.deleted is not None and life.deleted_via == CONTROLLERS["StatefulSet"]}
     for life in born:
         if not life.hash and not life.told and (kind == "DaemonSet" or whole or life.name in replaced):
             life.hash = current

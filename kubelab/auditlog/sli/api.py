@@ -48,7 +48,7 @@ def latencies(log: Log) -> list[dict[str, Any]]:
         sums AS (SELECT api_group, resource, subresource, mutating, within, what, count(*) AS calls, {_QUANTILES} AS quantiles,
             count(*) FILTER (WHERE spent < whole) AS hooked FROM keyed GROUP BY ALL)
         SELECT sums.*, good.good FROM sums JOIN good USING (api_group, resource, subresource, mutating, within, what)
-        ORDER BY mutating DESC, quantiles[3] DESC, resource, subresource, within, what""")
+        ORDER BY mutating DESC, quantiles[3] DESC, resource, api_group, subresource, within, what""")
     return [_row(each) for each in found.to_dict("records")]
 
 

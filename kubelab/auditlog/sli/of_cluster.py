@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from kubelab.apiserver.informers import all_calls
 from kubelab.auditlog.schema import CALLS
 from kubelab.auditlog.sli import objectives, pods
 from kubelab.auditlog.sli.objectives import LAB, LIMIT, QUEUE, WATCH, WIP
@@ -30,7 +31,8 @@ class Calls:
 
     def __init__(self, log: Log, start_ns: int) -> None:
         self._con = duckdb.connect(":memory:", config={"temp_directory": ""})
-        recorded = _table([call for call in log.calls if call.time_ns >= start_ns])
+        since = [pair for pair in all_calls(log) if pair[1].time_ns >= start_ns]
+        recorded = _table([call for number, call in since if number >= 0 or call.verb == "list"])  # informers' watches stream
         self._con.register("recorded", recorded)
         columns = ", ".join(f"{name} {kind}" for name, kind in CALLS.items())
         self._con.execute(f"CREATE TABLE calls ({columns})")
@@ -166,7 +168,7 @@ def delays(log: Log, start_ns: int, watch_ns: int) -> Iterator[dict[str, Any]]:
             list(np.quantile(took, [0.5, 0.9, 0.99])),
             None,
             LAB,
-            "from the change seen to the first call asked",
+            "from the change seen to the first call asked; waits for a time (schedule, toleration, back-off) are in it",
             scope=component,
         )
     for component in sorted(waited):

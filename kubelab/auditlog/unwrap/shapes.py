@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubelab.auditlog.unwrap import aks, cloudwatch, gke
+from kubelab.auditlog.unwrap.columns import CUT_ROW, Columns
 from kubelab.auditlog.unwrap.found import Found, damaged, is_event, skipped, table, words
 from kubelab.auditlog.unwrap.legacy import Legacy
 from kubelab.auditlog.unwrap.parts import Parts
@@ -26,11 +27,12 @@ _DEEPEST = 12
 class Unwrapper:
     """Takes wrappings off. It remembers what comes in parts, so that one file needs one of it, and its lines their order."""
 
-    __slots__ = ("_legacy", "_parts")
+    __slots__ = ("_columns", "_legacy", "_parts")
 
     def __init__(self) -> None:
         self._parts = Parts()
         self._legacy = Legacy()
+        self._columns = Columns()
 
     def line(self, text: str, server: str = "", depth: int = 0) -> Iterator[Found]:
         """What a line holds that is not one JSON value; or a text within a wrapping."""
@@ -73,6 +75,13 @@ class Unwrapper:
         if KLOG.match(stripped):
             yield skipped("a log line of a component (klog)", server)
             return
+        row = None if depth else self._columns.row(stripped)
+        if row is not None:
+            yield from self._row(row, server, depth)
+            return
+        if not depth and CUT_ROW in stripped:
+            yield damaged("a comma-separated row whose quotes do not close", server)
+            return
         if depth < _DEEPEST and "\n" in stripped and not stripped.startswith(("{", "[")):
             for each in filter(None, map(str.strip, stripped.splitlines())):
                 yield from self.line(each, server, depth + 1)
@@ -90,6 +99,13 @@ class Unwrapper:
         elif stripped:
             for piece in filter(None, (piece.strip() for piece in stripped.split("\x00"))):
                 yield from self.line(piece, server, depth + 1)
+
+    def _row(self, row: dict[str, str], server: str, depth: int) -> Iterator[Found]:
+        """A row of a comma-separated export."""
+        if row:
+            yield from self.value(row, row.get("@logStream") or row.get("logStreamName") or server, depth + 1)
+        else:
+            yield skipped("the names of columns", server)
 
     def _object(self, value: dict[str, Any], server: str, depth: int) -> Iterator[Found]:
         if is_event(value):

@@ -15,7 +15,10 @@ _EVENT_START = re.compile(r'\{\s*"(?:kind|apiVersion|auditID|level)"\s*:')
 _PREFIX = re.compile(r'^(?![\[{])([^{}"]{1,300}?)[ \t]+(?=\{)')
 _NAME = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT")
-KLOG = re.compile(r"^[IWEF]\d{4} \d\d:\d\d:\d\d")
+#: klog's lines, and those of k3s and rke2 themselves between them.
+KLOG = re.compile(r'^(?:[IWEF]\d{4} \d\d:\d\d:\d\d|time="[^"]{1,40}" level=)')
+#: ``kubectl logs --prefix``.
+_POD = re.compile(r"^\[pod/([^/\]]+)/[^\]]*\]")
 _SPACE = " \t\r\n\x00\ufeff"
 
 
@@ -46,12 +49,21 @@ def values(text: str) -> Iterator[Value]:
             again = _EVENT_START.search(text, at + 1)
             while again is not None and not _whole(text, again.start()):
                 again = _EVENT_START.search(text, again.start() + 1)
-            yield Value(wrong=_words(broken), prefix=prefix)
+            if again is not None and not at and _only_before(text[: again.start()]):
+                pod = _POD.match(text)
+                prefix = pod[1] if pod else prefix
+            else:
+                yield Value(wrong=_words(broken), prefix=prefix)
             if again is None:
                 return
             at = again.start()
             continue
         yield Value(value, prefix)
+
+
+def _only_before(text: str) -> bool:
+    """Whether a text before an event is a prefix (a grep's file, syslog's data, a pod) and no rest of another event."""
+    return len(text) <= 300 and '":' not in text and "}" not in text and "\x00" not in text
 
 
 def _whole(text: str, at: int) -> bool:

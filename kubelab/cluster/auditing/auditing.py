@@ -29,8 +29,10 @@ from kubelab.cluster.auditing.options import (
 )
 from kubelab.engine.engine import Engine
 from kubelab.kinds.kind import Object
+from kubelab.world.turns import Turn, taking_turns
 
 
+@taking_turns
 class Auditing:
     """The audit of one world. Backends belong to this handle's world alone: a fork records on, but ships nothing."""
 
@@ -46,6 +48,10 @@ class Auditing:
         rules = "no policy: nothing is recorded" if audit is None else f"a policy of {len(audit.policy.rules)} rules"
         return f"<audit: {rules}; backends: {', '.join(map(str, self.backends.attached)) or 'none'}>"
 
+    @property
+    def _turn(self) -> Turn:
+        return self._engine.turn
+
     # -- policy and events -----------------------------------------------------------------------------------------------
     def reload(self, policy: str | Path | Object | None = None) -> None:
         """Put another policy in force from now on (None: read the file of the present one again); one that will not do raises ValueError,
@@ -54,6 +60,9 @@ class Auditing:
         if wanted is None:
             raise ValueError("reload(): the policy in force was not read from a file: give one")
         server = self._engine.server
+        if server.release == "1.7" and not server.gates.get("AdvancedAuditing"):
+            words = "feature 'AdvancedAuditing' must be enabled to set an audit policy"
+            raise ValueError(f'{words}: kl.Cluster(release="1.7", feature_gates={{"AdvancedAuditing": True}}, …)')
         try:
             found = load(wanted)
         except PolicyError as error:
@@ -61,7 +70,7 @@ class Auditing:
                 raise
             raise PolicyError(f"{error}; the policy in force stays") from None
         if found.warning:
-            warnings.warn(found.warning, AuditWarning, stacklevel=2)
+            warnings.warn(found.warning, AuditWarning, stacklevel=3)
         if server.audit is None:
             server.audit = Audit(found.policy, server.release)
         else:
@@ -78,7 +87,7 @@ class Auditing:
         """The events recorded so far, in the order of their stages' times."""
         if self._engine.server.audit is None and not any(call.audit for call in self._engine.store.log.calls):
             said = "there is no audit policy, so nothing is recorded: give Cluster(audit_policy=…), or c.audit.reload(…)"
-            warnings.warn(said, AuditWarning, stacklevel=3)
+            warnings.warn(said, AuditWarning, stacklevel=5)
             return []
         return sorted((event for _, event in self.since()), key=_stage_time)
 

@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 
 from kubelab.apiserver import status
-from kubelab.apiserver.audit.event import Events
+from kubelab.apiserver.audit.event import Events, Made, Place
 from kubelab.apiserver.audit.policy import RECEIVED
 from kubelab.apiserver.audit.recording import Recording
 from kubelab.apiserver.request import Request, Response
@@ -23,7 +23,6 @@ from kubelab.cluster.auditing.backend import Backend
 from kubelab.cluster.auditing.options import AuditWarning
 from kubelab.engine.engine import Engine
 from kubelab.kinds.field import go_quote
-from kubelab.kinds.kind import Object
 from kubelab.store.log import CallRecord
 from kubelab.world.clock import MILLISECOND
 
@@ -41,18 +40,18 @@ class Backends:
         self.errors: dict[str, int] = {}  # of backends that have been closed
         self._engine = engine
         self._events = Events(engine.server)
-        self._cursor = 0
-        self._held: list[tuple[int, int, Object]] = []  # events that are read, and not handed on yet
+        self._cursor = Place()
+        self._held: list[Made] = []  # events that are read, and not handed on yet
 
     def attach(self, backend: Backend, *, from_start: bool) -> Backend:
         """A backend for what is recorded from now on, and, if wished, from the start on."""
         if self.attached:
             self._read()
         else:
-            self._cursor = len(self._engine.store.log.calls)
+            self._cursor = self._events.end()
         if from_start:
-            for at_ns, _, event in sorted(self._since(0, self._cursor), key=_order):
-                backend.process(event, at_ns)
+            for made in sorted(self._events.between(Place(), self._cursor), key=_order):
+                backend.process(made.event, made.at_ns)
         self.attached.append(backend)
         self._engine.server.audit_trouble = self.trouble
         backend.attached(self._detach)
@@ -143,28 +142,17 @@ class Backends:
         """Bring the new events of the log, up to an instant, to the backends, in order of time."""
         if not self.attached:
             return
-        start, self._cursor = self._cursor, len(self._engine.store.log.calls)
-        found, self._held = self._held + self._since(start, self._cursor), []
+        start, self._cursor = self._cursor, self._events.end()
+        found, self._held = [*self._held, *self._events.between(start, self._cursor)], []
         found.sort(key=_order)
-        for place, (at_ns, _, event) in enumerate(found):
-            if to_ns is not None and at_ns > to_ns:
+        for place, made in enumerate(found):
+            if to_ns is not None and made.at_ns > to_ns:
                 self._held = found[place:]
                 return
-            received = event["stage"] == RECEIVED
+            by_gate = made.event["stage"] == RECEIVED and not made.told  # an informer's call does not wait for its event
             for backend in self.attached:
-                if not (received and backend.strict):  # the gate has brought it
-                    backend.process(event, at_ns)
-
-    def _since(self, start: int, end: int) -> list[tuple[int, int, Object]]:
-        calls = self._engine.store.log.calls
-        found: list[tuple[int, int, Object]] = []
-        for index, event in self._events.since(start):
-            if index >= end:
-                break
-            call = calls[index]
-            at_ns = call.time_ns - call.latency_ns if event["stage"] == RECEIVED else call.time_ns
-            found.append((at_ns, index, event))
-        return found
+                if not (by_gate and backend.strict):
+                    backend.process(made.event, made.at_ns)
 
     def _say(self, backends: list[Backend]) -> None:
         for backend in backends:
@@ -192,8 +180,8 @@ def _outside() -> int:
     return level
 
 
-def _order(found: tuple[int, int, Object]) -> tuple[int, int]:
-    return found[:2]
+def _order(made: Made) -> tuple[int, int]:
+    return made.at_ns, made.call
 
 
 def _record(request: Request, recording: Recording, now_ns: int) -> CallRecord:

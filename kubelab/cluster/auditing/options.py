@@ -101,7 +101,7 @@ def check_version(version: Any) -> list[str]:
         return [f"invalid group version, allowed versions are [{known}]"]
     if version != VERSIONS[-1]:
         text = f'"{version}" is deprecated and will be removed in a future release, use "{VERSIONS[-1]}" instead'
-        warnings.warn(text, AuditWarning, stacklevel=5)
+        warnings.warn(text, AuditWarning, stacklevel=6)
     return []
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kubelab.engine.engine import Engine
     from kubelab.kinds.kind import Object
 
-SERVER = User("system:apiserver", ("system:masters", "system:authenticated"))
+SERVER = User("system:apiserver", ("system:masters",))
 _LOOK = ["watch", "list", "get"]
 _RULES = (
     ([""], ["events", "endpoints"], ["create", "patch"], []),

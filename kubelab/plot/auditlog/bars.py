@@ -84,7 +84,7 @@ def requests(frame: pd.DataFrame, by: Sequence[str]) -> Picture:
         finding = f"{many(total, 'request')} and {beside:,} of background; {share}"
 
     def said(row: Any) -> str:
-        return f"{row.calls:,}" + (f", {row.errors:,} errors" if row.errors else "")
+        return f"{row.calls:,}" + (f", {many(row.errors, 'error')}" if row.errors else "")
 
     return _picture(frame, lambda row: _named(row._asdict(), by), (CALLS, APART), said, "requests", finding)
 
@@ -105,14 +105,14 @@ def clients(frame: pd.DataFrame) -> Picture:
         )
 
     def said(row: Any) -> str:
-        return f"{row.calls:,} calls, {_errors(row)}"
+        return f"{many(row.calls, 'call')}, {_errors(row)}"
 
     return _picture(ranked, lambda row: who(row.user), (("seconds", "", style.BLUE),), said, "seconds of latency together", finding)
 
 
 def _errors(row: Any) -> str:
     errors = int(row.client_errors + row.not_found + row.conflicts + row.throttled + row.server_errors)
-    return f"{errors:,} errors" if errors else "no errors"
+    return many(errors, "error") if errors else "no errors"
 
 
 def hot_objects(frame: pd.DataFrame) -> Picture:

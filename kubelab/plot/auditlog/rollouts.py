@@ -17,6 +17,7 @@ from kubelab.plot import style
 from kubelab.plot.auditlog.text import long_axis, shown
 
 NAMED_UP_TO = 60  # more rows than this have no room for names
+SHAPED_UP_TO = 4000  # more bars are drawn as points: as shapes they would be megabytes of a page
 HEAD, DENSE_HEAD = 1.6, 5.0  # rows above the pods of a workload, for its name and what was asked
 COLOURS = {**style.PHASES, STARTING: style.YELLOW, UP: "#7FCDB5"}
 WORDS = {**style.PHASE_WORDS, STARTING: "starting", UP: "up (readiness not on record)"}
@@ -137,7 +138,7 @@ def _colours(bars: pd.DataFrame, *, by_revision: bool) -> list[str]:
 def _boxes(ax: Axes, bars: pd.DataFrame, low: pd.Series, high: pd.Series, colours: list[str]) -> None:
     left, right = bars["left"], bars["right"]
     corners = np.stack([np.stack([left, low], 1), np.stack([right, low], 1), np.stack([right, high], 1), np.stack([left, high], 1)], 1)
-    ax.add_collection(PolyCollection(list(corners), facecolors=colours, linewidths=0))
+    ax.add_collection(PolyCollection(list(corners), facecolors=colours, linewidths=0, rasterized=len(bars) > SHAPED_UP_TO))
 
 
 def _heads(ax: Axes, picture: Picture, left: float, right: float) -> None:
@@ -155,11 +156,14 @@ def _heads(ax: Axes, picture: Picture, left: float, right: float) -> None:
             fontsize=8.5,
         )
     width = max(right - left, 1e-9)
+    many_bars = len(picture.bars) > SHAPED_UP_TO
     for _, asks in picture.asks.groupby("row"):
         free = [-np.inf, -np.inf]  # where the words of two lines end
         for ask in asks.sort_values("at").itertuples(index=False):
             colour = style.BAD if not ask.good else style.BLACK
-            ax.plot([ask.at, ask.at], [ask.row + 0.2, ask.until - 0.6], color=colour, linewidth=0.8, linestyle=(0, (3, 2)))
+            ax.plot(
+                [ask.at, ask.at], [ask.row + 0.2, ask.until - 0.6], color=colour, linewidth=0.8, linestyle=(0, (3, 2)), rasterized=many_bars
+            )
             line = next((at for at, end in enumerate(free) if end <= ask.at), None)
             if line is None:
                 continue
