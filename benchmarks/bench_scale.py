@@ -1,7 +1,7 @@
 """What a pod costs from create to Ready, at 500, 5,000 and 20,000 pods (DESIGN section 8, first row; flat within 1.5 ×).
 
 Each size runs in a process of its own, under the default client limits and under raised ones, several times; the median counts.
-``bench_scale.py 5000 raised`` measures one of them once.
+``bench_scale.py 5000 raised`` measures one of them once; ``bench_scale.py 5000 raised 300`` on so many nodes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SIZES = {500: 5, 5000: 3, 20000: 1}
 
 def main(arguments: list[str]) -> int:
     if arguments:
-        _, found = measure(int(arguments[0]), *arguments[1:])
+        _, found = measure(int(arguments[0]), *arguments[1:2], *map(int, arguments[2:]))
         derived = {name: getattr(found, name) for name in ("wall_ms_per_pod", "cpu_ms_per_pod", "wall_us_per_commit")}
         print(json.dumps({**asdict(found), **derived}))
         return 0
@@ -41,9 +41,9 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def alone(pods: int, limits: str) -> dict[str, Any]:
+def alone(pods: int, limits: str, nodes: int = 0) -> dict[str, Any]:
     """One measurement in a fresh process."""
-    done = subprocess.run([sys.executable, __file__, str(pods), limits], stdout=subprocess.PIPE, encoding="utf-8", check=True)
+    done = subprocess.run([sys.executable, __file__, str(pods), limits, str(nodes)], stdout=subprocess.PIPE, encoding="utf-8", check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -77,9 +77,10 @@ def timing(limits: str) -> kl.Timing:
     return figures.with_(**{f"{who}_{what}": raised for who in ("client", "scheduler", "kubelet") for what in ("qps", "burst")})
 
 
-def measure(pods: int, limits: str = "default") -> tuple[kl.Cluster, Rollout]:
-    """A new world of ``pods`` pods, and what it cost from the first create to the last Ready."""
-    nodes = pods // PODS_PER_NODE
+def measure(pods: int, limits: str = "default", nodes: int = 0) -> tuple[kl.Cluster, Rollout]:
+    """A new world of ``pods`` pods (on as many nodes as hold ten each, if not said otherwise), and what it cost from the first create to the
+    last Ready."""
+    nodes = nodes or pods // PODS_PER_NODE
     cluster = kl.Cluster(nodes, timing=timing(limits))
     before = counts(cluster)
     wall, cpu = time.perf_counter(), time.process_time()

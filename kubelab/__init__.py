@@ -22,6 +22,7 @@ _WHERE = {
     "AuditWarning": "kubelab.cluster.auditing.options",
     "Cluster": "kubelab.cluster.handle",
     "ConfigurationError": "kubelab.scheduler.configuration.reading",
+    "CriError": "kubelab.cri.api",
     "DrainError": "kubelab.cluster.draining",
     "ExecError": "kubelab.cluster.errors",
     "Extender": "kubelab.scheduler.extender",
@@ -34,6 +35,7 @@ _WHERE = {
     "Unsettled": "kubelab.cluster.errors",
     "auditlog": "kubelab.auditlog",
     "canary": "kubelab.cluster.canary",
+    "cri": "kubelab.cri",
     "load": "kubelab.cluster.archive",
     "programs": "kubelab.cri.programs",
     "usage_trace": "kubelab.cri.usage.trace",
@@ -44,6 +46,7 @@ __all__ = [*sorted(_WHERE), "__version__"]  # noqa: PLE0604
 
 if TYPE_CHECKING:
     from kubelab import auditlog as auditlog
+    from kubelab import cri as cri
     from kubelab import widget as widget
     from kubelab.cluster import canary as canary
     from kubelab.cluster import workload as workload
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
     from kubelab.cluster.handle import Cluster as Cluster
     from kubelab.cluster.rollout import RolloutError as RolloutError
     from kubelab.cri import programs as programs
+    from kubelab.cri.api import CriError as CriError
     from kubelab.cri.programs import Program as Program
     from kubelab.cri.usage.trace import usage_trace as usage_trace
     from kubelab.engine.internal_error import InternalError as InternalError

@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options) or 0)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
     except (ValueError, OSError, LookupError) as error:
         text = error.args[0] if isinstance(error, KeyError) else error
         print(f"{PROGRAM}: {text}", file=sys.stderr)
@@ -33,9 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError as error:
         print(f"{PROGRAM}: {error}: pip install 'kubelab[analysis]' brings what the analysis of logs needs", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
     except KeyboardInterrupt:
         return 130
 
@@ -99,8 +99,14 @@ def _add_sql(commands: Any) -> None:
 
 
 def _sql(options: argparse.Namespace) -> None:
+    import duckdb
+
     with _read(options) as log:
-        _show(log.sql(options.query), options)
+        try:
+            found = log.sql(options.query)
+        except duckdb.Error as error:
+            raise ValueError(f"--query: {error}") from error
+        _show(found, options)
 
 
 def _add_answer(commands: Any, name: str, answer: Callable[..., Any]) -> None:

@@ -163,7 +163,7 @@ warm_raised.plot.breakdown("sts/web", since=warm_raised.elapsed - 10);
 
 # %% [markdown]
 # With the image there, the raised limit pays. The next one shows at once: the vermillion wedge is now the *scheduler's* own client limit, 50 bindings per
-# second after a burst of 100 calls.
+# second after a burst of 100 bindings.
 
 # %% [markdown]
 # ## Turn the knobs yourself
@@ -288,8 +288,9 @@ from kubelab.plot import sensitivity
 sensitivity.draw(prediction.sensitivity(rows));
 
 # %% [markdown]
-# With the usual limits there is one answer. With raised ones there are two: who makes pods *in a chain* waits for the disk and the watch of each call; who
-# makes them *at once* waits for the server's cores. A faster disk does nothing for a Deployment, more cores little for an ordered set.
+# With the usual limits there is one answer, and for an ordered set half a second one: if events are slower than answers, more status writes meet a conflict,
+# and each is a call more. With raised limits there are two: who makes pods *in a chain* waits for the disk and the watch of each call; who makes them *at
+# once* waits for the server's cores. A faster disk does little for a Deployment, more cores little for an ordered set.
 
 # %% [markdown]
 # ## In a real cluster

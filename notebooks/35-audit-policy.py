@@ -28,7 +28,9 @@ c.run("30m")
 kl.auditlog.read(c).plot.volume();
 
 # %% [markdown]
-# Four fifths of it are heartbeats: each node renews its lease every ten seconds. A log that keeps everything mostly keeps the pulse of the machines.
+# Two fifths of it are heartbeats: each node renews its lease every ten seconds. A quarter is the boot, whose roles are made and then listed whole by those
+# who need them; a fifth are watches: the server ends each after five to ten minutes, and it is begun anew. A log that keeps everything mostly keeps the pulse
+# of the machines.
 #
 # ## An hour with people in it
 # A robot looks after the deployment each minute; Alice reads a secret, brings a new version and runs a command; Bob deletes what he should not; and
@@ -39,8 +41,9 @@ IMAGE = {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": 
 
 
 def an_hour(policy):
-    """The same hour, every time, under an audit policy."""
-    c = kl.Cluster(nodes=3, seed=7, audit_policy=policy)
+    """The same hour, every time, under an audit policy that comes into force when the cluster is there."""
+    c = kl.Cluster(nodes=3, seed=7)
+    c.audit.reload(policy)
     c.apply("../data/manifests/shop.yaml")
     c.run("10m")
     alice, bob = (c.as_user(name, groups=["dev-shop"]) for name in ("alice", "bob"))
@@ -120,15 +123,16 @@ log.plot.policies({"as written": POLICY, "secrets above reads": BETTER})
 log.what_if(BETTER).rules[["rule", "level", "what", "calls"]].head(3)
 
 # %% [markdown]
-# Two events more, and a question more that can be answered: who has read the password?
+# Some forty calls more, and a question more that can be answered: who has read the password?
 
 # %%
 c2 = an_hour(BETTER)
 seen = kl.auditlog.read(c2).sensitive(["user", "verb", "target", "name"])
-seen[["kind", "user", "verb", "target", "name", "calls", "refused"]]
+seen[["kind", "role", "user", "verb", "target", "name", "calls", "refused"]].head(6)
 
 # %% [markdown]
-# (The administrator's was refused by a 404: `kubectl apply` looks whether there is one already. The simulated hour is the same under each policy: recording is no part of the world. `c.audit.reload(policy)` changes the policy while the cluster runs.)
+# (The administrator's was refused by a 404: `kubectl apply` looks whether there is one already. A kubelet lists and watches each secret that its pods need; below
+# stand the controller manager and the API server, which watch them all. The simulated hour is the same under each policy: recording is no part of the world. `c.audit.reload(policy)` changes the policy while the cluster runs.)
 #
 # ## What a policy makes unanswerable
 # Each answer needs some calls, up to some stage, at some level. Green: all of them are kept. This is the price of the small log:
@@ -167,7 +171,8 @@ tells(c)
 tells(c2)
 
 # %% [markdown]
-# Twice it was in a body, and `Metadata` for secrets cures that. The third is in the *path*: a command run through `kubectl exec` is in the URI of
+# It was in bodies: of the one who sent it, of Alice, who read it, of the kubelets, whose pods need it; and `Metadata` for secrets cures that. The one that is left is in the
+# *path*: a command run through `kubectl exec` is in the URI of
 # its request, and the URI is recorded at every level. Other doors by which secrets enter a log: ConfigMaps and environment variables of pods that hold them, the
 # annotation `last-applied-configuration` of a Secret that was applied, tokens in TokenReviews, the answers of custom APIs. Read access to the audit log is read
 # access to these.
@@ -249,6 +254,6 @@ who_deleted.check(solved)
 #
 # What differs: your log lacks what its policy leaves out, and `what_if` says so rather than guess: bodies that it does not hold are not in its bytes. Record an hour at
 # `Metadata` first, then decide. Managed services (EKS, GKE, AKS) choose the policy for you and give you the log in their own wrapping; `kl.auditlog.read`
-# takes it as it is. A cluster with real controllers reads far more than this one: informers list and watch, dashboards poll, and the share of reads is larger.
+# takes it as it is. A cluster with operators and dashboards reads far more than this one: each has informers of its own, and many poll.
 #
 # **Next:** `36-audit-log-analysis`, a week of such a log.

@@ -64,7 +64,7 @@ def _list(objects: Sequence[Object], now_ns: int | None) -> list[Block]:
 
 def _kind_of(obj: Object) -> Kind | None:
     try:
-        return references.of_object(obj)
+        return references.parse(obj).kind
     except UnknownReference:
         return None
 
