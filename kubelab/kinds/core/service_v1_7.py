@@ -10,12 +10,11 @@ from collections.abc import Sequence
 
 from kubelab.kinds.addresses import validate_not_special_ip
 from kubelab.kinds.core import service
-from kubelab.kinds.core.service_validation import is_cidr
+from kubelab.kinds.core.service_validation import is_cidr, validate_port
 from kubelab.kinds.field import FieldError, Go, duplicate, go_quote, invalid, not_supported, required
 from kubelab.kinds.intstr import go_int_or_string
 from kubelab.kinds.kind import Context, Object
-from kubelab.kinds.names import is_dns1123_label, is_dns1123_subdomain, is_ip, is_port_number, parse_ip, validate_labels
-from kubelab.kinds.podspec.handlers import validate_port_or_name
+from kubelab.kinds.names import is_dns1123_subdomain, is_ip, parse_ip, validate_labels
 
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _AFFINITIES = ("ClientIP", "None")
@@ -58,7 +57,7 @@ def _whole(obj: Object) -> list[FieldError]:
     errors += _validate_type(spec, type_, address, ports)
     names: list[str] = []
     for index, port in enumerate(ports):
-        errors += _validate_port(port, f"spec.ports[{index}]", names, several=len(ports) > 1)
+        errors += validate_port(port, f"spec.ports[{index}]", names, _PROTOCOLS, several=len(ports) > 1)
     if spec.get("selector"):
         errors += validate_labels(spec["selector"], "spec.selector")
     affinity = spec.get("sessionAffinity") or ""
@@ -94,23 +93,6 @@ def _validate_type(spec: Object, type_: str, address: str, ports: Sequence[Objec
         else:
             errors += (invalid("spec.externalName", name, each) for each in is_dns1123_subdomain(name))
     return errors
-
-
-def _validate_port(port: Object, path: str, names: list[str], *, several: bool) -> list[FieldError]:
-    errors: list[FieldError] = []
-    name, protocol, number = port.get("name") or "", port.get("protocol") or "", port.get("port") or 0
-    if name:
-        errors += (invalid(f"{path}.name", name, each) for each in is_dns1123_label(name))
-        if name in names:
-            errors.append(duplicate(f"{path}.name", name))
-        names.append(name)
-    elif several:
-        errors.append(required(f"{path}.name"))
-    errors += (invalid(f"{path}.port", number, each) for each in is_port_number(number))
-    if protocol not in _PROTOCOLS:
-        errors.append(not_supported(f"{path}.protocol", protocol, _PROTOCOLS) if protocol else required(f"{path}.protocol"))
-    target = port.get("targetPort")
-    return errors + validate_port_or_name(0 if target is None else target, f"{path}.targetPort")
 
 
 def _validate_protocols(ports: Sequence[Object], type_: str) -> list[FieldError]:

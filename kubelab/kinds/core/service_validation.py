@@ -83,6 +83,14 @@ def _validate_type(spec: Object, kind: str, ports: Sequence[Object]) -> list[Fie
 
 
 def _validate_port(port: Object, path: str, names: list[str], *, several: bool) -> list[FieldError]:
+    errors = validate_port(port, path, names, PROTOCOLS, several=several)
+    if port.get("appProtocol") is not None:
+        errors += (invalid(f"{path}.appProtocol", port["appProtocol"], each) for each in is_qualified_name(port["appProtocol"]))
+    return errors
+
+
+def validate_port(port: Object, path: str, names: list[str], protocols: Sequence[str], *, several: bool) -> list[FieldError]:
+    """What every release asks of a port; ``names``: those of the ports before, to which its own is added."""
     errors: list[FieldError] = []
     name, protocol, number = port.get("name") or "", port.get("protocol") or "", port.get("port") or 0
     if name:
@@ -93,13 +101,10 @@ def _validate_port(port: Object, path: str, names: list[str], *, several: bool) 
     elif several:
         errors.append(required(f"{path}.name"))
     errors += (invalid(f"{path}.port", number, each) for each in is_port_number(number))
-    if protocol not in PROTOCOLS:
-        errors.append(not_supported(f"{path}.protocol", protocol, PROTOCOLS) if protocol else required(f"{path}.protocol"))
+    if protocol not in protocols:
+        errors.append(not_supported(f"{path}.protocol", protocol, protocols) if protocol else required(f"{path}.protocol"))
     target = port.get("targetPort")
-    errors += validate_port_or_name(0 if target is None else target, f"{path}.targetPort")
-    if port.get("appProtocol") is not None:
-        errors += (invalid(f"{path}.appProtocol", port["appProtocol"], each) for each in is_qualified_name(port["appProtocol"]))
-    return errors
+    return errors + validate_port_or_name(0 if target is None else target, f"{path}.targetPort")
 
 
 def _validate_affinity(spec: Object) -> list[FieldError]:
